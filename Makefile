@@ -1,0 +1,50 @@
+# make demo   set up, then learn, rank and ask, on simulated galaxies (or DATA=folder)
+# make test   set up, then the tests
+# make lint   what may import whom, formatting, likely bugs
+# make docs   the documentation, in docs/_build
+# make test-oldest   the tests that cross other libraries, on the oldest versions supported
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+OLDEST := .venv-oldest
+DATA ?=
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test lint format docs test-oldest clean
+
+# One stamp per environment: installed again only when what is to be installed has changed.
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+$(OLDEST)/.installed: pyproject.toml .ci/oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-e ".[plot,simulate,test]" --constraint .ci/oldest.txt
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/python -m skgalaxy demo $(if $(DATA),--data "$(DATA)")
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.installed
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
+
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/python -m pytest -m "not newest_only" -o filterwarnings=default tests
+
+clean:
+	rm -rf $(VENV) $(OLDEST) demo docs/_build docs/generated

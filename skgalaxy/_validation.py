@@ -1,0 +1,193 @@
+"""Checks shared by the public edge: name the parameter, the rule, what was got, the remedy.
+
+Every function returns its argument as a clean NumPy array or raises ``ValueError`` (a wrong
+value) or ``TypeError`` (a wrong kind of thing). Nothing here knows about networks.
+"""
+
+import numbers
+
+import numpy as np
+
+
+def first_rows(bad):
+    """Return the first few row numbers where `bad` is true, for an error message."""
+    rows = np.flatnonzero(bad)
+    shown = ", ".join(str(row) for row in rows[:5])
+    return f"{shown}, ... ({len(rows)} rows)" if len(rows) > 5 else shown
+
+
+def check_int(value, name, minimum):
+    """Return `value` as an int >= `minimum`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"`{name}` must be an integer >= {minimum}. Got {value!r}.")
+    if value < minimum:
+        raise ValueError(f"`{name}` must be an integer >= {minimum}. Got {value!r}.")
+    return int(value)
+
+
+def check_float(value, name, low, high, *, closed="both"):
+    """Return `value` as a float in the interval from `low` to `high`.
+
+    `closed` is "both", "left", "right" or "neither", as in scikit-learn's intervals.
+    """
+    left = "[" if closed in ("both", "left") else "("
+    right = "]" if closed in ("both", "right") else ")"
+    rule = f"`{name}` must be a number in {left}{low:g}, {high:g}{right}. Got {value!r}."
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(rule)
+    above = value >= low if left == "[" else value > low
+    below = value <= high if right == "]" else value < high
+    if not (above and below):
+        raise ValueError(rule)
+    return float(value)
+
+
+def check_bool(value, name):
+    """Return `value` as a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"`{name}` must be True or False. Got {value!r}.")
+    return bool(value)
+
+
+def check_choice(value, name, choices):
+    """Return `value`, one of the strings `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        allowed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"`{name}` must be one of {allowed}. Got {value!r}.")
+    return value
+
+
+def check_draws(draws):
+    """Return `draws` as a float64 array of shape (n_galaxies, n_draws) in [0, 1]."""
+    draws = np.asarray(draws, dtype=np.float64)
+    if draws.ndim != 2 or draws.shape[1] == 0:
+        raise ValueError(
+            "`draws` must have shape (n_galaxies, n_draws) with at least one draw. "
+            f"Got shape {draws.shape}."
+        )
+    outside = ~((draws >= 0) & (draws <= 1)).all(axis=1)  # NaN is outside too
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise ValueError(
+            "`draws` must be vote fractions in [0, 1]. "
+            f"Got {draws[row].min():g} to {draws[row].max():g} in row {row}."
+        )
+    return draws
+
+
+def _whole(values, name):
+    """Return `values` as int64, refusing what is not a whole finite number >= 0."""
+    try:
+        values = np.asarray(values)
+        numbers_ = values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must hold numbers. Got {error}.") from error
+    bad = ~(np.isfinite(numbers_) & (numbers_ >= 0) & (numbers_ == np.floor(numbers_)))
+    if bad.any():
+        raise ValueError(
+            f"`{name}` must be whole numbers >= 0. Got {numbers_[bad].flat[0]:g}"
+            + (f" in row {first_rows(bad.reshape(len(bad), -1).any(axis=1))}." if bad.ndim else ".")
+        )
+    return numbers_.astype(np.int64)
+
+
+def check_n_votes(n_votes, n_galaxies):
+    """Return `n_votes`, an int or one per galaxy, as an int64 array of shape (n_galaxies,)."""
+    n_votes = _whole(n_votes, "n_votes")
+    if n_votes.ndim == 0:
+        return np.full(n_galaxies, n_votes)
+    if n_votes.shape != (n_galaxies,):
+        raise ValueError(
+            "`n_votes` must be one integer or one per galaxy, "
+            f"shape ({n_galaxies},). Got shape {n_votes.shape}."
+        )
+    return n_votes
+
+
+def check_votes(votes, n_votes, n_galaxies):
+    """Return `votes` and `n_votes` as int64 arrays of shape (n_galaxies,), k <= N."""
+    n_votes = check_n_votes(n_votes, n_galaxies)
+    votes = _whole(votes, "votes")
+    if votes.ndim == 0:
+        votes = np.full(n_galaxies, votes)
+    if votes.shape != (n_galaxies,):
+        raise ValueError(
+            "`votes` must be one integer or one per galaxy, "
+            f"shape ({n_galaxies},). Got shape {votes.shape}."
+        )
+    _check_k_le_n(votes, n_votes)
+    return votes, n_votes
+
+
+def _check_k_le_n(votes, n_votes):
+    over = votes > n_votes
+    if over.any():
+        row = int(np.flatnonzero(over)[0])
+        raise ValueError(
+            "Votes k must not exceed the votes cast N. "
+            f"Got k={votes[row]:g} of N={n_votes[row]:g} in row {first_rows(over)}."
+        )
+
+
+def check_targets(y, sample_weight=None, n_galaxies=None):
+    """Return the targets as weighted counts: two float64 arrays, k and N, of shape (n_galaxies,).
+
+    Counts ``(n, 2)`` multiply by `sample_weight`; fractions ``(n,)`` take it as N (1 by
+    default). Both enter the log-likelihood as ``k log ρ + (N - k) log(1 - ρ)``, so the pair
+    (w k, w N) is all that training and scoring need (design: "Targets").
+    """
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 2:
+        counts = _whole(y, "y").astype(np.float64)
+        _check_k_le_n(counts[:, 0], counts[:, 1])
+        votes, n_votes = counts.T
+    elif y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
+        votes = check_fractions(y.reshape(-1))
+        n_votes = np.ones(len(votes))
+    else:
+        raise ValueError(
+            "`y` must be counts [k, N] of shape (n_galaxies, 2) or vote fractions of shape "
+            f"(n_galaxies,). Got shape {y.shape}."
+        )
+    if n_galaxies is not None and len(y) != n_galaxies:
+        raise ValueError(
+            f"`X` and `y` must have the same number of rows. Got {n_galaxies} and {len(y)}."
+        )
+    weight = check_weight(sample_weight, len(y))
+    return votes * weight, n_votes * weight
+
+
+def check_fractions(y):
+    """Return `y` as float64 vote fractions in [0, 1]."""
+    try:
+        fraction = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`y` must hold numbers. Got {error}.") from error
+    outside = ~((fraction >= 0) & (fraction <= 1))
+    if outside.any():
+        raise ValueError(
+            "`y` of shape (n_galaxies,) must be vote fractions in [0, 1]. "
+            f"Got {fraction[outside][0]:g} in row {first_rows(outside)}; "
+            "pass counts as two columns [k, N]."
+        )
+    return fraction
+
+
+def check_weight(sample_weight, n_galaxies):
+    """Return `sample_weight` as float64 of shape (n_galaxies,), finite and >= 0; None is ones."""
+    if sample_weight is None:
+        return np.ones(n_galaxies)
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_galaxies, weight)
+    if weight.shape != (n_galaxies,):
+        raise ValueError(
+            f"`sample_weight` must have shape ({n_galaxies},). Got shape {weight.shape}."
+        )
+    bad = ~(np.isfinite(weight) & (weight >= 0))
+    if bad.any():
+        raise ValueError(
+            "`sample_weight` must be finite and >= 0. "
+            f"Got {weight[bad][0]:g} in row {first_rows(bad)}."
+        )
+    return weight

@@ -1,0 +1,299 @@
+"""A folder of images and a table of votes, as Galaxy Zoo and Zoobot keep them.
+
+The table names a count ``{question}_{answer}`` and the volunteers who were asked that question
+``{question}_total-votes``. Volunteers are led from question to question, so each has a total of
+its own: k of the one goes with N of the same one, and with no other.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from skgalaxy._validation import check_bool, check_int, first_rows
+from skgalaxy.images import read_images
+
+__all__ = ["load_galaxy_zoo"]
+
+ID_COLUMNS = ("asset_id", "id_str", "dr7objid")
+SUFFIXES = (".jpg", ".jpeg", ".png")
+TOTAL = "total-votes"
+
+DESCR = """\
+Galaxy images with volunteers' votes
+------------------------------------
+Read from {folder}: {n_galaxies} galaxies, the votes of {votes_file}.
+
+images    uint8, one picture per galaxy
+votes     int64 (n_galaxies, 2): k votes for {question}, of N on that question
+ids       str (n_galaxies,): the column {id_column}
+frame     the table of votes, in the same order
+paths     the image files
+question  "{question}"
+"""
+
+
+def load_galaxy_zoo(
+    folder,
+    *,
+    question="featured",
+    image_size=64,
+    crop=256,
+    color=True,
+    votes_file="votes.csv",
+    image_folder="images",
+    return_X_y=False,
+):
+    """Load galaxy images and the votes on one question.
+
+    The folder holds ``images/{id}.jpg`` (or ``.jpeg``, ``.png``) and a table ``votes.csv`` with
+    one row per galaxy, an id and counts named as Zoobot names them. Every row needs an image;
+    images without a row are ignored.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Where the images and the table are.
+    question : str, default="featured"
+        The answer to count, so a question to say yes or no to: a column such as
+        ``"smooth-or-featured_featured-or-disk"``, its answer ``"featured-or-disk"``, or the
+        beginning of an answer if only one begins so, ``"featured"``.
+    image_size : int, default=64
+        Width and height of the images returned, in pixels.
+    crop : int or None, default=256
+        Width of the central square to keep, in pixels of the file, before resizing; None keeps
+        all.
+    color : bool, default=True
+        Red, green and blue, or else one channel of luminance.
+    votes_file : str or path-like, default="votes.csv"
+        The table, relative to `folder`.
+    image_folder : str or path-like, default="images"
+        Where the images are, relative to `folder`.
+    return_X_y : bool, default=False
+        Return ``(images, votes)`` instead of everything.
+
+    Returns
+    -------
+    galaxies : sklearn.utils.Bunch
+        images : uint8 array of shape (n_galaxies, image_size, image_size, 3)
+            Without the last axis if not `color`.
+        votes : int64 array of shape (n_galaxies, 2)
+            Columns [k, N]. N is the total of this question: its column of total votes, or the
+            sum over its answers if there is no such column.
+        ids : str array of shape (n_galaxies,)
+            What names the image files: the column asset_id, id_str or dr7objid, whichever is
+            the first to have files. Always text: 64-bit ids do not survive as floats.
+        frame : pandas.DataFrame of n_galaxies rows
+            The table.
+        paths : list of pathlib.Path
+            The image files.
+        question : str
+            The full name of the column that was counted.
+        DESCR : str
+            What all this is.
+
+        With `return_X_y`, the tuple ``(images, votes)``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder, the table, or the image of a row is missing.
+    ValueError
+        If `question` names no answer or several; if ids are missing or repeated; if counts are
+        not whole numbers with 0 <= k <= N; if an image cannot be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from PIL import Image
+    >>> from skgalaxy.datasets import load_galaxy_zoo
+    >>> table = ["asset_id,bar_yes,bar_no,bar_total-votes", "7,4,6,10"]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     os.mkdir(os.path.join(folder, "images"))
+    ...     Image.new("RGB", (424, 424)).save(os.path.join(folder, "images", "7.jpg"))
+    ...     with open(os.path.join(folder, "votes.csv"), "w") as file:
+    ...         print(*table, sep=chr(10), file=file)
+    ...     galaxies = load_galaxy_zoo(folder, question="yes")
+    >>> galaxies.images.shape, galaxies.votes, galaxies.question
+    ((1, 64, 64, 3), array([[ 4, 10]]), 'bar_yes')
+    """
+    image_size = check_int(image_size, "image_size", 1)
+    crop = None if crop is None else check_int(crop, "crop", 1)
+    color = check_bool(color, "color")
+    return_X_y = check_bool(return_X_y, "return_X_y")
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"`folder` must be an existing folder. Got {str(folder)!r}.")
+
+    frame = _read_table(folder / votes_file)
+    files = _image_files(folder / image_folder)
+    column = _find_answer(frame, question)
+    id_column = _find_id_column(frame, files)
+    ids = _check_ids(frame[id_column])
+    votes = _count(frame, column, id_column)
+    paths = _match(ids, files, id_column, folder / image_folder)
+
+    images = read_images(paths, size=image_size, crop=crop, color=color)
+    if return_X_y:
+        return images, votes
+    return Bunch(
+        images=images,
+        votes=votes,
+        ids=ids,
+        frame=frame,
+        paths=paths,
+        question=column,
+        DESCR=DESCR.format(
+            folder=folder,
+            n_galaxies=len(frame),
+            votes_file=votes_file,
+            question=column,
+            id_column=id_column,
+        ),
+    )
+
+
+def _read_table(path):
+    """Return the table of votes, its id columns as text."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"No table of votes {str(path)!r}. Check `folder`, or name the table in `votes_file`."
+        )
+    try:
+        # utf-8-sig: spreadsheets put an invisible mark before the first column's name.
+        frame = pd.read_csv(path, dtype=dict.fromkeys(ID_COLUMNS, str), encoding="utf-8-sig")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"`votes_file` {str(path)!r} must be a CSV table. Got: {error}."
+        ) from error
+    if frame.empty:
+        raise ValueError(f"`votes_file` {str(path)!r} must have at least one row. Got none.")
+    return frame
+
+
+def _image_files(folder):
+    """Return the image files in `folder` by their names without suffix."""
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"No folder of images {str(folder)!r}. Check `folder`, or name it in `image_folder`."
+        )
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+    # If an id has files of several kinds, the one of the first suffix is written last and stays.
+    paths.sort(key=lambda path: (SUFFIXES.index(path.suffix.lower()), path.name), reverse=True)
+    return {path.stem: path for path in paths}
+
+
+def _answers(frame):
+    """Return the columns that count an answer, each with its parts: (question, answer)."""
+    parts = {
+        name: tuple(name.split("_"))
+        for name in map(str, frame.columns)
+        if name.count("_") == 1 and name not in ID_COLUMNS
+    }
+    totalled = {question for question, answer in parts.values() if answer == TOTAL}
+    numeric = set(map(str, frame.select_dtypes("number").columns))
+    loose = [question for name, (question, _) in parts.items() if name in numeric]
+    # A question has a column of total votes or, failing that, two answers in numbers.
+    return {
+        name: (question, answer)
+        for name, (question, answer) in parts.items()
+        if answer != TOTAL and (question in totalled or loose.count(question) > 1)
+    }
+
+
+def _find_answer(frame, question):
+    """Return the column that `question` names: in full, by its answer, or by a beginning."""
+    answers = _answers(frame)
+    if not isinstance(question, str) or not question:
+        raise ValueError(f"`question` must name one answer as text. Got {question!r}.")
+    if question in answers:
+        return question
+    exact = [name for name, (_, answer) in answers.items() if answer == question]
+    begun = [name for name, (_, answer) in answers.items() if answer.startswith(question)]
+    found = exact or begun
+    if len(found) == 1:
+        return found[0]
+    whole = [name for name, (asked, _) in answers.items() if asked == question]
+    if found:
+        problem, choices = "names several answers", found
+    elif whole:
+        problem, choices = "is a whole question: choose one of its answers", whole
+    else:
+        problem, choices = "names none of the table's answers", list(answers)
+    listed = ", ".join(repr(name) for name in choices) or "(the table has none)"
+    raise ValueError(
+        f"`question` must name one answer. Got {question!r}, which {problem}: {listed}."
+    )
+
+
+def _find_id_column(frame, files):
+    """Return the first id column whose values name image files, or else the first there is."""
+    present = [name for name in ID_COLUMNS if name in frame.columns]
+    if not present:
+        raise ValueError(
+            f"The table of votes must have an id column: {', '.join(ID_COLUMNS)}. "
+            f"Got {', '.join(map(str, frame.columns))}."
+        )
+    for name in present:
+        if frame[name].isin(files.keys()).any():
+            return name
+    return present[0]
+
+
+def _check_ids(column):
+    """Return the ids as a text array, none missing and none twice."""
+    missing = column.isna().to_numpy()
+    if missing.any():
+        raise ValueError(
+            f"`{column.name}` must be given in every row. Got none in row {first_rows(missing)}."
+        )
+    repeated = column.duplicated(keep=False).to_numpy()
+    if repeated.any():
+        first = column[repeated].iloc[0]
+        rows = first_rows((column == first).to_numpy())
+        raise ValueError(f"`{column.name}` must not repeat. Got {first!r} in rows {rows}.")
+    return column.to_numpy(dtype=str)
+
+
+def _count(frame, column, id_column):
+    """Return the votes [k, N] on the answer in `column`."""
+    question = column.partition("_")[0]
+    total = f"{question}_{TOTAL}"
+    siblings = [name for name, (asked, _) in _answers(frame).items() if asked == question]
+    columns = [column, total] if total in frame.columns else siblings
+    counts = {name: _whole_counts(frame, name, id_column) for name in columns}
+    n_votes = counts[total] if total in counts else sum(counts.values())
+    over = np.flatnonzero(counts[column] > n_votes)
+    if over.size:
+        row = over[0]
+        raise ValueError(
+            f"`{column}` must not exceed the votes on its question. Got {counts[column][row]} of "
+            f"{n_votes[row]} in row {row} ({id_column} {frame[id_column].iloc[row]})."
+        )
+    return np.column_stack([counts[column], n_votes])
+
+
+def _whole_counts(frame, name, id_column):
+    """Return a column as int64, refusing what is not a whole number >= 0."""
+    values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
+    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0) & (values == np.floor(values))))
+    if bad.size:
+        row = bad[0]
+        raise ValueError(
+            f"`{name}` must be whole numbers >= 0. Got {frame[name].iloc[row]} in row {row} "
+            f"({id_column} {frame[id_column].iloc[row]}); correct the row or leave it out."
+        )
+    return values.astype(np.int64)
+
+
+def _match(ids, files, id_column, folder):
+    """Return the image file of each id."""
+    for row, name in enumerate(ids):
+        if name not in files:
+            expected = folder / f"{name}{SUFFIXES[0]}"
+            raise FileNotFoundError(
+                f"Every row needs an image. Row {row} ({id_column} {name}) has none: "
+                f"{str(expected)!r} (nor .jpeg, .png) does not exist."
+            )
+    return [files[name] for name in ids]

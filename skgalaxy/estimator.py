@@ -1,0 +1,386 @@
+"""`BayesianCNNRegressor`: learn vote fractions from images and votes, predict full posteriors.
+
+A convolutional network is trained on the binomial likelihood of k of N votes, with dropout. Each
+set of dropout masks kept on at prediction makes another network, and D of them are a sample of
+the posterior over networks (Monte-Carlo dropout: Gal & Ghahramani 2016; for vote counts Walmsley
+et al. 2020, arXiv:1905.07424)::
+
+    p(k | image, N) = (1/D) Σ_d Bin(k; N, ρ_d(image))
+
+The fitted estimator *is* D networks: their masks are drawn once, from `random_state`, and shared
+by all galaxies, so a prediction does not depend on batch size, order or chunking.
+
+The way of the data: `fit` checks X and y, builds a Keras model (`skgalaxy.networks`) inside a
+scikeras ``KerasRegressor`` and feeds it batches of (images, [k, N]). `sample_posterior` replays
+the trained network under the masks (`skgalaxy.sampling`) and returns ρ.
+"""
+
+import math
+import warnings
+from functools import partial
+
+import numpy as np
+from scikeras.wrappers import KerasRegressor
+from scipy.special import expit
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from tqdm.keras import TqdmCallback
+
+from skgalaxy._validation import check_bool, check_choice, check_float, check_int, check_targets
+from skgalaxy.exceptions import NoSpreadWarning
+from skgalaxy.metrics import d2_binomial_score
+from skgalaxy.networks import GalaxyZooNetwork, ImageSpec, VoteBatches, build_model
+from skgalaxy.posterior import VotePosterior
+from skgalaxy.sampling import DrawnNetworks
+
+__all__ = ["BayesianCNNRegressor"]
+
+
+class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
+    """Bayesian convolutional network for vote fractions, learned from k of N votes.
+
+    Parameters
+    ----------
+    network : callable, default=None
+        ``network(image_shape, dropout=...)`` returns a functional or Sequential
+        ``keras.Model`` from images of `image_shape` to one logit (no sigmoid). None is
+        `skgalaxy.networks.GalaxyZooNetwork`, the network of Walmsley et al. 2020.
+    dropout : float in [0, 1), default=0.5
+        Dropout rate given to `network`, in training and in prediction. 0 makes all draws equal.
+    n_draws : int, default=50
+        Number of networks drawn for the posterior. Nearly free: more rank better.
+    epochs : int, default=60
+        Passes over the training set.
+    batch_size : int, default=32
+        Galaxies per training step.
+    learning_rate : float > 0, default=1e-3
+        Of Adam.
+    augment : bool, default=True
+        In training, show images flipped, turned by any angle and zoomed by up to 20 %.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Compute precision of the network. bfloat16 is faster where the processor has it.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of the images in flat rows of X. None takes
+        flat rows as plain features.
+    warm_start : bool, default=False
+        Let `fit` go on from the present weights instead of starting afresh.
+    verbose : bool, default=False
+        Show progress bars.
+    random_state : int, RandomState or None, default=None
+        Seed of weights, order, views and masks. Global random state is left alone.
+
+    Attributes
+    ----------
+    network_ : scikeras.wrappers.KerasRegressor
+        The trained network; its Keras model, from X to logits, is ``network_.model_``.
+    history_ : dict of list
+        Training loss per epoch: the mean negative log-likelihood of a galaxy's votes, without
+        its constant log C(N, k).
+    n_iter_ : int
+        Epochs trained.
+    image_shape_ : tuple
+        (height, width, channels), or (n_features,).
+    n_features_in_ : int
+        Numbers per galaxy.
+
+    See Also
+    --------
+    skgalaxy.VotePosterior : What `predict_posterior` returns.
+    skgalaxy.query.mutual_information_sampling : Picks galaxies to ask about.
+
+    References
+    ----------
+    Walmsley et al. 2020, MNRAS 491, 1554 (arXiv:1905.07424); Gal & Ghahramani 2016,
+    arXiv:1506.02142.
+
+    Examples
+    --------
+    Bright images get yes votes, dark ones do not:
+
+    >>> import numpy as np
+    >>> from skgalaxy import BayesianCNNRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> brightness = rng.uniform(size=200)
+    >>> X = brightness[:, None, None] + 0.1 * rng.normal(size=(200, 8, 8))
+    >>> y = np.column_stack([rng.binomial(40, brightness), np.full(200, 40)])
+    >>> model = BayesianCNNRegressor(epochs=20, random_state=0).fit(X, y)
+    >>> posterior = model.predict_posterior(X)
+    >>> posterior
+    VotePosterior(n_galaxies=200, n_draws=50)
+    >>> bool(model.score(X, y) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        network=None,
+        dropout=0.5,
+        n_draws=50,
+        epochs=60,
+        batch_size=32,
+        learning_rate=1e-3,
+        augment=True,
+        precision="float32",
+        image_shape=None,
+        warm_start=False,
+        verbose=False,
+        random_state=None,
+    ):
+        self.network = network
+        self.dropout = dropout
+        self.n_draws = n_draws
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.augment = augment
+        self.precision = precision
+        self.image_shape = image_shape
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None):
+        """Train the network on images and votes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_galaxies, h, w), (n_galaxies, h, w, c) or (n_galaxies, n)
+            Images, uint8 or of finite numbers in any unit: they are centred and scaled by the
+            mean and standard deviation of the training images, channel by channel. Rows are
+            read batch by batch, so a memory map stays on disk.
+        y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
+            Counts [k, N], k of N volunteers said yes; or vote fractions in [0, 1].
+        sample_weight : array-like of shape (n_galaxies,), default=None
+            For fractions the number of votes N (1 by default); for counts a factor on each
+            galaxy's log-likelihood. Galaxies of no votes or no weight are left out.
+
+        Returns
+        -------
+        self : BayesianCNNRegressor
+
+        Raises
+        ------
+        ValueError
+            Before any training, if X, y, `sample_weight` or a parameter is out of range or of
+            the wrong shape.
+        TypeError
+            If a parameter is of the wrong kind.
+        """
+        return self._train(X, y, sample_weight, self.epochs, resume=self.warm_start)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Go on training for one pass over `X`; arguments and errors as in `fit`."""
+        return self._train(X, y, sample_weight, 1, resume=True)
+
+    def _train(self, X, y, sample_weight, epochs, *, resume):
+        self._check_parameters()
+        resume = resume and hasattr(self, "network_")
+        X, image_shape = self._check_images(X, reset=not resume)
+        votes = np.stack(check_targets(y, sample_weight, len(X)), axis=1).astype(np.float32)
+        if not votes[:, 1].any():
+            raise ValueError("`y` must hold at least one vote. Got N = 0 for every galaxy.")
+        seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=3)
+        build_seed, draw_seed, order_seed = map(int, seeds)
+        if not resume:
+            self._start(X, image_shape, build_seed, draw_seed)
+        batches = VoteBatches(X, votes, self.batch_size, order_seed + self.n_iter_)
+        callbacks = [TqdmCallback(verbose=0)] if self.verbose else []
+        self._drawn = None  # the weights change
+        trained = self.network_.model_.fit(
+            batches, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0
+        )
+        self.history_ = {
+            key: self.history_.get(key, []) + values for key, values in trained.history.items()
+        }
+        self.n_iter_ += epochs
+        return self
+
+    def _start(self, X, image_shape, build_seed, draw_seed):
+        """Build an untrained network for images like those of X."""
+        spec = ImageSpec.measure(X, image_shape)
+        build = partial(
+            build_model,
+            GalaxyZooNetwork() if self.network is None else self.network,
+            spec,
+            dropout=self.dropout,
+            learning_rate=self.learning_rate,
+            augment=self.augment,
+            precision=self.precision,
+            seed=build_seed,
+        )
+        network = KerasRegressor(build)
+        network.initialize(np.zeros((2, *spec.shape), spec.dtype), np.zeros((2, 2)))
+        self.network_, self._spec, self._draw_seed = network, spec, draw_seed
+        self.image_shape_, self.n_features_in_ = image_shape, math.prod(image_shape)
+        self.history_, self.n_iter_ = {}, 0
+
+    def predict(self, X, return_std=False):
+        """Posterior mean of the vote fraction.
+
+        Parameters
+        ----------
+        X : array-like
+            Images, as in `fit`.
+        return_std : bool, default=False
+            Also return the standard deviation over draws.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_galaxies,)
+            In [0, 1].
+        std : ndarray of shape (n_galaxies,)
+            Only with `return_std`.
+
+        Raises
+        ------
+        NotFittedError
+            If not fitted.
+        ValueError
+            If X is not finite or its images are not like those of `fit`.
+        """
+        posterior = self.predict_posterior(X)
+        return (posterior.mean, posterior.std) if return_std else posterior.mean
+
+    def sample_posterior(self, X):
+        """Vote fractions ρ of every drawn network.
+
+        Parameters
+        ----------
+        X : array-like
+            Images, as in `fit`.
+
+        Returns
+        -------
+        draws : ndarray of shape (n_galaxies, n_draws)
+            In [0, 1]; column d is the same network for every galaxy and every call.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
+        """
+        check_is_fitted(self, "network_")
+        X, _ = self._check_images(X, reset=False)
+        return expit(self._drawn_networks().logits(X, verbose=self.verbose))
+
+    def predict_posterior(self, X):
+        """Posterior over vote fractions and votes.
+
+        Parameters
+        ----------
+        X : array-like
+            Images, as in `fit`.
+
+        Returns
+        -------
+        posterior : VotePosterior
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
+        """
+        return VotePosterior(self.sample_posterior(X))
+
+    def score(self, X, y, sample_weight=None):
+        """D², the fraction of binomial deviance explained: 1 is best, 0 is the mean.
+
+        Parameters
+        ----------
+        X : array-like
+            Images, as in `fit`.
+        y, sample_weight
+            Votes, as in `fit`.
+
+        Returns
+        -------
+        score : float
+            `skgalaxy.metrics.d2_binomial_score` of `predict`.
+        """
+        return d2_binomial_score(y, self.predict(X), sample_weight)
+
+    def _drawn_networks(self):
+        """Return the D networks, drawn on first use after training, loading or `set_params`."""
+        n_draws = check_int(self.n_draws, "n_draws", 1)
+        if getattr(self, "_drawn", None) is None or self._drawn.n_draws != n_draws:
+            drawn = DrawnNetworks(self.network_.model_, n_draws, self._draw_seed)
+            if not drawn.has_spread:
+                warnings.warn(
+                    "The network has no active dropout: all draws are equal and mutual "
+                    "information is 0 everywhere; set `dropout` > 0 for a posterior.",
+                    NoSpreadWarning,
+                    stacklevel=3,
+                )
+            self._drawn = drawn
+        return self._drawn
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_drawn": None}
+
+    def _check_parameters(self):
+        if self.network is not None and not callable(self.network):
+            raise TypeError(
+                "`network` must be None or a callable network(image_shape, dropout=...) that "
+                f"returns a keras.Model. Got {self.network!r}."
+            )
+        check_float(self.dropout, "dropout", 0, 1, closed="left")
+        check_int(self.n_draws, "n_draws", 1)
+        check_int(self.epochs, "epochs", 1)
+        check_int(self.batch_size, "batch_size", 1)
+        check_float(self.learning_rate, "learning_rate", 0, math.inf, closed="neither")
+        check_choice(self.precision, "precision", ("float32", "bfloat16"))
+        for name in ("augment", "warm_start", "verbose"):
+            check_bool(getattr(self, name), name)
+
+    def _check_images(self, X, *, reset):
+        """Return X as an array whose rows are finite images, and its image shape."""
+        if np.ndim(X) == 2:
+            X = validate_data(self, X, reset=reset)
+        else:
+            X = check_array(X, allow_nd=True, ensure_2d=False, input_name="X")
+        image_shape = self._image_shape(X.shape[1:])
+        if reset:
+            return X, image_shape
+        expected = self._spec
+        if X.shape[1:] != expected.shape:
+            raise ValueError(
+                f"`X` must hold images like those of `fit`, shape {expected.shape}. "
+                f"Got shape {X.shape[1:]}; crop or resize them first."
+            )
+        if (X.dtype == np.uint8) != (expected.dtype == "uint8"):
+            raise ValueError(
+                f"`X` must be {'uint8' if expected.dtype == 'uint8' else 'numbers other than uint8'}"
+                f", as in `fit`, where 255 and 1.0 differ. Got {X.dtype}; convert it to the same "
+                "scale and type."
+            )
+        return X, image_shape
+
+    def _image_shape(self, shape):
+        """Return (h, w, c), or (n_features,), of rows of X of `shape`."""
+        given = self.image_shape
+        if given is not None:
+            try:
+                given = tuple(check_int(size, "image_shape", 1) for size in given)
+            except TypeError as error:
+                raise TypeError(
+                    f"`image_shape` must be None, (h, w) or (h, w, c). Got {self.image_shape!r}."
+                ) from error
+            given = (*given, 1) if len(given) == 2 else given
+        if len(shape) not in (1, 2, 3):
+            raise ValueError(
+                "`X` must hold images (n_galaxies, h, w) or (n_galaxies, h, w, c), or flat rows "
+                f"(n_galaxies, n_features). Got {len(shape) + 1} dimensions."
+            )
+        if len(shape) == 1 and given is None:
+            return shape
+        image_shape = given if len(shape) == 1 else (*shape, 1)[:3]
+        if given is not None and (
+            len(given) != 3 or math.prod(shape) != math.prod(given) or image_shape != given
+        ):
+            raise ValueError(
+                f"`X` must hold images of `image_shape` {self.image_shape}. "
+                f"Got rows of shape {shape}."
+            )
+        return image_shape

@@ -1,0 +1,11 @@
+"""Exceptions and warnings that callers may want to catch by name."""
+
+__all__ = ["NoSpreadWarning"]
+
+
+class NoSpreadWarning(UserWarning):
+    """The network has no dropout, so every draw is the same network.
+
+    Its posterior is one binomial and its mutual information is exactly zero for
+    every galaxy: ranking by it is meaningless.
+    """

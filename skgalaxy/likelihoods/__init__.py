@@ -1,0 +1,1 @@
+"""What votes say about a vote fraction: one module per likelihood, NumPy and SciPy only."""

@@ -1,0 +1,224 @@
+"""What Keras builds: the paper's network, the views it is trained on, and the model around it.
+
+A *network* maps standardised images to one logit of the vote fraction. The model that is trained
+is ``images -> standardise -> random views (in training only) -> network``. Whatever builds the
+network is called as ``builder(image_shape, dropout=...)``; `GalaxyZooNetwork` is the default.
+"""
+
+import math
+import random
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+from sklearn.base import BaseEstimator
+
+from skgalaxy.losses import BinomialLoss
+
+__all__ = ["GalaxyZooNetwork", "RandomView"]
+
+
+class GalaxyZooNetwork(BaseEstimator):
+    """Build the network of Walmsley et al. (2020): a shallow VGG with dropout before its output.
+
+    Blocks of 3x3 convolutions, each followed by 2x2 pooling; one dense layer; dropout; one
+    logit. Images too small to be halved by every block are halved as often as they can be, and
+    flat rows (no image) go straight to the dense layer. An sklearn-style object, so that a grid
+    search can set ``network__dense_units``.
+
+    Parameters
+    ----------
+    filters : sequence of sequences of int, default=((32, 32), (64, 64), (128,), (128,))
+        Filters of every convolution, block by block.
+    dense_units : int, default=128
+        Width of the dense layer, the one that dropout acts on.
+
+    References
+    ----------
+    Walmsley et al. 2020, MNRAS 491, 1554 (arXiv:1905.07424).
+
+    Examples
+    --------
+    >>> from skgalaxy.networks import GalaxyZooNetwork
+    >>> network = GalaxyZooNetwork()((64, 64, 1), dropout=0.5)
+    >>> print(network.output_shape, f"{network.count_params():,} weights")
+    (None, 1) 548,833 weights
+    """
+
+    def __init__(self, filters=((32, 32), (64, 64), (128,), (128,)), dense_units=128):
+        self.filters = filters
+        self.dense_units = dense_units
+
+    def __call__(self, image_shape, *, dropout):
+        inputs = x = keras.Input(image_shape)
+        if len(image_shape) == 3:
+            x = self._convolve(x)
+        x = layers.Dense(self.dense_units, activation="relu")(x)
+        x = layers.Dropout(dropout)(x)
+        return keras.Model(inputs, layers.Dense(1)(x))
+
+    def _convolve(self, x):
+        for block in self.filters:
+            for n_filters in block:
+                x = layers.Conv2D(n_filters, 3, padding="same", activation="relu")(x)
+            if min(x.shape[1:3]) >= 2:
+                x = layers.MaxPooling2D(2)(x)
+        return layers.Flatten()(x)
+
+
+@keras.saving.register_keras_serializable("skgalaxy")
+class RandomView(layers.Layer):
+    """Show each image flipped, turned by any angle and zoomed, in training only.
+
+    A galaxy has no up, no left and no preferred size. The three are one affine map per image,
+    hence one interpolation; what lies outside the image is its reflection.
+
+    Parameters
+    ----------
+    zoom : float >= 1, default=1.2
+        Scales are log-uniform in [1 / zoom, zoom].
+    seed : int or None, default=None
+        Seed of the views.
+    """
+
+    def __init__(self, zoom=1.2, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.zoom = zoom
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def get_config(self):
+        return {**super().get_config(), "zoom": self.zoom, "seed": self.seed}
+
+    def call(self, images, training=None):
+        if not training:
+            return images
+        height, width = images.shape[1:3]
+        uniform = keras.random.uniform((ops.shape(images)[0], 3), seed=self.seed_generator)
+        angle = 2 * math.pi * uniform[:, 0]
+        scale = self.zoom ** (2 * uniform[:, 1] - 1)
+        flip = ops.where(uniform[:, 2] < 0.5, -1.0, 1.0)
+        cos, sin = scale * ops.cos(angle), scale * ops.sin(angle)
+        # output pixel (x, y) shows input pixel (a x + b y + c, d x + e y + f), centre on centre
+        a, b, d, e = flip * cos, -sin, flip * sin, cos
+        x0, y0 = (width - 1) / 2, (height - 1) / 2
+        c, f = x0 - a * x0 - b * y0, y0 - d * x0 - e * y0
+        zero = ops.zeros_like(a)
+        maps = ops.stack([a, b, c, d, e, f, zero, zero], axis=1)
+        return ops.image.affine_transform(images, maps, fill_mode="reflect")
+
+
+@contextmanager
+def seeded_layers(seed):
+    """Make layers built inside take their seeds from `seed`; global state is as before after.
+
+    Keras seeds layers and initialisers that were given no seed from Python's global generator.
+    """
+    state = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state[0])
+        np.random.set_state(state[1])
+
+
+class ImageSpec(NamedTuple):
+    """What a row of X is, and how it becomes an image of mean 0 and standard deviation 1."""
+
+    shape: tuple  # of a row of X
+    dtype: str  # "uint8" or "float32"
+    image_shape: tuple  # (h, w, c), or (n_features,) for rows that are no images
+    mean: np.ndarray  # per channel, or per feature
+    std: np.ndarray
+
+    @classmethod
+    def measure(cls, X, image_shape):
+        """Return the spec of the rows of `X`, which is read in chunks."""
+        size, total, squares = image_shape[-1], 0.0, 0.0
+        for start in range(0, len(X), 1024):
+            values = np.asarray(X[start : start + 1024], dtype=np.float64).reshape(-1, size)
+            total = total + values.sum(axis=0)
+            squares = squares + np.square(values).sum(axis=0)
+        count = len(X) * math.prod(image_shape) / size
+        mean = total / count
+        std = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
+        std[std <= 1e-6 * np.abs(mean)] = 1  # a constant channel stays constant: 0
+        dtype = "uint8" if X.dtype == np.uint8 else "float32"
+        return cls(X.shape[1:], dtype, image_shape, mean, np.where(std > 0, std, 1))
+
+
+class VoteBatches(keras.utils.PyDataset):
+    """Shuffled batches of (images, [k, N]), read from X row by row as they are needed."""
+
+    def __init__(self, X, votes, batch_size, seed):
+        super().__init__()
+        self.X, self.votes, self.batch_size = X, votes, batch_size
+        self.rng = np.random.default_rng(seed)
+        self.rows = np.flatnonzero(votes[:, 1] > 0)  # galaxies that nobody judged teach nothing
+        self.on_epoch_end()
+
+    def __len__(self):
+        return math.ceil(len(self.rows) / self.batch_size)
+
+    def __getitem__(self, index):
+        rows = np.sort(self.rows[index * self.batch_size : (index + 1) * self.batch_size])
+        return self.X[rows], self.votes[rows]
+
+    def on_epoch_end(self):
+        self.rng.shuffle(self.rows)
+
+
+def build_model(builder, spec, *, dropout, learning_rate, augment, precision, seed):
+    """Return the compiled model that is trained: standardise, random views, network.
+
+    Parameters
+    ----------
+    builder : callable
+        ``builder(image_shape, dropout=...)`` returns a functional or Sequential Keras model
+        with one output, the logit.
+    spec : ImageSpec
+    dropout, learning_rate, augment, precision
+        As in `BayesianCNNRegressor`.
+    seed : int
+        Seed of every layer.
+    """
+    with seeded_layers(seed):
+        network = builder(spec.image_shape, dropout=dropout)
+        check_network(network, spec.image_shape)
+        set_precision(network, precision)
+        inputs = x = keras.Input(spec.shape, dtype=spec.dtype)
+        if spec.shape != spec.image_shape:
+            x = layers.Reshape(spec.image_shape)(x)
+        x = layers.Normalization(mean=spec.mean, variance=np.square(spec.std))(x)
+        if augment and len(spec.image_shape) == 3:
+            x = RandomView()(x)
+        model = keras.Model(inputs, network(x))
+    model.compile(keras.optimizers.Adam(learning_rate), BinomialLoss())
+    return model
+
+
+def check_network(network, image_shape):
+    """Raise ValueError unless `network` is a Keras graph from `image_shape` to one logit."""
+    if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
+        raise ValueError(
+            "`network` must build a functional or built Sequential keras.Model, whose graph can "
+            f"be split at its dropout. Got {type(network).__name__}."
+        )
+    shapes = network.input_shape, network.output_shape
+    if shapes != ((None, *image_shape), (None, 1)):
+        raise ValueError(
+            f"`network` must map images {image_shape} to one logit, shape (None, 1), of the vote "
+            f"fraction (no sigmoid). Got a model from {shapes[0]} to {shapes[1]}."
+        )
+
+
+def set_precision(network, precision):
+    """Set the compute precision layer by layer; the output layer stays float32."""
+    if precision == "float32":
+        return
+    for layer in network.layers[:-1]:
+        layer.dtype_policy = f"mixed_{precision}"

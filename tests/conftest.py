@@ -1,0 +1,52 @@
+"""Fixtures that several test files use."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skgalaxy import BayesianCNNRegressor
+from skgalaxy.networks import GalaxyZooNetwork
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Return the folder of real galaxies and votes, or skip: it is no part of the repository."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SKGALAXY_DATA", default))
+    if not (folder / "galaxy_zoo_2" / "votes.csv").is_file():
+        pytest.skip(f"real data are not at {folder}; set SKGALAXY_DATA to their folder")
+    return folder
+
+
+def toy_galaxies(n_galaxies, seed, n_votes=40):
+    """Return images whose brightness is their vote fraction, counts [k, N], and the fractions."""
+    rng = np.random.default_rng(seed)
+    rho = rng.uniform(0.05, 0.95, n_galaxies)
+    images = 100 + 100 * rho[:, None, None, None] + 10 * rng.normal(size=(n_galaxies, 12, 12, 1))
+    counts = np.column_stack([rng.binomial(n_votes, rho), np.full(n_galaxies, n_votes)])
+    return images.round().astype(np.uint8), counts, rho
+
+
+@pytest.fixture(scope="session")
+def toy():
+    return toy_galaxies(200, seed=0)
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Return keyword arguments of an estimator that trains in a second or two."""
+    return {
+        "network": GalaxyZooNetwork(filters=((4,), (8,)), dense_units=16),
+        "epochs": 3,
+        "n_draws": 10,
+        "random_state": 0,
+    }
+
+
+@pytest.fixture(scope="session")
+def fitted(toy, small):
+    """Return a fitted estimator that tests must not change."""
+    X, y, _ = toy
+    return BayesianCNNRegressor(**small).fit(X, y)

@@ -1,0 +1,191 @@
+"""The laws of mutual information, and proof that they can fail."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import binom, betabinom
+
+from skgalaxy.acquisition import expected_entropy, mutual_information, predictive_entropy
+
+# 40-digit arithmetic, from the definition
+REFERENCE = [
+    ([0.2, 0.8], 1, 0.192744757021757),
+    ([0.2, 0.8], 10, 0.648007727839207),
+    ([0.2, 0.8], 40, 0.693112925130145),
+    ([0.1, 0.5, 0.9], 5, 0.659579735218306),
+    ([0.0, 1.0], 1, np.log(2)),
+    ([0.0, 1.0], 40, np.log(2)),
+]
+# exact mutual information of ρ ~ Beta(a, b) at N = 40: the predictive is beta-binomial
+BETA_40 = [(1, 1, 1.463), (5, 5, 0.803), (20, 20, 0.347), (100, 100, 0.091)]
+
+fractions = st.floats(0, 1) | st.sampled_from([0.0, 1.0, 0.5, 1e-300, 1 - 1e-16])
+pools = st.tuples(st.integers(1, 4), st.integers(1, 6)).flatmap(
+    lambda shape: arrays(np.float64, shape, elements=fractions)
+)
+
+
+def by_definition(draws, n_votes):
+    """H[mean_d Bin] - mean_d H[Bin], one galaxy and one draw at a time."""
+    scores = []
+    for row in np.asarray(draws, dtype=float):
+        pmf = binom.pmf(np.arange(n_votes + 1)[:, None], n_votes, row)
+        entropy = [-sum(p * np.log(p) for p in column if p > 0) for column in pmf.T]
+        mixture = pmf.mean(axis=1)
+        scores.append(-sum(p * np.log(p) for p in mixture if p > 0) - np.mean(entropy))
+    return np.array(scores)
+
+
+# Each law takes the function, a pool of draws and N, and asserts.
+
+
+def within_its_bounds(mi, draws, n):
+    scores = mi(draws, n)
+    assert (scores >= 0).all()
+    bound = np.minimum(predictive_entropy(draws, n), np.log(draws.shape[1]))
+    assert (scores <= bound + 1e-9).all()
+
+
+def zero_if_draws_agree(mi, draws, n):
+    assert (mi(np.repeat(draws[:, :1], 7, axis=1), n) == 0).all()
+
+
+def same_for_any_order_of_draws(mi, draws, n):
+    np.testing.assert_allclose(mi(draws[:, ::-1], n), mi(draws, n), atol=1e-9)
+
+
+def same_for_no_as_for_yes(mi, draws, n):
+    draws = np.round(draws * 1024) / 1024  # so that 1 - draws is exact
+    np.testing.assert_allclose(mi(1 - draws, n), mi(draws, n), atol=1e-9)
+
+
+def more_votes_tell_no_less(mi, draws, n):
+    assert (mi(draws, n + 1) >= mi(draws, n) - 1e-9).all()
+
+
+def one_by_one_as_together(mi, draws, n):
+    one_by_one = [mi(draws[[row]], n)[0] for row in range(len(draws))]
+    np.testing.assert_allclose(mi(draws, n), one_by_one, atol=1e-12)
+
+
+def repeated_draws_weigh_the_same(mi, draws, n):
+    np.testing.assert_allclose(mi(np.tile(draws, 3), n), mi(draws, n), atol=1e-9)
+
+
+def as_the_definition(mi, draws, n):
+    np.testing.assert_allclose(mi(draws, n), by_definition(draws, n), atol=1e-9)
+
+
+LAWS = [
+    within_its_bounds,
+    zero_if_draws_agree,
+    same_for_any_order_of_draws,
+    same_for_no_as_for_yes,
+    more_votes_tell_no_less,
+    one_by_one_as_together,
+    repeated_draws_weigh_the_same,
+    as_the_definition,
+]
+
+
+@pytest.mark.parametrize("law", LAWS)
+@given(draws=pools, n=st.integers(0, 45))
+@settings(max_examples=60, deadline=None)
+def test_law(law, draws, n):
+    law(mutual_information, draws, n)
+
+
+WRONG = {
+    "in bits": lambda d, n: mutual_information(d, n) / np.log(2),
+    "ρ rounded to two digits": lambda d, n: mutual_information(np.round(d, 2), n),
+    "one vote whatever N": lambda d, n: mutual_information(d, 1),
+    "predictive entropy": predictive_entropy,
+    "variance of ρ": lambda d, n: n * d.var(axis=1),
+    "its small-spread limit": lambda d, n: (
+        n * d.var(axis=1) / np.maximum(2 * d.mean(axis=1) * (1 - d.mean(axis=1)), 1e-9)
+    ),
+    "without log C(N, k)": lambda d, n: predictive_entropy(d, n) - n * expected_entropy(d, 1),
+    "entropy of the mean network": lambda d, n: (
+        predictive_entropy(d, n) - predictive_entropy(d.mean(axis=1, keepdims=True), n)
+    ),
+    "first draws only": lambda d, n: mutual_information(d[:, :2], n),
+    "share of the pool's": lambda d, n: mutual_information(d, n) / max(len(d), 1),
+    "not clipped": lambda d, n: predictive_entropy(d, n) - expected_entropy(d, n) - 1e-12,
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_laws_reject(name):
+    """Every planted mistake breaks some law on some ordinary pool."""
+    rng = np.random.default_rng(0)
+    pool = np.vstack([rng.beta(2, 3, (6, 5)), np.eye(5), np.full((1, 5), 0.3)])
+    broken = []
+    for law in LAWS:
+        try:
+            for n in (1, 7, 40):
+                law(WRONG[name], pool, n)
+        except AssertionError:
+            broken.append(law.__name__)
+    assert broken
+
+
+@pytest.mark.parametrize(("draws", "n_votes", "expected"), REFERENCE)
+def test_reference_value(draws, n_votes, expected):
+    assert mutual_information([draws], n_votes)[0] == pytest.approx(expected, abs=1e-13)
+
+
+@pytest.mark.parametrize(("a", "b", "expected"), BETA_40)
+def test_beta_distributed_draws(a, b, expected):
+    """10,000 quantiles of Beta(a, b) stand for the whole distribution."""
+    from scipy.stats import beta
+
+    draws = beta.ppf((np.arange(10_000) + 0.5) / 10_000, a, b)[None]
+    assert mutual_information(draws, 40)[0] == pytest.approx(expected, abs=6e-4)
+    exact = betabinom(40, a, b).entropy()
+    assert predictive_entropy(draws, 40)[0] == pytest.approx(float(exact), abs=1e-3)
+
+
+@given(draws=pools, data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_votes_per_galaxy_as_one_at_a_time(draws, data):
+    n_votes = data.draw(arrays(np.int64, len(draws), elements=st.integers(0, 60)))
+    together = mutual_information(draws, n_votes)
+    alone = [mutual_information(draws[[i]], n)[0] for i, n in enumerate(n_votes)]
+    np.testing.assert_allclose(together, alone, atol=1e-12)
+
+
+def test_entropies_differ_by_mutual_information():
+    draws = np.random.default_rng(1).beta(1, 2, (50, 20))
+    difference = predictive_entropy(draws, 30) - expected_entropy(draws, 30)
+    np.testing.assert_allclose(mutual_information(draws, 30), difference, atol=1e-12)
+    single = [binom(30, rho).entropy() for rho in draws[0]]
+    assert expected_entropy(draws[:1], 30)[0] == pytest.approx(np.mean(single), abs=1e-9)
+
+
+def test_many_votes_and_many_galaxies():
+    """No overflow at N = 5000, and blocks do not show."""
+    draws = np.random.default_rng(2).uniform(size=(3000, 11))
+    scores = mutual_information(draws, 40)
+    np.testing.assert_allclose(scores[1234:1240], mutual_information(draws[1234:1240], 40))
+    many = mutual_information(draws[:3], 5000)
+    assert np.isfinite(many).all()
+    assert (many > 2).all()
+
+
+@pytest.mark.parametrize(
+    ("draws", "n_votes", "message"),
+    [
+        ([[0.1, 1.2]], 5, r"`draws` must be vote fractions in \[0, 1\]. Got 0.1 to 1.2 in row 0"),
+        ([[0.1, np.nan]], 5, r"`draws` must be vote fractions"),
+        ([0.1, 0.2], 5, r"`draws` must have shape \(n_galaxies, n_draws\).* Got shape \(2,\)"),
+        (np.empty((3, 0)), 5, r"at least one draw"),
+        ([[0.1]], -1, r"`n_votes` must be whole numbers >= 0. Got -1"),
+        ([[0.1]], 2.5, r"`n_votes` must be whole numbers >= 0. Got 2.5"),
+        ([[0.1]], [1, 2], r"`n_votes` must be one integer or one per galaxy, shape \(1,\)"),
+    ],
+)
+def test_bad_input(draws, n_votes, message):
+    with pytest.raises(ValueError, match=message):
+        mutual_information(draws, n_votes)

@@ -1,0 +1,353 @@
+"""What `BayesianCNNRegressor` promises."""
+
+import pickle
+import random
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone, is_regressor
+from sklearn.exceptions import NotFittedError
+
+from skgalaxy import BayesianCNNRegressor, VotePosterior
+from skgalaxy.exceptions import NoSpreadWarning
+from skgalaxy.metrics import d2_binomial_score, vote_fraction_rmse
+
+
+class TestLearning:
+    def test_recovers_the_vote_fractions_of_simulated_galaxies(self):
+        """Far better than the mean, against the true ρ, on galaxies not seen in training."""
+        pytest.importorskip("galsim")
+        from skgalaxy.datasets import make_galaxies
+
+        galaxies = make_galaxies(700, 32, random_state=0)
+        model = BayesianCNNRegressor(epochs=25, random_state=0)
+        model.fit(galaxies.images[:500], galaxies.votes[:500])
+        rho = galaxies.vote_fraction[500:]
+        posterior = model.predict_posterior(galaxies.images[500:])
+        error = np.sqrt(np.mean((posterior.mean - rho) ** 2))
+        assert error < 0.7 * rho.std()
+        assert model.score(galaxies.images[500:], galaxies.votes[500:]) > 0.4
+
+    def test_learns_colour_and_flat_rows(self, toy, small):
+        X, y, rho = toy
+        small = {**small, "epochs": 30}
+        for images in (np.repeat(X, 3, axis=3), X.reshape(len(X), -1).astype(float)):
+            model = BayesianCNNRegressor(**small).fit(images, y)
+            assert np.corrcoef(model.predict(images), rho)[0, 1] > 0.9
+
+    def test_loss_falls(self, toy, small):
+        X, y, _ = toy
+        model = BayesianCNNRegressor(**{**small, "epochs": 10}).fit(X, y)
+        assert model.history_["loss"][-1] < model.history_["loss"][0]
+        assert len(model.history_["loss"]) == model.n_iter_ == 10
+
+    def test_scale_of_pixels_does_not_matter(self, toy, small):
+        """Images are standardised: flux in any unit trains the same network."""
+        X, y, _ = toy
+        model = BayesianCNNRegressor(**small).fit(X.astype(float), y)
+        scaled = BayesianCNNRegressor(**small).fit(X * 1e-3 - 7, y)
+        expected = model.predict(X.astype(float))
+        np.testing.assert_allclose(scaled.predict(X * 1e-3 - 7), expected, atol=1e-3)
+
+
+class TestPosterior:
+    def test_draws_are_shared_networks(self, fitted, toy):
+        X, _, _ = toy
+        draws = fitted.sample_posterior(X)
+        assert draws.shape == (200, 10)
+        assert ((draws > 0) & (draws < 1)).all()
+        np.testing.assert_array_equal(fitted.sample_posterior(X), draws)
+        np.testing.assert_allclose(fitted.sample_posterior(X[[5, 5, 9]]), draws[[5, 5, 9]], rtol=1e-5)
+        np.testing.assert_allclose(fitted.sample_posterior(X[::-1])[::-1], draws, rtol=1e-5)
+
+    def test_dropout_is_on(self, fitted, toy):
+        posterior = fitted.predict_posterior(toy[0])
+        assert isinstance(posterior, VotePosterior)
+        assert (posterior.std > 0).all()
+        assert (posterior.mutual_information(40) > 0).all()
+
+    def test_no_dropout_no_information(self, toy, small):
+        X, y, _ = toy
+        model = BayesianCNNRegressor(**small, dropout=0).fit(X, y)
+        with pytest.warns(NoSpreadWarning, match="no active dropout"):
+            posterior = model.predict_posterior(X)
+        assert (posterior.mutual_information(40) == 0).all()
+        assert (posterior.std < 1e-15).all()
+
+    def test_predict_is_the_mean_of_draws(self, fitted, toy):
+        X, _, _ = toy
+        draws = fitted.sample_posterior(X)
+        mean, std = fitted.predict(X, return_std=True)
+        np.testing.assert_allclose(mean, draws.mean(axis=1))
+        np.testing.assert_allclose(std, draws.std(axis=1))
+        np.testing.assert_array_equal(fitted.predict(X), mean)
+
+    def test_more_draws_after_fit(self, fitted, toy):
+        more = clone(fitted).set_params(n_draws=10)
+        vars(more).update({k: v for k, v in vars(fitted).items() if k.startswith("_") or k[-1] == "_"})
+        more.set_params(n_draws=30)
+        assert more.sample_posterior(toy[0]).shape == (200, 30)
+
+    def test_score_is_deviance_explained(self, fitted, toy):
+        X, y, _ = toy
+        assert fitted.score(X, y) == d2_binomial_score(y, fitted.predict(X))
+
+
+class TestTargets:
+    def test_counts_are_weighted_fractions(self, toy, small):
+        X, y, _ = toy
+        y = y.copy()
+        y[::3] //= 4  # unequal N, k <= N still
+        counts = BayesianCNNRegressor(**small).fit(X, y)
+        k, n = y.T
+        fractions = BayesianCNNRegressor(**small).fit(X, k / n, sample_weight=n)
+        np.testing.assert_allclose(fractions.predict(X), counts.predict(X), atol=1e-4)
+
+    def test_weight_of_counts_multiplies_them(self, toy, small):
+        X, y, _ = toy
+        doubled = BayesianCNNRegressor(**small).fit(X, 2 * y)
+        weighted = BayesianCNNRegressor(**small).fit(X, y, sample_weight=np.full(200, 2.0))
+        np.testing.assert_array_equal(doubled.predict(X), weighted.predict(X))
+
+    def test_galaxies_without_votes_teach_nothing(self, toy, small):
+        X, y, _ = toy
+        silent = y.copy()
+        silent[150:] = 0
+        with_silent = BayesianCNNRegressor(**small, batch_size=500).fit(X, silent)
+        spec = with_silent._spec
+        without = BayesianCNNRegressor(**small, batch_size=500).fit(X, y, [1] * 150 + [0] * 50)
+        np.testing.assert_array_equal(spec.mean, without._spec.mean)
+        np.testing.assert_array_equal(with_silent.predict(X), without.predict(X))
+
+
+class TestState:
+    def test_same_seed_same_network(self, fitted, toy, small):
+        X, y, _ = toy
+        again = BayesianCNNRegressor(**small).fit(X, y)
+        np.testing.assert_array_equal(again.sample_posterior(X), fitted.sample_posterior(X))
+        other = BayesianCNNRegressor(**{**small, "random_state": 1}).fit(X, y)
+        assert not np.allclose(other.predict(X), fitted.predict(X))
+
+    def test_global_random_state_is_left_alone(self, toy, small):
+        X, y, _ = toy
+        before = random.getstate(), np.random.get_state()[1].tolist()
+        keras.utils.set_random_seed(5)
+        expected = keras.random.uniform((3,))
+        keras.utils.set_random_seed(5)
+        random.setstate(before[0])
+        np.random.set_state(("MT19937", before[1], 1))
+        BayesianCNNRegressor(**small).fit(X, y).predict(X[:3])
+        assert random.getstate() == before[0]
+        assert np.random.get_state()[1].tolist() == before[1]
+        np.testing.assert_array_equal(keras.random.uniform((3,)), expected)
+
+    def test_fit_changes_no_parameter(self, fitted, small):
+        for name, value in small.items():
+            assert getattr(fitted, name) is value
+        assert is_regressor(fitted)
+
+    def test_fit_starts_afresh_and_warm_start_goes_on(self, fitted, toy, small):
+        X, y, _ = toy
+        model = BayesianCNNRegressor(**small).fit(X, y)
+        model.fit(X, y)
+        np.testing.assert_array_equal(model.predict(X), fitted.predict(X))
+        model.set_params(warm_start=True).fit(X, y)
+        assert model.n_iter_ == len(model.history_["loss"]) == 6
+        assert not np.allclose(model.predict(X), fitted.predict(X))
+        model.partial_fit(X, y)
+        assert model.n_iter_ == 7
+
+    def test_pickle(self, fitted, toy):
+        X, _, _ = toy
+        copy = pickle.loads(pickle.dumps(fitted))
+        np.testing.assert_array_equal(copy.sample_posterior(X), fitted.sample_posterior(X))
+
+    def test_bfloat16_is_close(self, fitted, toy, small):
+        X, y, _ = toy
+        half = BayesianCNNRegressor(**small, precision="bfloat16").fit(X, y)
+        assert {v.dtype for v in half.network_.model_.trainable_variables} == {"float32"}
+        np.testing.assert_allclose(half.predict(X), fitted.predict(X), atol=0.05)
+
+    def test_memory_map(self, fitted, toy, small, tmp_path):
+        X, y, _ = toy
+        np.save(tmp_path / "images.npy", X)
+        stored = np.load(tmp_path / "images.npy", mmap_mode="r")
+        model = BayesianCNNRegressor(**small).fit(stored, y)
+        np.testing.assert_array_equal(model.predict(stored), fitted.predict(X))
+
+    def test_progress_bar(self, toy, small, capsys):
+        X, y, _ = toy
+        BayesianCNNRegressor(**small, verbose=True).fit(X, y).predict(X)
+        bars = capsys.readouterr().err
+        assert "epoch" in bars
+        assert "galaxy" in bars
+
+
+def linear(image_shape, *, dropout):
+    inputs = keras.Input(image_shape)
+    x = keras.layers.Dropout(dropout)(keras.layers.Flatten()(inputs))
+    return keras.Model(inputs, keras.layers.Dense(1)(x))
+
+
+def two_outputs(image_shape, *, dropout):
+    inputs = keras.Input(image_shape)
+    return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
+
+
+class TestNetwork:
+    def test_custom(self, toy, small):
+        X, y, _ = toy
+        model = BayesianCNNRegressor(**{**small, "network": linear}).fit(X, y)
+        assert model.predict_posterior(X).std.min() > 0
+
+    def test_nested_parameters(self, small):
+        model = BayesianCNNRegressor(**small)
+        model = clone(model).set_params(network__dense_units=3)
+        assert model.get_params()["network__dense_units"] == 3
+
+    def test_published_sizes(self):
+        """Weights as in science's count for two softmax logits, less the 129 of the second."""
+        from skgalaxy.networks import GalaxyZooNetwork
+
+        assert GalaxyZooNetwork()((64, 64, 1), dropout=0.5).count_params() == 548_962 - 129
+        assert GalaxyZooNetwork()((128, 128, 1), dropout=0.5).count_params() == 1_335_394 - 129
+
+    @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 9, 2), (28, 28, 1), (5,)])
+    def test_any_image_size(self, shape):
+        from skgalaxy.networks import GalaxyZooNetwork
+
+        assert GalaxyZooNetwork()(shape, dropout=0.1).output_shape == (None, 1)
+
+    @pytest.mark.parametrize(
+        ("network", "error", "message"),
+        [
+            ("vgg", TypeError, r"`network` must be None or a callable.*Got 'vgg'"),
+            (two_outputs, ValueError, r"one logit, shape \(None, 1\).*to \(None, 2\)"),
+            (lambda shape, dropout: "model", ValueError, "`network` must build a functional"),
+        ],
+    )
+    def test_wrong(self, toy, small, network, error, message):
+        X, y, _ = toy
+        with pytest.raises(error, match=message):
+            BayesianCNNRegressor(**{**small, "network": network}).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def ring():
+    y, x = np.mgrid[:33, :33] - 16.0
+    return np.exp(-((np.hypot(x, y) - 7) ** 2) / 8)[None, :, :, None].astype("float32")
+
+
+class TestViews:
+    """Augmentation: in training only, and a rigid view of the same image."""
+
+    def test_off_at_prediction(self, ring):
+        from skgalaxy.networks import RandomView
+
+        np.testing.assert_array_equal(RandomView(seed=0)(ring, training=False), ring)
+
+    def test_turns_about_the_centre(self, ring):
+        """A ring is the same from every side."""
+        from skgalaxy.networks import RandomView
+
+        views = RandomView(zoom=1.0, seed=0)(np.repeat(ring, 50, axis=0), training=True)
+        np.testing.assert_allclose(views, np.repeat(ring, 50, axis=0), atol=0.05)
+
+    def test_shows_other_angles_scales_and_mirrors(self):
+        from skgalaxy.networks import RandomView
+
+        letter = np.zeros((1, 33, 33, 1), dtype="float32")
+        letter[:, 6:27, 14:18] = letter[:, 6:10, 14:24] = 1  # has no symmetry
+        views = np.asarray(RandomView(seed=0)(np.repeat(letter, 400, axis=0), training=True))
+        y, x = np.mgrid[:33, :33] - 16.0
+        mass = views[..., 0]
+        assert mass.sum((1, 2)).std() / mass.sum((1, 2)).mean() > 0.05  # zoom
+        cx, cy = (mass * x).sum((1, 2)), (mass * y).sum((1, 2))
+        quadrants = np.histogram2d(np.sign(cx), np.sign(cy), bins=2)[0]
+        assert quadrants.min() > 60  # turned to every side, about equally
+        m3 = (mass * (x * cy[:, None, None] - y * cx[:, None, None]) ** 3).sum((1, 2))
+        assert 120 < (m3 > 0).sum() < 280  # left-handed as often as right-handed
+
+
+BAD_FITS = [
+    (lambda X, y: (X, y[:, ::-1] + [1, 0]), r"k must not exceed the votes cast N. Got k=41 of N="),
+    (lambda X, y: (X, -y), r"`y` must be whole numbers >= 0. Got -"),
+    (lambda X, y: (X, y + 0.5), r"`y` must be whole numbers >= 0. Got"),
+    (lambda X, y: (X, np.where(y == y[3, 0], np.nan, y)), r"`y` must be whole numbers >= 0. Got nan"),
+    (lambda X, y: (X, y[:, 0]), r"must be vote fractions in \[0, 1\].*pass counts as two columns"),
+    (lambda X, y: (X, np.full(200, np.nan)), r"must be vote fractions in \[0, 1\]. Got nan"),
+    (lambda X, y: (X, y[:-1]), r"`X` and `y` must have the same number of rows. Got 200 and 199"),
+    (lambda X, y: (X, np.zeros((200, 3))), r"`y` must be counts .* Got shape \(200, 3\)"),
+    (lambda X, y: (X, 0 * y), r"`y` must hold at least one vote"),
+    (lambda X, y: (np.where(X > 150, np.nan, X), y), r"Input X contains NaN"),
+    (lambda X, y: (np.where(X > 150, np.inf, X), y), r"Input X contains infinity"),
+    (lambda X, y: (X[..., None], y), r"`X` must hold images .* Got 5 dimensions"),
+    (lambda X, y: (X[:, 0, 0, 0], y), r"`X` must hold images .* Got 1 dimensions"),
+    (lambda X, y: (X[:0], y[:0]), r"minimum of 1 is required"),
+    (lambda X, y: (X, y, np.full(200, -1.0)), r"`sample_weight` must be finite and >= 0. Got -1"),
+    (lambda X, y: (X, y, np.ones(7)), r"`sample_weight` must have shape \(200,\). Got shape \(7,\)"),
+]
+BAD_PARAMETERS = [
+    ({"dropout": 1.0}, ValueError, r"`dropout` must be a number in \[0, 1\). Got 1.0"),
+    ({"dropout": "0.5"}, TypeError, r"`dropout` must be a number.*Got '0.5'"),
+    ({"n_draws": 0}, ValueError, r"`n_draws` must be an integer >= 1. Got 0"),
+    ({"epochs": 2.0}, TypeError, r"`epochs` must be an integer >= 1. Got 2.0"),
+    ({"batch_size": -1}, ValueError, r"`batch_size` must be an integer >= 1. Got -1"),
+    ({"learning_rate": 0}, ValueError, r"`learning_rate` must be a number in \(0, inf\). Got 0"),
+    ({"augment": "yes"}, TypeError, r"`augment` must be True or False. Got 'yes'"),
+    ({"precision": "float8"}, ValueError, r"`precision` must be one of.*Got 'float8'"),
+    ({"image_shape": 12}, TypeError, r"`image_shape` must be None, \(h, w\) or"),
+    ({"image_shape": (10, 10)}, ValueError, r"images of `image_shape` \(10, 10\). Got rows of shape"),
+]
+
+
+class TestBadInput:
+    """Refused before any training, and the estimator is as it was."""
+
+    @pytest.mark.parametrize(("spoil", "message"), BAD_FITS)
+    def test_fit(self, toy, small, spoil, message):
+        model = BayesianCNNRegressor(**small)
+        with pytest.raises(ValueError, match=message):
+            model.fit(*spoil(toy[0], toy[1]))
+        assert not hasattr(model, "network_")
+
+    @pytest.mark.parametrize(("parameters", "error", "message"), BAD_PARAMETERS)
+    def test_parameter(self, toy, small, parameters, error, message):
+        with pytest.raises(error, match=message):
+            BayesianCNNRegressor(**{**small, **parameters}).fit(toy[0], toy[1])
+
+    @pytest.mark.parametrize(
+        ("spoil", "message"),
+        [
+            (lambda X: X[:, :10], r"images like those of `fit`, shape \(12, 12, 1\). Got shape \(10,"),
+            (lambda X: X.astype(float), r"`X` must be uint8, as in `fit`.* Got float64"),
+            (lambda X: X.reshape(200, -1), r"images like those of `fit`"),
+        ],
+    )
+    def test_predict(self, fitted, toy, spoil, message):
+        with pytest.raises(ValueError, match=message):
+            fitted.predict(spoil(toy[0]))
+
+    def test_unfitted(self, toy):
+        with pytest.raises(NotFittedError):
+            BayesianCNNRegressor().predict_posterior(toy[0])
+
+
+def test_metrics_against_arithmetic():
+    y = [[1, 10], [9, 10], [0, 0]]
+    assert vote_fraction_rmse(y, [0.2, 0.7, 0.5]) == pytest.approx(np.sqrt((0.01 + 0.04) / 2))
+    assert d2_binomial_score(y, [0.1, 0.9, 0.3]) == pytest.approx(1)
+    assert d2_binomial_score(y, [0.5] * 3) == pytest.approx(0)
+    assert d2_binomial_score([[1, 2]], [0.0]) != d2_binomial_score([[1, 2]], [0.5])
+    fractions = d2_binomial_score([0.1, 0.9], [0.2, 0.7], sample_weight=[10, 10])
+    assert d2_binomial_score(y, [0.2, 0.7, 0.5]) == pytest.approx(fractions)
+
+
+def test_noise_floor_is_the_rmse_of_a_perfect_model():
+    from skgalaxy.metrics import vote_noise_floor
+
+    rng = np.random.default_rng(0)
+    rho, n = rng.beta(1, 2, 20_000), rng.integers(5, 50, 20_000)
+    y = np.column_stack([rng.binomial(n, rho), n])
+    assert vote_noise_floor(y) == pytest.approx(vote_fraction_rmse(y, rho), rel=0.03)

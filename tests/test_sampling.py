@@ -1,0 +1,197 @@
+"""The sampling engine against networks taken apart by hand, draw for draw."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from skgalaxy.sampling import DrawnNetworks
+
+RATE, N_DRAWS, SEED = 0.4, 6, 3
+
+
+def head(x):
+    """Dropout before the output, as published: the masks go into the last kernel."""
+    x = layers.Dense(7, activation="relu")(layers.Flatten()(x))
+    return layers.Dense(1)(layers.Dropout(RATE)(x))
+
+
+def two_dense(x):
+    x = layers.Dropout(RATE)(layers.Flatten()(x))
+    x = layers.Dense(5, activation="tanh")(x)
+    return layers.Dense(1, use_bias=False)(layers.Dropout(RATE)(x))
+
+
+def in_convolutions(x):
+    x = layers.Conv2D(3, 3, activation="relu")(x)
+    x = layers.SpatialDropout2D(RATE)(x)
+    x = layers.Conv2D(4, 3)(x)
+    x = layers.BatchNormalization()(x)
+    x = layers.Dropout(RATE)(x)
+    return layers.Dense(1)(layers.GlobalAveragePooling2D()(x))
+
+
+def branches(x):
+    """A skip connection joins a plain tensor to a drawn one, through operators."""
+    x = layers.Flatten()(x)
+    deep = layers.Dense(4)(layers.Dropout(RATE)(layers.Dense(6)(x)))
+    skip = layers.Dense(4)(x)
+    x = layers.Concatenate()([keras.ops.tanh(skip + deep), 2 * skip])
+    return layers.Dense(1)(x)
+
+
+def drop_path(x):
+    x = layers.Conv2D(2, 3)(x)
+    y = layers.Dropout(RATE, noise_shape=(None, 1, 1, 1))(layers.Conv2D(2, 1)(x))
+    return layers.Dense(1)(layers.Flatten()(x + y))
+
+
+def gaussian(x):
+    return layers.Dense(1)(layers.GaussianDropout(RATE)(layers.Flatten()(x)))
+
+
+def nested(x):
+    inner_inputs = keras.Input(x.shape[1:])
+    inner = keras.Model(inner_inputs, layers.Dropout(RATE)(layers.Conv2D(2, 3)(inner_inputs)))
+    return layers.Dense(1)(layers.Flatten()(inner(x)))
+
+
+def always_on(x):
+    """The classic recipe, silently ignored by Keras' own predict."""
+    x = layers.Dropout(RATE)(layers.Flatten()(x), training=True)
+    return layers.Dense(1)(x)
+
+
+NETWORKS = [head, two_dense, in_convolutions, branches, drop_path, gaussian, nested, always_on]
+
+
+def build(network):
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((6, 6, 2))
+    model = keras.Model(inputs, network(inputs))
+    for variable in model.variables:  # no weight or BatchNorm statistic at its start value
+        variable.assign(variable + 0.1 * keras.random.uniform(variable.shape))
+    return model
+
+
+class Masked(layers.Layer):
+    """Dropout by hand: one mask for all galaxies."""
+
+    def __init__(self, noise):
+        super().__init__()
+        self.noise = noise
+
+    def call(self, x):
+        return x * self.noise
+
+
+def one_network(model, masks, draw):
+    """Clone the model with the masks of one draw; nothing shared with the engine but these."""
+    masks = iter(masks)
+
+    def clone(layer):
+        if isinstance(layer, keras.Model):
+            return keras.models.clone_model(layer, clone_function=clone)
+        if isinstance(layer, layers.Dropout | layers.GaussianDropout):
+            return Masked(next(masks)[draw])
+        has_weights = bool(getattr(layer, "variables", None))
+        return type(layer).from_config(layer.get_config()) if has_weights else layer
+
+    copy = keras.models.clone_model(
+        model,
+        clone_function=clone,
+        call_function=lambda layer, *args, training=None, **kwargs: layer(*args, **kwargs),
+    )
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).normal(size=(10, 6, 6, 2)).astype("float32")
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_as_one_network_per_draw(network, images, monkeypatch):
+    from skgalaxy import sampling
+
+    masks = []
+    original = sampling._noise
+    monkeypatch.setattr(sampling, "_noise", lambda *a: masks.append(original(*a)) or masks[-1])
+    model = build(network)
+    drawn = DrawnNetworks(model, N_DRAWS, SEED)
+    assert drawn.has_spread
+    logits = drawn.logits(images)
+    assert logits.std(axis=1).min() > 1e-3
+    for draw in range(N_DRAWS):
+        alone = one_network(model, masks, draw)(images, training=False)
+        np.testing.assert_allclose(logits[:, draw], alone[:, 0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_masks_have_mean_one_and_the_rate(network, monkeypatch):
+    from skgalaxy import sampling
+
+    masks = []
+    original = sampling._noise
+    monkeypatch.setattr(sampling, "_noise", lambda *a: masks.append(original(*a)) or masks[-1])
+    DrawnNetworks(build(network), 2000, SEED)
+    for mask in masks:
+        assert mask.mean() == pytest.approx(1, abs=0.06)
+        assert mask.var() == pytest.approx(RATE / (1 - RATE), rel=0.15)
+
+
+def test_without_dropout_all_draws_are_equal(images):
+    inputs = keras.Input((6, 6, 2))
+    x = layers.Dropout(0.0)(layers.Flatten()(inputs))
+    model = keras.Model(inputs, layers.Dense(1)(x))
+    drawn = DrawnNetworks(model, 4, SEED)
+    assert not drawn.has_spread
+    logits = drawn.logits(images)
+    np.testing.assert_array_equal(logits, np.repeat(logits[:, :1], 4, axis=1))
+    np.testing.assert_allclose(logits[:, 0], model(images)[:, 0], rtol=1e-5)
+
+
+def test_sequential(images):
+    model = keras.Sequential(
+        [keras.Input((6, 6, 2)), layers.Flatten(), layers.Dropout(RATE), layers.Dense(1)]
+    )
+    assert DrawnNetworks(model, 4, SEED).logits(images).std(axis=1).min() > 0
+
+
+@pytest.mark.parametrize("network", [head, in_convolutions])
+def test_batches_do_not_matter(network, images):
+    model = build(network)
+    drawn = DrawnNetworks(model, N_DRAWS, SEED)
+    expected = drawn.logits(images)
+    drawn.batch_size = 3
+    np.testing.assert_allclose(drawn.logits(images), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(drawn.logits(images[::-1])[::-1], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_trunk_is_computed_once(monkeypatch, images):
+    """The convolution sees each galaxy once; behind dropout it sees every draw."""
+    seen = {}
+
+    class Counting(layers.Conv2D):
+        def call(self, x):
+            seen.setdefault(self.name, []).append(x.shape[0])
+            return super().call(x)
+
+    inputs = keras.Input((6, 6, 2))
+    x = Counting(2, 3, name="trunk")(inputs)
+    x = Counting(2, 3, name="tail")(layers.Dropout(RATE)(x))
+    model = keras.Model(inputs, layers.Dense(1)(layers.Flatten()(x)))
+    networks = DrawnNetworks(model, N_DRAWS, SEED).model
+    seen.clear()
+    networks(images)
+    assert seen == {"trunk": [10], "tail": [10 * N_DRAWS]}
+
+
+def test_large_tails_take_fewer_galaxies_at_once():
+    inputs = keras.Input((64, 64, 2))
+    x = layers.Conv2D(64, 3)(layers.Dropout(RATE)(inputs))
+    model = keras.Model(inputs, layers.Dense(1)(layers.GlobalMaxPooling2D()(x)))
+    drawn = DrawnNetworks(model, 50, SEED)
+    largest = 62 * 62 * 64 * 50
+    assert drawn.batch_size * largest <= 2**25
