@@ -10,8 +10,8 @@ __all__ = ["BayesianCNNRegressor", "VotePosterior", "__version__"]
 
 _HOMES = {"BayesianCNNRegressor": "estimator", "VotePosterior": "posterior"}
 _MODULES = frozenset(
-    ["acquisition", "datasets", "estimator", "images", "likelihoods", "losses", "networks"]
-    + ["plotting", "posterior", "query"]
+    ("acquisition", "datasets", "estimator", "exceptions", "images", "likelihoods", "losses")
+    + ("metrics", "networks", "plotting", "posterior", "query", "sampling")
 )
 
 

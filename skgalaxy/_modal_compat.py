@@ -18,8 +18,9 @@ _OLD, _NEW = "force_all_finite", "ensure_all_finite"
 
 
 def mend(learners=modAL.models.learners, check=check_X_y):
-    """Replace ``learners.check_X_y`` if `check` no longer knows the old argument; return whether."""
-    if _OLD in inspect.signature(check).parameters or learners.check_X_y is not check:
+    """Give `learners` a translating ``check_X_y``, only where it is needed; return whether."""
+    knows_old = _OLD in inspect.signature(check).parameters
+    if knows_old or getattr(learners, "check_X_y", None) is not check:
         return False
 
     @functools.wraps(check)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from modAL.models import ActiveLearner
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skgalaxy import plotting
@@ -25,6 +26,7 @@ N_SIMULATED = 1200
 N_START, N_ASKED, N_ROUNDS = 100, 50, 4
 N_VOTES = 40
 N_SHOWN = 6
+TRAINING = {"epochs": 40, "batch_size": 16}
 
 
 def run(data=None, output="demo", *, seed=0):
@@ -58,7 +60,7 @@ def run(data=None, output="demo", *, seed=0):
         f"{len(test)} for testing.\nA perfect model's RMSE would be {floor:.3f}, the noise of "
         "the volunteers' votes.\n"
     )
-    estimator = BayesianCNNRegressor(epochs=40, batch_size=16, random_state=seed)
+    estimator = BayesianCNNRegressor(**TRAINING, random_state=seed)
     strategies = {
         "mutual information": partial(mutual_information_sampling, n_votes=N_VOTES),
         "random": partial(random_sampling, random_state=rng),
@@ -106,8 +108,6 @@ def _split(n_galaxies, rng):
 
 def _learn(name, estimator, strategy, galaxies, test, start, pool):
     """Run the rounds; return the learner, the rows it has labels of, and the RMSE per round."""
-    from sklearn.base import clone
-
     learner = ActiveLearner(clone(estimator), query_strategy=strategy)
     labelled, rmse = start, []
     for n_round in range(N_ROUNDS + 1):

@@ -340,47 +340,43 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             X = validate_data(self, X, reset=reset)
         else:
             X = check_array(X, allow_nd=True, ensure_2d=False, input_name="X")
-        image_shape = self._image_shape(X.shape[1:])
-        if reset:
-            return X, image_shape
+        if not reset:
+            self._check_like_fit(X)
+            return X, self.image_shape_
+        return X, _image_shape(X.shape[1:], self.image_shape)
+
+    def _check_like_fit(self, X):
         expected = self._spec
         if X.shape[1:] != expected.shape:
             raise ValueError(
                 f"`X` must hold images like those of `fit`, shape {expected.shape}. "
                 f"Got shape {X.shape[1:]}; crop or resize them first."
             )
-        if (X.dtype == np.uint8) != (expected.dtype == "uint8"):
+        was_bytes = expected.dtype == "uint8"
+        if (X.dtype == np.uint8) != was_bytes:
             raise ValueError(
-                f"`X` must be {'uint8' if expected.dtype == 'uint8' else 'numbers other than uint8'}"
-                f", as in `fit`, where 255 and 1.0 differ. Got {X.dtype}; convert it to the same "
-                "scale and type."
+                f"`X` must be {'uint8' if was_bytes else 'numbers other than uint8'}, as in `fit`: "
+                f"a pixel of 255 is not one of 1.0. Got {X.dtype}; convert it to that type and "
+                "scale."
             )
-        return X, image_shape
 
-    def _image_shape(self, shape):
-        """Return (h, w, c), or (n_features,), of rows of X of `shape`."""
-        given = self.image_shape
-        if given is not None:
-            try:
-                given = tuple(check_int(size, "image_shape", 1) for size in given)
-            except TypeError as error:
-                raise TypeError(
-                    f"`image_shape` must be None, (h, w) or (h, w, c). Got {self.image_shape!r}."
-                ) from error
-            given = (*given, 1) if len(given) == 2 else given
-        if len(shape) not in (1, 2, 3):
-            raise ValueError(
-                "`X` must hold images (n_galaxies, h, w) or (n_galaxies, h, w, c), or flat rows "
-                f"(n_galaxies, n_features). Got {len(shape) + 1} dimensions."
-            )
-        if len(shape) == 1 and given is None:
-            return shape
-        image_shape = given if len(shape) == 1 else (*shape, 1)[:3]
-        if given is not None and (
-            len(given) != 3 or math.prod(shape) != math.prod(given) or image_shape != given
-        ):
-            raise ValueError(
-                f"`X` must hold images of `image_shape` {self.image_shape}. "
-                f"Got rows of shape {shape}."
-            )
-        return image_shape
+
+def _image_shape(shape, given):
+    """Return (h, w, c), or (n_features,), for rows of X of `shape` and the `given` parameter."""
+    if given is not None:
+        rule = f"`image_shape` must be None, (h, w) or (h, w, c). Got {given!r}."
+        if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+            raise TypeError(rule)
+        given = (*(check_int(size, "image_shape", 1) for size in given), 1)[:3]
+    if len(shape) not in (1, 2, 3):
+        raise ValueError(
+            "`X` must hold images (n_galaxies, h, w) or (n_galaxies, h, w, c), or flat rows "
+            f"(n_galaxies, n_features). Got {len(shape) + 1} dimensions."
+        )
+    is_image = len(shape) > 1
+    own = (*shape, 1)[:3] if is_image else shape
+    if given is not None and (own != given if is_image else shape != (math.prod(given),)):
+        raise ValueError(
+            f"`X` must hold images of `image_shape` {given}. Got rows of shape {shape}."
+        )
+    return own if given is None else given

@@ -21,7 +21,7 @@ __all__ = ["read_image", "read_images"]
 UNSCALED_MODES = ("I", "F")
 
 
-def read_image(path, *, size=64, crop=None, color=True):
+def read_image(path, *, size=64, crop=None, color=False):
     """Read one image file as a square array.
 
     Parameters
@@ -33,7 +33,7 @@ def read_image(path, *, size=64, crop=None, color=True):
     crop : int or None, default=None
         Width in pixels of the central square to keep, before resizing. None keeps the largest
         central square: the whole of a square image.
-    color : bool, default=True
+    color : bool, default=False
         Red, green and blue, or else one channel of luminance.
 
     Returns
@@ -57,7 +57,7 @@ def read_image(path, *, size=64, crop=None, color=True):
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "galaxy.png")
     ...     Image.new("RGB", (424, 424), (90, 60, 30)).save(path)
-    ...     image = read_image(path, size=64, crop=256)
+    ...     image = read_image(path, size=64, crop=256, color=True)
     >>> image.shape, image[32, 32]
     ((64, 64, 3), array([90, 60, 30], dtype=uint8))
     """
@@ -65,7 +65,7 @@ def read_image(path, *, size=64, crop=None, color=True):
     return _read(path, size, crop, color)
 
 
-def read_images(paths, *, size=64, crop=None, color=True, n_jobs=-1):
+def read_images(paths, *, size=64, crop=None, color=False, n_jobs=-1):
     """Read image files, in order, into one array.
 
     Parameters

@@ -52,7 +52,8 @@ def _noise_shape(layer, shape):
         return (shape[0], *ones) if channels_first else (*ones, shape[-1])
     if getattr(layer, "noise_shape", None) is None:
         return shape
-    return tuple(size if size is not None else n for size, n in zip(layer.noise_shape[1:], shape))
+    given = zip(layer.noise_shape[1:], shape, strict=True)
+    return tuple(n if size is None else size for size, n in given)
 
 
 class _DrawnDropout(layers.Layer):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import binom, betabinom
+from scipy.stats import betabinom, binom
 
 from skgalaxy.acquisition import expected_entropy, mutual_information, predictive_entropy
 

@@ -58,7 +58,9 @@ class TestPosterior:
         assert draws.shape == (200, 10)
         assert ((draws > 0) & (draws < 1)).all()
         np.testing.assert_array_equal(fitted.sample_posterior(X), draws)
-        np.testing.assert_allclose(fitted.sample_posterior(X[[5, 5, 9]]), draws[[5, 5, 9]], rtol=1e-5)
+        np.testing.assert_allclose(
+            fitted.sample_posterior(X[[5, 5, 9]]), draws[[5, 5, 9]], rtol=1e-5
+        )
         np.testing.assert_allclose(fitted.sample_posterior(X[::-1])[::-1], draws, rtol=1e-5)
 
     def test_dropout_is_on(self, fitted, toy):
@@ -85,7 +87,9 @@ class TestPosterior:
 
     def test_more_draws_after_fit(self, fitted, toy):
         more = clone(fitted).set_params(n_draws=10)
-        vars(more).update({k: v for k, v in vars(fitted).items() if k.startswith("_") or k[-1] == "_"})
+        vars(more).update(
+            {k: v for k, v in vars(fitted).items() if k.startswith("_") or k[-1] == "_"}
+        )
         more.set_params(n_draws=30)
         assert more.sample_posterior(toy[0]).shape == (200, 30)
 
@@ -131,16 +135,14 @@ class TestState:
 
     def test_global_random_state_is_left_alone(self, toy, small):
         X, y, _ = toy
-        before = random.getstate(), np.random.get_state()[1].tolist()
-        keras.utils.set_random_seed(5)
-        expected = keras.random.uniform((3,))
-        keras.utils.set_random_seed(5)
-        random.setstate(before[0])
-        np.random.set_state(("MT19937", before[1], 1))
-        BayesianCNNRegressor(**small).fit(X, y).predict(X[:3])
-        assert random.getstate() == before[0]
-        assert np.random.get_state()[1].tolist() == before[1]
-        np.testing.assert_array_equal(keras.random.uniform((3,)), expected)
+        after = []
+        for train in (False, True):
+            keras.utils.set_random_seed(5)
+            keras.random.uniform((1,))  # makes Keras' global generator
+            if train:
+                BayesianCNNRegressor(**small).fit(X, y).predict(X[:3])
+            after.append((random.random(), np.random.random(), *keras.random.uniform((3,))))
+        assert after[0] == after[1]
 
     def test_fit_changes_no_parameter(self, fitted, small):
         for name, value in small.items():
@@ -252,7 +254,9 @@ class TestViews:
         from skgalaxy.networks import RandomView
 
         views = RandomView(zoom=1.0, seed=0)(np.repeat(ring, 50, axis=0), training=True)
-        np.testing.assert_allclose(views, np.repeat(ring, 50, axis=0), atol=0.05)
+        inside = np.hypot(*(np.mgrid[:33, :33] - 16.0)) <= 16
+        views = np.asarray(views)[:, inside]
+        np.testing.assert_allclose(views, np.repeat(ring[:, inside], 50, axis=0), atol=0.05)
 
     def test_shows_other_angles_scales_and_mirrors(self):
         from skgalaxy.networks import RandomView
@@ -274,7 +278,10 @@ BAD_FITS = [
     (lambda X, y: (X, y[:, ::-1] + [1, 0]), r"k must not exceed the votes cast N. Got k=41 of N="),
     (lambda X, y: (X, -y), r"`y` must be whole numbers >= 0. Got -"),
     (lambda X, y: (X, y + 0.5), r"`y` must be whole numbers >= 0. Got"),
-    (lambda X, y: (X, np.where(y == y[3, 0], np.nan, y)), r"`y` must be whole numbers >= 0. Got nan"),
+    (
+        lambda X, y: (X, np.where(y == y[3, 0], np.nan, y)),
+        r"`y` must be whole numbers >= 0. Got nan",
+    ),
     (lambda X, y: (X, y[:, 0]), r"must be vote fractions in \[0, 1\].*pass counts as two columns"),
     (lambda X, y: (X, np.full(200, np.nan)), r"must be vote fractions in \[0, 1\]. Got nan"),
     (lambda X, y: (X, y[:-1]), r"`X` and `y` must have the same number of rows. Got 200 and 199"),
@@ -286,7 +293,10 @@ BAD_FITS = [
     (lambda X, y: (X[:, 0, 0, 0], y), r"`X` must hold images .* Got 1 dimensions"),
     (lambda X, y: (X[:0], y[:0]), r"minimum of 1 is required"),
     (lambda X, y: (X, y, np.full(200, -1.0)), r"`sample_weight` must be finite and >= 0. Got -1"),
-    (lambda X, y: (X, y, np.ones(7)), r"`sample_weight` must have shape \(200,\). Got shape \(7,\)"),
+    (
+        lambda X, y: (X, y, np.ones(7)),
+        r"`sample_weight` must have shape \(200,\). Got shape \(7,\)",
+    ),
 ]
 BAD_PARAMETERS = [
     ({"dropout": 1.0}, ValueError, r"`dropout` must be a number in \[0, 1\). Got 1.0"),
@@ -298,7 +308,11 @@ BAD_PARAMETERS = [
     ({"augment": "yes"}, TypeError, r"`augment` must be True or False. Got 'yes'"),
     ({"precision": "float8"}, ValueError, r"`precision` must be one of.*Got 'float8'"),
     ({"image_shape": 12}, TypeError, r"`image_shape` must be None, \(h, w\) or"),
-    ({"image_shape": (10, 10)}, ValueError, r"images of `image_shape` \(10, 10\). Got rows of shape"),
+    (
+        {"image_shape": (10, 10)},
+        ValueError,
+        r"images of `image_shape` \(10, 10, 1\). Got rows of shape",
+    ),
 ]
 
 
@@ -320,7 +334,10 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("spoil", "message"),
         [
-            (lambda X: X[:, :10], r"images like those of `fit`, shape \(12, 12, 1\). Got shape \(10,"),
+            (
+                lambda X: X[:, :10],
+                r"images like those of `fit`, shape \(12, 12, 1\). Got shape \(10,",
+            ),
             (lambda X: X.astype(float), r"`X` must be uint8, as in `fit`.* Got float64"),
             (lambda X: X.reshape(200, -1), r"images like those of `fit`"),
         ],

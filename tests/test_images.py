@@ -29,7 +29,7 @@ def blob(size, sigma, amplitude=200.0):
 
 def test_the_whole_image_at_its_own_size_is_unchanged(save):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(read_image(save(pixels), size=40), pixels)
+    np.testing.assert_array_equal(read_image(save(pixels), size=40, color=True), pixels)
 
 
 def test_crop_is_central(save):
@@ -67,7 +67,7 @@ def test_shape_and_type(save, color, shape):
 
 
 def test_grey_file_has_three_equal_channels(save):
-    read = read_image(save(blob(50, 8)), size=50)
+    read = read_image(save(blob(50, 8)), size=50, color=True)
     np.testing.assert_array_equal(read, np.repeat(blob(50, 8)[:, :, None], 3, axis=2))
 
 
@@ -80,7 +80,7 @@ def test_sixteen_bits_are_scaled_not_clipped(save):
 def test_palette_and_cmyk_read_as_their_colours(save, mode):
     image = Image.new("RGB", (20, 20), (200, 100, 50))
     image = image.quantize() if mode == "P" else image.convert(mode)
-    read = read_image(save(image, "galaxy.tif"), size=20)
+    read = read_image(save(image, "galaxy.tif"), size=20, color=True)
     np.testing.assert_allclose(read, np.broadcast_to([200, 100, 50], read.shape), atol=2)
 
 
@@ -101,7 +101,7 @@ def test_many_images_are_each_image_in_order(save, n_jobs):
 
 
 def test_no_images_is_an_empty_array():
-    assert read_images([], size=8).shape == (0, 8, 8, 3)
+    assert read_images([], size=8).shape == (0, 8, 8)
 
 
 def test_missing_file_is_named(tmp_path):

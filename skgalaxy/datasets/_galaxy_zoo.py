@@ -40,7 +40,7 @@ def load_galaxy_zoo(
     question="featured",
     image_size=64,
     crop=256,
-    color=True,
+    color=False,
     votes_file="votes.csv",
     image_folder="images",
     return_X_y=False,
@@ -64,8 +64,8 @@ def load_galaxy_zoo(
     crop : int or None, default=256
         Width of the central square to keep, in pixels of the file, before resizing; None keeps
         all.
-    color : bool, default=True
-        Red, green and blue, or else one channel of luminance.
+    color : bool, default=False
+        Red, green and blue, or else one channel of luminance, as in Walmsley et al. 2020.
     votes_file : str or path-like, default="votes.csv"
         The table, relative to `folder`.
     image_folder : str or path-like, default="images"
@@ -76,8 +76,8 @@ def load_galaxy_zoo(
     Returns
     -------
     galaxies : sklearn.utils.Bunch
-        images : uint8 array of shape (n_galaxies, image_size, image_size, 3)
-            Without the last axis if not `color`.
+        images : uint8 array of shape (n_galaxies, image_size, image_size)
+            With a last axis of 3 if `color`.
         votes : int64 array of shape (n_galaxies, 2)
             Columns [k, N]. N is the total of this question: its column of total votes, or the
             sum over its answers if there is no such column.

@@ -1,0 +1,56 @@
+"""The demo from the command line, shortened."""
+
+import pandas as pd
+import pytest
+
+from skgalaxy import cli, demo
+
+pytest.importorskip("galsim")
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture
+def short(monkeypatch):
+    for name, value in {"N_SIMULATED": 60, "N_START": 16, "N_ASKED": 8, "N_ROUNDS": 2}.items():
+        monkeypatch.setattr(demo, name, value)
+    monkeypatch.setattr(demo, "TRAINING", {"epochs": 1, "batch_size": 16})
+
+
+def test_simulated(short, tmp_path, capsys):
+    assert cli.main(["demo", "--output", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "simulating galaxies" in printed
+    rows = [line.split() for line in printed.splitlines() if line.startswith(("mutual", "random"))]
+    assert [int(row[-5]) for row in rows] == [16, 24, 32] * 2
+    for figure in ("posteriors.png", "asked.png", "learning_curve.png"):
+        assert (tmp_path / "out" / figure).stat().st_size > 10_000
+    catalogue = pd.read_csv(tmp_path / "out" / "catalogue.csv", dtype={"id": str})
+    assert catalogue.columns.tolist() == (
+        ["id", "mean", "std", "q05", "q95", "mutual_information", "labelled"]
+    )
+    assert len(catalogue) == 60
+    assert catalogue["labelled"].sum() == 32
+    assert (catalogue["q05"] <= catalogue["mean"]).all()
+    assert (catalogue["mutual_information"] > 0).all()
+
+
+def test_real(short, shared_data, tmp_path, capsys):
+    arguments = ["demo", "--data", str(shared_data / "galaxy_zoo_2"), "--output", str(tmp_path)]
+    assert cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "800 galaxies of" in printed
+    assert "simulat" not in printed
+
+
+def test_errors_are_one_line(short, tmp_path, capsys):
+    assert cli.main(["demo", "--data", str(tmp_path / "nowhere")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("skgalaxy: ")
+    assert "nowhere" in error
+    assert error.count("\n") == 1
+
+
+def test_too_few_galaxies(short, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "N_SIMULATED", 20)
+    assert cli.main(["demo"]) == 1
+    assert "The demo needs at least" in capsys.readouterr().err

@@ -1,0 +1,90 @@
+"""Every public name is listed, documented with an example, and cheap to import."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import skgalaxy
+
+MODULES = sorted(
+    name
+    for _, name, _ in pkgutil.walk_packages(skgalaxy.__path__, "skgalaxy.")
+    if not any(part.startswith("_") for part in name.split("."))
+)
+
+
+def public():
+    for module in MODULES:
+        home = importlib.import_module(module)
+        for name in home.__all__:
+            yield pytest.param(getattr(home, name), id=f"{module}.{name}")
+
+
+@pytest.mark.parametrize("module", ["skgalaxy", *MODULES])
+def test_all_is_sorted_and_exists(module):
+    module = importlib.import_module(module)
+    names = [name for name in module.__all__ if not name.startswith("__")]
+    assert names == sorted(names)
+    for name in module.__all__:
+        assert hasattr(module, name)
+
+
+@pytest.mark.parametrize("thing", list(public()))
+def test_documented(thing):
+    """Every public name has a text; a callable with arguments says what they are."""
+    doc = inspect.getdoc(thing)
+    assert doc
+    if inspect.isfunction(thing) and len(inspect.signature(thing).parameters) > 1:
+        short = "likelihoods" in thing.__module__ or "cli" in thing.__module__
+        assert short or "Parameters\n----" in doc
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BayesianCNNRegressor",
+        "VotePosterior",
+        "acquisition.expected_entropy",
+        "acquisition.mutual_information",
+        "acquisition.predictive_entropy",
+        "datasets.load_galaxy_zoo",
+        "datasets.make_galaxies",
+        "images.read_image",
+        "images.read_images",
+        "metrics.d2_binomial_score",
+        "metrics.vote_fraction_rmse",
+        "metrics.vote_noise_floor",
+        "networks.GalaxyZooNetwork",
+        "plotting.AcquisitionDisplay",
+        "plotting.LearningCurveDisplay",
+        "plotting.PosteriorDisplay",
+        "query.mutual_information_sampling",
+        "query.predict_posterior",
+        "query.random_sampling",
+    ],
+)
+def test_has_an_example(name):
+    thing = skgalaxy
+    for part in name.split("."):
+        thing = getattr(thing, part)
+    assert ">>>" in inspect.getdoc(thing)
+
+
+@pytest.mark.parametrize("module", ["skgalaxy", "skgalaxy.acquisition", "skgalaxy.query"])
+def test_quick_to_import(module):
+    """No Keras until a network is asked for."""
+    code = f"import sys, {module}; print('keras' in sys.modules, 'tensorflow' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]
+
+
+def test_unknown_name():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = skgalaxy.nonsense
+    assert "VotePosterior" in dir(skgalaxy)
+    assert skgalaxy.acquisition.mutual_information(np.array([[0.5]]), 1) == 0

@@ -1,0 +1,211 @@
+"""Query strategies: one contract for all, and modAL's own loop."""
+
+import types
+import warnings
+
+import modAL.models.learners
+import numpy as np
+import pytest
+from modAL.models import ActiveLearner
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skgalaxy import BayesianCNNRegressor, VotePosterior, _modal_compat, query
+from skgalaxy.metrics import vote_fraction_rmse
+
+STRATEGIES = [query.mutual_information_sampling, query.random_sampling]
+
+
+class Oracle(RegressorMixin, BaseEstimator):
+    """A regressor whose draws are its input."""
+
+    def fit(self, X, y):
+        self.fitted_ = True
+        return self
+
+    def predict_posterior(self, X):
+        return VotePosterior(X)
+
+
+@pytest.fixture
+def pool():
+    return np.random.default_rng(0).uniform(size=(50, 8))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+class TestContract:
+    def test_indices_and_scores(self, strategy, pool):
+        result = strategy(Oracle(), pool, n_instances=7, random_state=0)
+        assert isinstance(result, tuple)
+        indices, scores = result
+        assert indices.shape == scores.shape == (7,)
+        assert indices.dtype.kind == "i"
+        assert len(set(indices)) == 7
+        assert (np.diff(scores) <= 0).all()  # best first
+
+    def test_whole_pool(self, strategy, pool):
+        indices, _ = strategy(Oracle(), pool, n_instances=50, random_state=0)
+        assert sorted(indices) == list(range(50))
+
+    def test_one_scoring_pass(self, strategy, pool):
+        calls = []
+        learner = types.SimpleNamespace(
+            predict_posterior=lambda X: calls.append(len(X)) or VotePosterior(X)
+        )
+        strategy(learner, pool, n_instances=3)
+        assert calls in ([50], [])
+
+    def test_ties_follow_the_seed(self, strategy):
+        same = np.tile([[0.2, 0.7]], (40, 1))
+        picks = [strategy(Oracle(), same, 5, random_state=s)[0].tolist() for s in (0, 0, 1)]
+        assert picks[0] == picks[1] != picks[2]
+
+    def test_too_many(self, strategy, pool):
+        with pytest.raises(ValueError, match="must not exceed the 50 galaxies"):
+            strategy(Oracle(), pool, n_instances=51)
+
+    def test_global_state_is_left_alone(self, strategy, pool):
+        after = []
+        for ask in (False, True):
+            np.random.seed(0)
+            if ask:
+                strategy(Oracle(), pool, random_state=3)
+            after.append(np.random.random())
+        assert after[0] == after[1]
+
+
+def test_mutual_information_picks_the_highest(pool):
+    indices, scores = query.mutual_information_sampling(Oracle(), pool, 50, n_votes=10)
+    expected = VotePosterior(pool).mutual_information(10)
+    np.testing.assert_array_equal(scores, expected[indices])
+    np.testing.assert_array_equal(scores, np.sort(expected)[::-1])
+
+
+def test_votes_per_galaxy(pool):
+    """A galaxy that nobody would look at teaches nothing."""
+    n_votes = np.where(np.arange(50) % 2, 40, 0)
+    indices, scores = query.mutual_information_sampling(Oracle(), pool, 50, n_votes=n_votes)
+    assert (scores[25:] == 0).all()
+    assert (indices[:25] % 2 == 1).all()
+
+
+class TestLearners:
+    """Whatever holds a fitted estimator gives its posterior."""
+
+    @pytest.mark.parametrize(
+        "wrap",
+        [
+            lambda fitted: fitted,
+            lambda fitted: make_pipeline(fitted),
+            lambda fitted: types.SimpleNamespace(estimator=fitted),
+            lambda fitted: types.SimpleNamespace(estimator=make_pipeline(fitted)),
+            lambda fitted: types.SimpleNamespace(best_estimator_=fitted, estimator=None),
+        ],
+    )
+    def test_posterior(self, wrap, pool):
+        np.testing.assert_array_equal(query.predict_posterior(wrap(Oracle()), pool).draws, pool)
+
+    def test_pipeline_transforms(self, pool):
+        half = FunctionTransformer(lambda X: X / 2).fit(pool)
+        draws = query.predict_posterior(make_pipeline(half, Oracle()), pool).draws
+        np.testing.assert_array_equal(draws, pool / 2)
+
+    def test_search(self, pool):
+        search = GridSearchCV(Oracle(), {}, scoring=lambda *a: 0.0, cv=2).fit(pool, pool[:, 0])
+        np.testing.assert_array_equal(query.predict_posterior(search, pool).draws, pool)
+
+    def test_committee_puts_draws_together(self, pool):
+        committee = types.SimpleNamespace(
+            learner_list=[ActiveLearner(Oracle()), ActiveLearner(Oracle())]
+        )
+        draws = query.predict_posterior(committee, pool).draws
+        np.testing.assert_array_equal(draws, np.hstack([pool, pool]))
+
+    def test_neither(self, pool):
+        with pytest.raises(TypeError, match=r"with `predict_posterior`\. Got Ridge"):
+            query.predict_posterior(type("Ridge", (), {})(), pool)
+
+
+class TestModAL:
+    @pytest.mark.parametrize("in_pipeline", [False, True])
+    def test_five_rounds(self, toy, small, in_pipeline):
+        """modAL's own ActiveLearner fits, queries and teaches, and gets better."""
+        X, y, _ = toy
+        estimator = BayesianCNNRegressor(**{**small, "epochs": 12})
+        if in_pipeline:
+            estimator = make_pipeline(FunctionTransformer(lambda X: X), estimator)
+        learner = ActiveLearner(
+            estimator, query_strategy=query.mutual_information_sampling, on_transformed=False
+        )
+        learner.fit(X[:20], y[:20])
+        before = vote_fraction_rmse(y, learner.predict(X))
+        pool = np.arange(20, 200)
+        for _ in range(5):
+            asked, images = learner.query(X[pool], n_instances=20)
+            np.testing.assert_array_equal(images, X[pool[asked]])
+            learner.teach(X[pool[asked]], y[pool[asked]])
+            pool = np.delete(pool, asked)
+        assert learner.X_training.shape == (120, 12, 12, 1)
+        assert learner.y_training.shape == (120, 2)
+        assert vote_fraction_rmse(y, learner.predict(X)) < before
+        assert learner.score(X, y) > 0
+
+    def test_committee_of_networks(self, toy, small):
+        from modAL.models import CommitteeRegressor
+
+        X, y, _ = toy
+        members = [
+            ActiveLearner(
+                BayesianCNNRegressor(**{**small, "random_state": seed}),
+                X_training=X[:50],
+                y_training=y[:50],
+            )
+            for seed in (0, 1)
+        ]
+        committee = CommitteeRegressor(members, query.mutual_information_sampling)
+        asked, _ = committee.query(X[50:], n_instances=4)
+        assert len(set(asked)) == 4
+        assert query.predict_posterior(committee, X).draws.shape == (200, 20)
+
+
+class TestCompatibility:
+    """The mending of modAL, on both sides of scikit-learn 1.8."""
+
+    def test_mended_or_not_needed(self):
+        X, y = np.ones((3, 2)), np.ones(3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            modal_check = modAL.models.learners.check_X_y
+            modal_check(X, y, force_all_finite=True)
+            with pytest.raises(ValueError, match="NaN"):
+                modal_check(np.full((3, 2), np.nan), y, force_all_finite=True)
+            modal_check(np.full((3, 2), np.nan), y, force_all_finite=False)
+
+    def test_translates_for_a_new_scikit_learn(self):
+        seen = {}
+
+        def check(X, y, *, ensure_all_finite=True):
+            seen["finite"] = ensure_all_finite
+
+        learners = types.SimpleNamespace(check_X_y=check)
+        assert _modal_compat.mend(learners, check)
+        learners.check_X_y(1, 2, force_all_finite=False)
+        assert seen == {"finite": False}
+        assert not _modal_compat.mend(learners, check)  # once is enough
+
+    def test_leaves_an_old_scikit_learn_alone(self):
+        def check(X, y, *, force_all_finite=True):
+            pass
+
+        learners = types.SimpleNamespace(check_X_y=check)
+        assert not _modal_compat.mend(learners, check)
+        assert learners.check_X_y is check
+
+    def test_leaves_a_mended_modal_alone(self):
+        def check(X, y, *, ensure_all_finite=True):
+            pass
+
+        learners = types.SimpleNamespace()  # no longer imports check_X_y
+        assert not _modal_compat.mend(learners, check)
