@@ -4,7 +4,7 @@
 # make docs   the documentation, in docs/_build
 # make test-oldest   the tests that cross other libraries, on the oldest versions supported
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest

@@ -28,11 +28,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from tqdm.keras import TqdmCallback
 
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int, check_targets
+from skgalaxy.compiled import TrainedNetwork
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.networks import GalaxyZooNetwork, ImageSpec, VoteBatches, build_model
 from skgalaxy.posterior import VotePosterior
-from skgalaxy.sampling import DrawnNetworks
 
 __all__ = ["BayesianCNNRegressor"]
 
@@ -73,7 +73,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     network_ : scikeras.wrappers.KerasRegressor
-        The trained network; its Keras model, from X to logits, is ``network_.model_``.
+        A copy of the trained network, made when asked for; its Keras model, from X to logits,
+        is ``network_.model_``.
     history_ : dict of list
         Training loss per epoch: the mean negative log-likelihood of a galaxy's votes, without
         its constant log C(N, k).
@@ -176,45 +177,62 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
     def _train(self, X, y, sample_weight, epochs, *, resume):
         self._check_parameters()
-        resume = resume and hasattr(self, "network_")
+        previous = getattr(self, "_network", None)
+        resume = resume and previous is not None
         X, image_shape = self._check_images(X, reset=not resume)
         votes = np.stack(check_targets(y, sample_weight, len(X)), axis=1).astype(np.float32)
         if not votes[:, 1].any():
             raise ValueError("`y` must hold at least one vote. Got N = 0 for every galaxy.")
         seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=3)
         build_seed, draw_seed, order_seed = map(int, seeds)
-        if not resume:
-            self._start(X, image_shape, build_seed, draw_seed)
-        batches = VoteBatches(X, votes, self.batch_size, order_seed + self.n_iter_)
-        callbacks = [TqdmCallback(verbose=0)] if self.verbose else []
-        self._drawn = None  # the weights change
-        trained = self.network_.model_.fit(
-            batches, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0
+        spec = previous.build.keywords["spec"] if resume else ImageSpec.measure(X, image_shape)
+        build = self._builder(spec, build_seed)
+        network = previous.rebuilt(build) if resume else TrainedNetwork.untrained(build)
+        n_iter, history = (self.n_iter_, self.history_) if resume else (0, {})
+
+        def keep(trained, more):
+            if not np.isfinite(more["loss"][-1]):
+                raise ValueError(
+                    f"Training diverged: the loss is {more['loss'][-1]} after "
+                    f"{len(more['loss'])} epochs. Lower `learning_rate`."
+                )
+            self._network, self._spec = trained, spec
+            self._draw_seed = self._draw_seed if resume else draw_seed
+            self.image_shape_, self.n_features_in_ = image_shape, math.prod(image_shape)
+            self.history_ = {key: history.get(key, []) + values for key, values in more.items()}
+            self.n_iter_ = n_iter + len(more["loss"])
+
+        network.train(
+            VoteBatches(X, votes, self.batch_size, order_seed + n_iter),
+            epochs=epochs,
+            learning_rate=self.learning_rate,
+            callbacks=[TqdmCallback(verbose=0)] if self.verbose else [],
+            keep=keep,
         )
-        self.history_ = {
-            key: self.history_.get(key, []) + values for key, values in trained.history.items()
-        }
-        self.n_iter_ += epochs
         return self
 
-    def _start(self, X, image_shape, build_seed, draw_seed):
-        """Build an untrained network for images like those of X."""
-        spec = ImageSpec.measure(X, image_shape)
-        build = partial(
+    def _builder(self, spec, seed):
+        """Return a function without arguments that builds the model to train."""
+        return partial(
             build_model,
-            GalaxyZooNetwork() if self.network is None else self.network,
-            spec,
+            builder=GalaxyZooNetwork() if self.network is None else self.network,
+            spec=spec,
             dropout=self.dropout,
-            learning_rate=self.learning_rate,
             augment=self.augment,
             precision=self.precision,
-            seed=build_seed,
+            seed=seed,
         )
-        network = KerasRegressor(build)
-        network.initialize(np.zeros((2, *spec.shape), spec.dtype), np.zeros((2, 2)))
-        self.network_, self._spec, self._draw_seed = network, spec, draw_seed
-        self.image_shape_, self.n_features_in_ = image_shape, math.prod(image_shape)
-        self.history_, self.n_iter_ = {}, 0
+
+    @property
+    def network_(self):
+        """The trained network, a KerasRegressor from X to logits; made anew when asked for."""
+        check_is_fitted(self)
+        network = KerasRegressor(self._network.to_keras())
+        spec = self._spec
+        return network.initialize(np.zeros((2, *spec.shape), spec.dtype), np.zeros((2, 1)))
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_network")
 
     def predict(self, X, return_std=False):
         """Posterior mean of the vote fraction.
@@ -261,9 +279,18 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         NotFittedError, ValueError
             As in `predict`.
         """
-        check_is_fitted(self, "network_")
+        check_is_fitted(self)
+        n_draws = check_int(self.n_draws, "n_draws", 1)
         X, _ = self._check_images(X, reset=False)
-        return expit(self._drawn_networks().logits(X, verbose=self.verbose))
+        logits, has_spread = self._network.logits(X, n_draws, self._draw_seed, verbose=self.verbose)
+        if not has_spread:
+            warnings.warn(
+                "The network has no active dropout: all draws are equal and mutual information "
+                "is 0 everywhere; set `dropout` > 0 for a posterior.",
+                NoSpreadWarning,
+                stacklevel=2,
+            )
+        return expit(logits)
 
     def predict_posterior(self, X):
         """Posterior over vote fractions and votes.
@@ -300,24 +327,6 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             `skgalaxy.metrics.d2_binomial_score` of `predict`.
         """
         return d2_binomial_score(y, self.predict(X), sample_weight)
-
-    def _drawn_networks(self):
-        """Return the D networks, drawn on first use after training, loading or `set_params`."""
-        n_draws = check_int(self.n_draws, "n_draws", 1)
-        if getattr(self, "_drawn", None) is None or self._drawn.n_draws != n_draws:
-            drawn = DrawnNetworks(self.network_.model_, n_draws, self._draw_seed)
-            if not drawn.has_spread:
-                warnings.warn(
-                    "The network has no active dropout: all draws are equal and mutual "
-                    "information is 0 everywhere; set `dropout` > 0 for a posterior.",
-                    NoSpreadWarning,
-                    stacklevel=3,
-                )
-            self._drawn = drawn
-        return self._drawn
-
-    def __getstate__(self):
-        return {**super().__getstate__(), "_drawn": None}
 
     def _check_parameters(self):
         if self.network is not None and not callable(self.network):

@@ -7,6 +7,7 @@ network is called as ``builder(image_shape, dropout=...)``; `GalaxyZooNetwork` i
 
 import math
 import random
+import threading
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -110,20 +111,36 @@ class RandomView(layers.Layer):
         return ops.image.affine_transform(images, maps, fill_mode="reflect")
 
 
+@keras.saving.register_keras_serializable("skgalaxy")
+class Standardise(layers.Layer):
+    """Centre and scale by weights, so that networks of other images share its architecture."""
+
+    def build(self, shape):
+        self.mean = self.add_weight(shape[-1:], "zeros", trainable=False)
+        self.std = self.add_weight(shape[-1:], "ones", trainable=False)
+
+    def call(self, images):
+        return (ops.cast(images, self.compute_dtype) - self.mean) / self.std
+
+
+_seeding = threading.RLock()  # threads share Python's generator: one builds at a time
+
+
 @contextmanager
 def seeded_layers(seed):
     """Make layers built inside take their seeds from `seed`; global state is as before after.
 
     Keras seeds layers and initialisers that were given no seed from Python's global generator.
     """
-    state = random.getstate(), np.random.get_state()
-    random.seed(seed)
-    np.random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state[0])
-        np.random.set_state(state[1])
+    with _seeding:
+        state = random.getstate(), np.random.get_state()
+        random.seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(state[0])
+            np.random.set_state(state[1])
 
 
 class ImageSpec(NamedTuple):
@@ -172,7 +189,7 @@ class VoteBatches(keras.utils.PyDataset):
         self.rng.shuffle(self.rows)
 
 
-def build_model(builder, spec, *, dropout, learning_rate, augment, precision, seed):
+def build_model(*, builder, spec, dropout, augment, precision, seed):
     """Return the compiled model that is trained: standardise, random views, network.
 
     Parameters
@@ -181,7 +198,7 @@ def build_model(builder, spec, *, dropout, learning_rate, augment, precision, se
         ``builder(image_shape, dropout=...)`` returns a functional or Sequential Keras model
         with one output, the logit.
     spec : ImageSpec
-    dropout, learning_rate, augment, precision
+    dropout, augment, precision
         As in `BayesianCNNRegressor`.
     seed : int
         Seed of every layer.
@@ -193,11 +210,14 @@ def build_model(builder, spec, *, dropout, learning_rate, augment, precision, se
         inputs = x = keras.Input(spec.shape, dtype=spec.dtype)
         if spec.shape != spec.image_shape:
             x = layers.Reshape(spec.image_shape)(x)
-        x = layers.Normalization(mean=spec.mean, variance=np.square(spec.std))(x)
+        standardise = Standardise()
+        x = standardise(x)
+        standardise.set_weights([spec.mean, spec.std])
         if augment and len(spec.image_shape) == 3:
             x = RandomView()(x)
         model = keras.Model(inputs, network(x))
-    model.compile(keras.optimizers.Adam(learning_rate), BinomialLoss())
+    model.compile(keras.optimizers.Adam(), BinomialLoss())
+    model.optimizer.build(model.trainable_variables)
     return model
 
 

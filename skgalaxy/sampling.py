@@ -31,17 +31,6 @@ def is_stochastic(layer):
     return isinstance(layer, layers.Dropout | layers.GaussianDropout) and layer.rate > 0
 
 
-def _noise(layer, shape, n_draws, rng):
-    """Return what one dropout layer multiplies its input by, one per draw, mean 1, float32."""
-    shape = tuple(shape[1:])
-    if isinstance(layer, layers.GaussianDropout):
-        spread = math.sqrt(layer.rate / (1 - layer.rate))
-        return rng.normal(1.0, spread, (n_draws, *shape)).astype(np.float32)
-    noise_shape = _noise_shape(layer, shape)
-    kept = rng.random((n_draws, *noise_shape)) >= layer.rate
-    return (kept / (1 - layer.rate)).astype(np.float32)
-
-
 def _noise_shape(layer, shape):
     """Return the shape of one mask: the features', or with 1 where the layer shares its mask."""
     if isinstance(
@@ -56,19 +45,34 @@ def _noise_shape(layer, shape):
     return tuple(n if size is None else size for size, n in given)
 
 
+class _Noise:
+    """What one dropout layer multiplies its input by in every draw; mean 1."""
+
+    def __init__(self, layer, shape, n_draws):
+        self.layer = layer
+        shape = (n_draws, *_noise_shape(layer, shape))
+        self.values = keras.Variable(np.ones(shape, "float32"), trainable=False, autocast=False)
+
+    def draw(self, rng):
+        shape, rate = self.values.shape, self.layer.rate
+        if isinstance(self.layer, layers.GaussianDropout):
+            self.values.assign(rng.normal(1.0, math.sqrt(rate / (1 - rate)), shape))
+        else:
+            self.values.assign((rng.random(shape) >= rate) / (1 - rate))
+
+
 class _DrawnDropout(layers.Layer):
     """Multiply features by the noise of every draw: (n, ...) or (n * D, ...) to (n * D, ...)."""
 
     def __init__(self, noise, drawn, **kwargs):
         super().__init__(**kwargs)
+        self.noise = noise.values
         self.drawn = drawn
-        self.noise = self.add_weight(noise.shape, "zeros", trainable=False, autocast=False)
-        self.noise.assign(noise)
 
     def call(self, x):
         shape = x.shape[1:]
         noise = ops.cast(self.noise, x.dtype)
-        x = ops.reshape(x, (-1, self.noise.shape[0] if self.drawn else 1, *shape))
+        x = ops.reshape(x, (-1, noise.shape[0] if self.drawn else 1, *shape))
         return ops.reshape(x * noise, (-1, *shape))
 
 
@@ -77,18 +81,16 @@ class _DrawnDense(layers.Layer):
 
     def __init__(self, noise, dense, **kwargs):
         super().__init__(**kwargs)
+        self.noise = noise.values
         self.dense = dense
-        self.noise = self.add_weight(noise.shape, "zeros", trainable=False, autocast=False)
-        self.noise.assign(noise)
 
     def call(self, x):
-        n_draws, n_units = self.noise.shape[0], self.dense.units
         x = ops.cast(x, self.dense.compute_dtype)
         kernel = ops.cast(ops.convert_to_tensor(self.dense.kernel), x.dtype)
         noise = ops.cast(self.noise, x.dtype)
-        drawn_kernel = ops.transpose(noise)[:, :, None] * kernel[:, None, :]
-        x = ops.matmul(x, ops.reshape(drawn_kernel, (-1, n_draws * n_units)))
-        x = ops.reshape(x, (-1, n_units))
+        drawn_kernel = ops.transpose(noise)[:, :, None] * kernel[:, None, :]  # (features, D, units)
+        x = ops.matmul(x, ops.reshape(drawn_kernel, (x.shape[1], -1)))
+        x = ops.reshape(x, (-1, self.dense.units))
         if self.dense.use_bias:
             x = x + ops.cast(self.dense.bias, x.dtype)
         return self.dense.activation(x)
@@ -97,8 +99,9 @@ class _DrawnDense(layers.Layer):
 class _Replay:
     """Call a network's layers on plain and drawn tensors."""
 
-    def __init__(self, n_draws, rng):
-        self.n_draws, self.rng = n_draws, rng
+    def __init__(self, n_draws):
+        self.n_draws = n_draws
+        self.noises = []  # in the order of the graph
         self.drawn = {}  # id of a drawn tensor -> the tensor (kept alive, so that ids stay unique)
         self.dropped = {}  # id of dropout's output -> (plain features, noise)
 
@@ -123,10 +126,11 @@ class _Replay:
         return self._mark(operation(*args, **kwargs))
 
     def _drop(self, layer, x):
-        noise = _noise(layer, x.shape, self.n_draws, self.rng)
+        noise = _Noise(layer, x.shape[1:], self.n_draws)
+        self.noises.append(noise)
         drawn = id(x) in self.drawn
         output = self._mark(_DrawnDropout(noise, drawn)(x))
-        if not drawn and noise.ndim == 2 and noise.shape[1] == x.shape[1]:
+        if not drawn and noise.values.shape[1:] == x.shape[1:] == x.shape[1:2]:
             self.dropped[id(output)] = x, noise
         return output
 
@@ -155,26 +159,34 @@ class DrawnNetworks:
         Functional, from images to one logit. Its weights are shared, not copied.
     n_draws : int
         Number of networks D.
-    seed : int
-        Seed of the masks: the same seed and network give the same masks on any machine.
 
     Attributes
     ----------
     model : keras.Model
         From images (n, ...) to logits (n, D); (n, 1) if the network has no dropout.
+    has_spread : bool
+        Whether it has.
     batch_size : int
         Galaxies computed at once, fewer where the drawn tensors are large.
     """
 
-    def __init__(self, model, n_draws, seed):
+    def __init__(self, model, n_draws):
         self.n_draws = n_draws
-        replay = _Replay(n_draws, np.random.default_rng(seed))
+        replay = _Replay(n_draws)
         inputs = keras.Input(batch_shape=model.inputs[0].shape, dtype=model.inputs[0].dtype)
         (logits,) = replay.run(model, [inputs])
         self.has_spread = id(logits) in replay.drawn
+        self._noises = replay.noises
         columns = ops.reshape(ops.cast(logits, "float32"), (-1, n_draws if self.has_spread else 1))
         self.model = keras.Model(inputs, columns)
         self.batch_size = max(1, min(_MAX_BATCH, _SCRATCH // (n_draws * replay.widest())))
+
+    def draw(self, seed):
+        """Draw the masks: the same seed gives the same masks on any machine."""
+        rng = np.random.default_rng(seed)
+        for noise in self._noises:
+            noise.draw(rng)
+        return self
 
     def logits(self, X, *, verbose=False):
         """Return the logits of every galaxy and draw, float64 of shape (n_galaxies, D).

@@ -34,9 +34,7 @@ def toy():
     return toy_galaxies(200, seed=0)
 
 
-@pytest.fixture(scope="session")
-def small():
-    """Return keyword arguments of an estimator that trains in a second or two."""
+def small_parameters():
     return {
         "network": GalaxyZooNetwork(filters=((4,), (8,)), dense_units=16),
         "epochs": 3,
@@ -45,8 +43,14 @@ def small():
     }
 
 
+@pytest.fixture
+def small():
+    """Return keyword arguments of an estimator that trains in a second or two."""
+    return small_parameters()
+
+
 @pytest.fixture(scope="session")
-def fitted(toy, small):
+def fitted(toy):
     """Return a fitted estimator that tests must not change."""
     X, y, _ = toy
-    return BayesianCNNRegressor(**small).fit(X, y)
+    return BayesianCNNRegressor(**small_parameters()).fit(X, y)

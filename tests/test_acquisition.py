@@ -1,5 +1,7 @@
 """The laws of mutual information, and proof that they can fail."""
 
+from math import comb
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -31,7 +33,12 @@ def by_definition(draws, n_votes):
     """H[mean_d Bin] - mean_d H[Bin], one galaxy and one draw at a time."""
     scores = []
     for row in np.asarray(draws, dtype=float):
-        pmf = binom.pmf(np.arange(n_votes + 1)[:, None], n_votes, row)
+        pmf = np.array(
+            [
+                [comb(n_votes, k) * p**k * (1 - p) ** (n_votes - k) for p in row.tolist()]
+                for k in range(n_votes + 1)
+            ]
+        )
         entropy = [-sum(p * np.log(p) for p in column if p > 0) for column in pmf.T]
         mixture = pmf.mean(axis=1)
         scores.append(-sum(p * np.log(p) for p in mixture if p > 0) - np.mean(entropy))

@@ -146,7 +146,7 @@ class TestState:
 
     def test_fit_changes_no_parameter(self, fitted, small):
         for name, value in small.items():
-            assert getattr(fitted, name) is value
+            assert repr(getattr(fitted, name)) == repr(value)
         assert is_regressor(fitted)
 
     def test_fit_starts_afresh_and_warm_start_goes_on(self, fitted, toy, small):
@@ -159,6 +159,62 @@ class TestState:
         assert not np.allclose(model.predict(X), fitted.predict(X))
         model.partial_fit(X, y)
         assert model.n_iter_ == 7
+
+    def test_interrupted_training_keeps_what_was_learned(self, toy, small, monkeypatch):
+        X, y, _ = toy
+        calls = []
+
+        def interrupt(batches):
+            calls.append(batches)
+            if len(calls) == stop:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("skgalaxy.networks.VoteBatches.on_epoch_end", interrupt)
+        for stop in (2, 5):  # in the first epoch, and later
+            calls.clear()
+            model = BayesianCNNRegressor(**{**small, "epochs": 9})
+            with pytest.raises(KeyboardInterrupt):
+                model.fit(X, y)
+            if stop == 2:
+                with pytest.raises(NotFittedError):
+                    model.predict(X)
+        assert 1 <= model.n_iter_ == len(model.history_["loss"]) < 9
+        assert model.partial_fit(X, y).predict(X).shape == (200,)
+
+    def test_diverged_training_is_an_error(self, toy, small):
+        X, y, _ = toy
+        model = BayesianCNNRegressor(**{**small, "learning_rate": 1e30})
+        with pytest.raises(ValueError, match=r"Training diverged: .* Lower `learning_rate`"):
+            model.fit(X, y)
+
+    def test_a_dropped_estimators_network_is_not_changed_by_later_fits(self, toy, small):
+        """Compiled models are shared, what they learned is not."""
+        X, y, _ = toy
+        first = BayesianCNNRegressor(**small).fit(X, y)
+        keras_model, before = first.network_.model_, first.sample_posterior(X)
+        second = BayesianCNNRegressor(**{**small, "random_state": 9}).fit(X[::-1], y)
+        assert not np.allclose(second.predict(X), before.mean(axis=1))
+        np.testing.assert_array_equal(first.sample_posterior(X), before)
+        again = BayesianCNNRegressor(**small).fit(X, y)
+        np.testing.assert_array_equal(again.sample_posterior(X), before)
+        np.testing.assert_array_equal(
+            keras_model.get_weights()[2], first.network_.model_.get_weights()[2]
+        )
+
+    def test_threads_predict_and_fit_at_once(self, fitted, toy, small):
+        from concurrent.futures import ThreadPoolExecutor
+
+        X, y, _ = toy
+        others = [BayesianCNNRegressor(**{**small, "random_state": seed}) for seed in (0, 5, 0, 5)]
+        expected = fitted.predict(X)
+        with ThreadPoolExecutor(4) as threads:
+            fits = [threads.submit(other.fit, X, y) for other in others]
+            predictions = [threads.submit(fitted.predict, X) for _ in range(8)]
+        for prediction in predictions:
+            np.testing.assert_array_equal(prediction.result(), expected)
+        found = [fit.result().predict(X) for fit in fits]
+        np.testing.assert_array_equal(found[0], expected)
+        np.testing.assert_array_equal(found[1], found[3])
 
     def test_pickle(self, fitted, toy):
         X, _, _ = toy

@@ -133,7 +133,7 @@ def test_posterior_from_estimator(pyplot, images, posterior):
     assert len(display.posterior_lines_[0].get_ydata()) == 8
     with pytest.raises(ValueError, match=r"`images` must have shape .* Got shape \(3, 144\)"):
         PosteriorDisplay.from_estimator(model, flat)
-    with pytest.raises(TypeError, match=r"`predict_posterior`. Got object; use `from_predictions`"):
+    with pytest.raises(TypeError, match=r"with `predict_posterior`\. Got object"):
         PosteriorDisplay.from_estimator(object(), images)
 
 

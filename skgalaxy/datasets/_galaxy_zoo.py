@@ -116,7 +116,7 @@ def load_galaxy_zoo(
     ...         print(*table, sep=chr(10), file=file)
     ...     galaxies = load_galaxy_zoo(folder, question="yes")
     >>> galaxies.images.shape, galaxies.votes, galaxies.question
-    ((1, 64, 64, 3), array([[ 4, 10]]), 'bar_yes')
+    ((1, 64, 64), array([[ 4, 10]]), 'bar_yes')
     """
     image_size = check_int(image_size, "image_size", 1)
     crop = None if crop is None else check_int(crop, "crop", 1)

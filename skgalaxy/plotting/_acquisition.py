@@ -77,7 +77,7 @@ class AcquisitionDisplay:
         Parameters
         ----------
         estimator : BayesianCNNRegressor
-            Fitted; anything with `predict_posterior`.
+            Fitted; or what else `skgalaxy.query.predict_posterior` takes, a Pipeline for one.
         X : array-like of shape (n_galaxies, ...)
             The pool, as the estimator takes it.
         images : array-like, default=None
@@ -94,7 +94,7 @@ class AcquisitionDisplay:
         Raises
         ------
         TypeError
-            If `estimator` has no `predict_posterior`.
+            If `estimator` predicts no posterior.
 
         Examples
         --------

@@ -107,7 +107,7 @@ class PosteriorDisplay:
         Parameters
         ----------
         estimator : BayesianCNNRegressor
-            Fitted; anything with `predict_posterior`.
+            Fitted; or what else `skgalaxy.query.predict_posterior` takes, a Pipeline for one.
         X : array-like of shape (n_galaxies, ...)
             What the estimator takes.
         y : array-like of shape (n_galaxies, 2), default=None
@@ -124,7 +124,7 @@ class PosteriorDisplay:
         Raises
         ------
         TypeError
-            If `estimator` has no `predict_posterior`.
+            If `estimator` predicts no posterior.
 
         Examples
         --------
