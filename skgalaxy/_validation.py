@@ -7,6 +7,7 @@ value) or ``TypeError`` (a wrong kind of thing). Nothing here knows about networ
 import numbers
 
 import numpy as np
+from sklearn.utils import column_or_1d
 
 
 def first_rows(bad):
@@ -136,13 +137,18 @@ def check_targets(y, sample_weight=None, n_galaxies=None):
     default). Both enter the log-likelihood as ``k log ρ + (N - k) log(1 - ρ)``, so the pair
     (w k, w N) is all that training and scoring need (design: "Targets").
     """
+    if y is None:
+        raise ValueError(
+            "A fit to votes requires y to be passed, but the target y is None. "
+            "Pass counts [k, N] or vote fractions."
+        )
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 2:
         counts = _whole(y, "y").astype(np.float64)
         _check_k_le_n(counts[:, 0], counts[:, 1])
         votes, n_votes = counts.T
     elif y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
-        votes = check_fractions(y.reshape(-1))
+        votes = check_fractions(column_or_1d(y, warn=True))
         n_votes = np.ones(len(votes))
     else:
         raise ValueError(

@@ -28,10 +28,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from tqdm.keras import TqdmCallback
 
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int, check_targets
+from skgalaxy.batches import ImageSpec, VoteBatches, distinct_images
 from skgalaxy.compiled import TrainedNetwork
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
-from skgalaxy.networks import GalaxyZooNetwork, ImageSpec, VoteBatches, build_model
+from skgalaxy.networks import GalaxyZooNetwork, build_model
 from skgalaxy.posterior import VotePosterior
 
 __all__ = ["BayesianCNNRegressor"]
@@ -155,7 +156,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             Counts [k, N], k of N volunteers said yes; or vote fractions in [0, 1].
         sample_weight : array-like of shape (n_galaxies,), default=None
             For fractions the number of votes N (1 by default); for counts a factor on each
-            galaxy's log-likelihood. Galaxies of no votes or no weight are left out.
+            galaxy's log-likelihood. Galaxies of no votes or no weight are left out, and rows of
+            the same image put together: a weight of 3 and three rows are the same fit.
 
         Returns
         -------
@@ -180,12 +182,16 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         previous = getattr(self, "_network", None)
         resume = resume and previous is not None
         X, image_shape = self._check_images(X, reset=not resume)
-        votes = np.stack(check_targets(y, sample_weight, len(X)), axis=1).astype(np.float32)
+        votes = np.stack(check_targets(y, sample_weight, len(X)), axis=1)
         if not votes[:, 1].any():
-            raise ValueError("`y` must hold at least one vote. Got N = 0 for every galaxy.")
+            raise ValueError(
+                "`y` and `sample_weight` must give at least one vote of weight > 0. "
+                "Got N = 0 or zero weight for every galaxy."
+            )
+        rows, votes = distinct_images(X, votes)
         seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=3)
         build_seed, draw_seed, order_seed = map(int, seeds)
-        spec = previous.build.keywords["spec"] if resume else ImageSpec.measure(X, image_shape)
+        spec = self._spec if resume else ImageSpec.measure(X, rows, image_shape)
         build = self._builder(spec, build_seed)
         network = previous.rebuilt(build) if resume else TrainedNetwork.untrained(build)
         n_iter, history = (self.n_iter_, self.history_) if resume else (0, {})
@@ -203,7 +209,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             self.n_iter_ = n_iter + len(more["loss"])
 
         network.train(
-            VoteBatches(X, votes, self.batch_size, order_seed + n_iter),
+            VoteBatches(X, rows, votes, self.batch_size, order_seed + n_iter),
             epochs=epochs,
             learning_rate=self.learning_rate,
             callbacks=[TqdmCallback(verbose=0)] if self.verbose else [],
@@ -345,10 +351,13 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
     def _check_images(self, X, *, reset):
         """Return X as an array whose rows are finite images, and its image shape."""
-        if np.ndim(X) == 2:
+        X = X if hasattr(X, "ndim") else np.asarray(X)
+        if X.ndim <= 2:
             X = validate_data(self, X, reset=reset)
         else:
-            X = check_array(X, allow_nd=True, ensure_2d=False, input_name="X")
+            X = check_array(X, allow_nd=True, input_name="X")
+            if reset:
+                vars(self).pop("feature_names_in_", None)
         if not reset:
             self._check_like_fit(X)
             return X, self.image_shape_
@@ -377,7 +386,7 @@ def _image_shape(shape, given):
         if not isinstance(given, tuple | list) or len(given) not in (2, 3):
             raise TypeError(rule)
         given = (*(check_int(size, "image_shape", 1) for size in given), 1)[:3]
-    if len(shape) not in (1, 2, 3):
+    if len(shape) > 3:
         raise ValueError(
             "`X` must hold images (n_galaxies, h, w) or (n_galaxies, h, w, c), or flat rows "
             f"(n_galaxies, n_features). Got {len(shape) + 1} dimensions."

@@ -9,7 +9,6 @@ import math
 import random
 import threading
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -141,52 +140,6 @@ def seeded_layers(seed):
         finally:
             random.setstate(state[0])
             np.random.set_state(state[1])
-
-
-class ImageSpec(NamedTuple):
-    """What a row of X is, and how it becomes an image of mean 0 and standard deviation 1."""
-
-    shape: tuple  # of a row of X
-    dtype: str  # "uint8" or "float32"
-    image_shape: tuple  # (h, w, c), or (n_features,) for rows that are no images
-    mean: np.ndarray  # per channel, or per feature
-    std: np.ndarray
-
-    @classmethod
-    def measure(cls, X, image_shape):
-        """Return the spec of the rows of `X`, which is read in chunks."""
-        size, total, squares = image_shape[-1], 0.0, 0.0
-        for start in range(0, len(X), 1024):
-            values = np.asarray(X[start : start + 1024], dtype=np.float64).reshape(-1, size)
-            total = total + values.sum(axis=0)
-            squares = squares + np.square(values).sum(axis=0)
-        count = len(X) * math.prod(image_shape) / size
-        mean = total / count
-        std = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
-        std[std <= 1e-6 * np.abs(mean)] = 1  # a constant channel stays constant: 0
-        dtype = "uint8" if X.dtype == np.uint8 else "float32"
-        return cls(X.shape[1:], dtype, image_shape, mean, np.where(std > 0, std, 1))
-
-
-class VoteBatches(keras.utils.PyDataset):
-    """Shuffled batches of (images, [k, N]), read from X row by row as they are needed."""
-
-    def __init__(self, X, votes, batch_size, seed):
-        super().__init__()
-        self.X, self.votes, self.batch_size = X, votes, batch_size
-        self.rng = np.random.default_rng(seed)
-        self.rows = np.flatnonzero(votes[:, 1] > 0)  # galaxies that nobody judged teach nothing
-        self.on_epoch_end()
-
-    def __len__(self):
-        return math.ceil(len(self.rows) / self.batch_size)
-
-    def __getitem__(self, index):
-        rows = np.sort(self.rows[index * self.batch_size : (index + 1) * self.batch_size])
-        return self.X[rows], self.votes[rows]
-
-    def on_epoch_end(self):
-        self.rng.shuffle(self.rows)
 
 
 def build_model(*, builder, spec, dropout, augment, precision, seed):

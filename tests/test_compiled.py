@@ -8,8 +8,9 @@ import pytest
 from keras import layers
 
 from skgalaxy import BayesianCNNRegressor, compiled
+from skgalaxy.batches import ImageSpec
 from skgalaxy.compiled import signature
-from skgalaxy.networks import GalaxyZooNetwork, ImageSpec, build_model
+from skgalaxy.networks import GalaxyZooNetwork, build_model
 
 
 def network(shape=(8, 8, 1), *, units=3, activation="relu", rate=0.5, deep=False):

@@ -1,0 +1,96 @@
+"""The training set: each image once, how images are scaled, and shuffled batches of them.
+
+The likelihood knows only which votes an image got in all. So rows that show the same image are
+put together and their votes added: a row repeated three times and a row of weight 3 are the same
+training set, and so are any two orders of its rows.
+"""
+
+import hashlib
+import math
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+__all__ = ["ImageSpec", "VoteBatches", "distinct_images"]
+
+_CHUNK = 1024  # rows read at once
+
+
+def distinct_images(X, votes):
+    """Return rows of `X`, each image with votes once, and the votes of each in all.
+
+    Parameters
+    ----------
+    X : array of shape (n_galaxies, ...)
+    votes : ndarray of shape (n_galaxies, 2)
+        Weighted counts [k, N].
+
+    Returns
+    -------
+    rows : ndarray of shape (n_images,)
+        In an order that follows from the images, not from their rows.
+    votes : ndarray of shape (n_images, 2)
+        Sums of [k, N], float32.
+    """
+    judged = np.flatnonzero(votes[:, 1] > 0)  # galaxies that nobody judged teach nothing
+    dtype = _dtype(X)
+    keys = [
+        hashlib.blake2b(np.asarray(X[row], dtype).tobytes(), digest_size=16).digest()
+        for row in judged
+    ]
+    _, first, image = np.unique(np.array(keys, "S16"), return_index=True, return_inverse=True)
+    sums = [np.bincount(image, votes[judged, column]) for column in (0, 1)]
+    return judged[first], np.stack(sums, axis=1).astype(np.float32)
+
+
+def _dtype(X):
+    """Return the type that images go to the network in."""
+    return np.uint8 if X.dtype == np.uint8 else np.float32
+
+
+class ImageSpec(NamedTuple):
+    """What a row of X is, and how it becomes an image of mean 0 and standard deviation 1."""
+
+    shape: tuple  # of a row of X
+    dtype: str  # "uint8" or "float32"
+    image_shape: tuple  # (h, w, c), or (n_features,) for rows that are no images
+    mean: np.ndarray  # per channel, or per feature
+    std: np.ndarray
+
+    @classmethod
+    def measure(cls, X, rows, image_shape):
+        """Return the spec of some `rows` of `X`, read in chunks."""
+        size, total, squares = image_shape[-1], 0.0, 0.0
+        for start in range(0, len(rows), _CHUNK):
+            values = np.asarray(X[rows[start : start + _CHUNK]], np.float64).reshape(-1, size)
+            total = total + values.sum(axis=0)
+            squares = squares + np.square(values).sum(axis=0)
+        count = len(rows) * math.prod(image_shape) / size
+        mean = total / count
+        std = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
+        std[std <= 1e-6 * np.abs(mean)] = 0  # rounding of a constant channel
+        return cls(
+            X.shape[1:], np.dtype(_dtype(X)).name, image_shape, mean, np.where(std > 0, std, 1)
+        )
+
+
+class VoteBatches(keras.utils.PyDataset):
+    """Shuffled batches of (images, [k, N]), read from X row by row as they are needed."""
+
+    def __init__(self, X, rows, votes, batch_size, seed):
+        super().__init__()
+        self.X, self.rows, self.votes, self.batch_size = X, rows, votes, batch_size
+        self.rng = np.random.default_rng(seed)
+        self.order = np.arange(len(rows))
+        self.on_epoch_end()
+
+    def __len__(self):
+        return math.ceil(len(self.rows) / self.batch_size)
+
+    def __getitem__(self, index):
+        picked = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return np.asarray(self.X[self.rows[picked]]), self.votes[picked]
+
+    def on_epoch_end(self):
+        self.rng.shuffle(self.order)

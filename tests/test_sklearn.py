@@ -1,0 +1,93 @@
+"""scikit-learn's own law: estimator checks."""
+
+import numpy as np
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skgalaxy import BayesianCNNRegressor
+from skgalaxy.networks import GalaxyZooNetwork
+
+# Small, and quick to learn the few points of the checks.
+QUICK = {
+    "network": GalaxyZooNetwork(dense_units=32),
+    "epochs": 20,
+    "learning_rate": 0.01,
+    "n_draws": 10,
+    "random_state": 0,
+}
+
+
+def unit_interval(y):
+    """Map numbers into [0, 1]; leave alone what is no list of finite numbers."""
+    try:
+        numbers = np.asarray(y)
+        numbers = numbers if np.iscomplexobj(numbers) else numbers.astype(float)
+    except (TypeError, ValueError):
+        return y
+    if numbers.size == 0 or numbers.ndim == 0 or numbers.shape[1:] not in ((), (1,)):
+        return y
+    if np.iscomplexobj(numbers) or not np.isfinite(numbers).all():
+        return y
+    return (numbers - numbers.min()) / (np.ptp(numbers) or 1)
+
+
+class UnitTargets(BayesianCNNRegressor):
+    """Takes any target, so that every check can run: the checks know nothing of votes."""
+
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(X, unit_interval(y), sample_weight)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        return super().partial_fit(X, unit_interval(y), sample_weight)
+
+    def score(self, X, y, sample_weight=None):
+        return super().score(X, unit_interval(y), sample_weight)
+
+
+@parametrize_with_checks([UnitTargets(**QUICK)])
+def test_as_a_native_estimator(estimator, check):
+    """No exception to scikit-learn's rules."""
+    check(estimator)
+
+
+CLASSES = "its targets are the class labels 0, 1 and 2, not votes"
+NUMBERS = "its targets are numbers of any size, not vote fractions"
+REFUSED = {
+    "check_dict_unchanged": CLASSES,
+    "check_dont_overwrite_parameters": CLASSES,
+    "check_dtype_object": CLASSES,
+    "check_estimators_dtypes": CLASSES,
+    "check_estimators_fit_returns_self": CLASSES,
+    "check_estimators_overwrite_params": CLASSES,
+    "check_estimators_partial_fit_n_features": CLASSES,
+    "check_f_contiguous_array_estimator": CLASSES,
+    "check_fit2d_1feature": CLASSES,
+    "check_fit2d_predict1d": CLASSES,
+    "check_fit_check_is_fitted": NUMBERS,
+    "check_fit_idempotent": NUMBERS,
+    "check_fit_score_takes_y": CLASSES,
+    "check_methods_sample_order_invariance": CLASSES,
+    "check_methods_subset_invariance": CLASSES,
+    "check_n_features_in": NUMBERS,
+    "check_n_features_in_after_fitting": NUMBERS,
+    "check_positive_only_tag_during_fit": CLASSES,
+    "check_readonly_memmap_input": CLASSES,
+    "check_regressor_data_not_an_array": NUMBERS,
+    "check_regressors_int": CLASSES,
+    "check_regressors_no_decision_function": NUMBERS,
+    "check_regressors_train": NUMBERS,
+    "check_sample_weight_equivalence_on_dense_data": CLASSES,
+    "check_sample_weights_list": CLASSES,
+    "check_sample_weights_not_an_array": CLASSES,
+    "check_sample_weights_not_overwritten": CLASSES,
+    "check_sample_weights_pandas_series": CLASSES,
+    "check_sample_weights_shape": CLASSES,
+    "check_supervised_y_2d": CLASSES,
+}
+
+
+@parametrize_with_checks(
+    [BayesianCNNRegressor(**QUICK)], expected_failed_checks=lambda estimator: REFUSED
+)
+def test_itself(estimator, check):
+    """It refuses the targets that no vote can take, and keeps every other rule."""
+    check(estimator)
