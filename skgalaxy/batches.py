@@ -12,7 +12,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-__all__ = ["ImageSpec", "VoteBatches", "distinct_images"]
+__all__ = ["ImageSpec", "VoteBatches", "distinct_images", "split_rows"]
 
 _CHUNK = 1024  # rows read at once
 
@@ -75,13 +75,24 @@ class ImageSpec(NamedTuple):
         )
 
 
+def split_rows(n_rows, fraction, seed):
+    """Return the numbers of the rows to train on, and of a random `fraction` to hold out."""
+    n_held_out = math.ceil(fraction * n_rows)
+    if n_held_out >= n_rows:
+        raise ValueError(
+            f"`validation_fraction` must leave an image to train on. Got {fraction} of {n_rows}."
+        )
+    order = np.random.default_rng([seed, 1]).permutation(n_rows)
+    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+
+
 class VoteBatches(keras.utils.PyDataset):
     """Shuffled batches of (images, [k, N]), read from X row by row as they are needed."""
 
-    def __init__(self, X, rows, votes, batch_size, seed):
+    def __init__(self, X, rows, votes, batch_size, seed=None):
         super().__init__()
         self.X, self.rows, self.votes, self.batch_size = X, rows, votes, batch_size
-        self.rng = np.random.default_rng(seed)
+        self.rng = None if seed is None else np.random.default_rng(seed)  # None: in order
         self.order = np.arange(len(rows))
         self.on_epoch_end()
 
@@ -93,4 +104,5 @@ class VoteBatches(keras.utils.PyDataset):
         return np.asarray(self.X[self.rows[picked]]), self.votes[picked]
 
     def on_epoch_end(self):
-        self.rng.shuffle(self.order)
+        if self.rng is not None:
+            self.rng.shuffle(self.order)

@@ -12,6 +12,7 @@ architecture share it, whatever their weights.
 
 import hashlib
 import json
+import math
 import threading
 import uuid
 from collections import OrderedDict
@@ -22,11 +23,33 @@ import keras
 
 from skgalaxy.sampling import DrawnNetworks
 
-__all__ = ["TrainedNetwork", "signature"]
+__all__ = ["SCHEDULES", "TrainedNetwork", "check_callbacks", "learning_rates", "signature"]
 
 _KEPT = 8  # compiled models: a search over two networks and four numbers of draws
 _kept = OrderedDict()
 _kept_lock = threading.Lock()
+
+
+SCHEDULES = {
+    "constant": lambda done: 1.0,
+    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+}
+
+
+def learning_rates(schedule, start, epochs):
+    """Return the learning rate as a function of the epoch, as Keras' scheduler calls it."""
+    return lambda epoch, rate: start * SCHEDULES[schedule](epoch / epochs)
+
+
+def check_callbacks(callbacks):
+    """Raise TypeError unless `callbacks` is None or a sequence of Keras callbacks."""
+    is_sequence = isinstance(callbacks, list | tuple)
+    if callbacks is not None and not (
+        is_sequence and all(isinstance(item, keras.callbacks.Callback) for item in callbacks)
+    ):
+        raise TypeError(
+            f"`callbacks` must be None or a list of keras.callbacks.Callback. Got {callbacks!r}."
+        )
 
 
 def signature(model):
@@ -141,21 +164,23 @@ class TrainedNetwork:
             )
         return replace(other, state=self.state)
 
-    def train(self, batches, *, epochs, learning_rate, callbacks, keep):
+    def train(self, batches, validation, *, epochs, learning_rates, callbacks, keep):
         """Train for `epochs` passes over `batches` and call ``keep(network, history)``.
 
-        Interrupted after at least one pass, what was learned is kept before the interrupt goes on.
+        `learning_rates` is a function of the epoch. Interrupted after at least one pass, what was
+        learned is kept before the interrupt goes on.
         """
         trainer = _lend(("train", self.key), lambda: _Trainer(self.build()))
         with trainer.lock:
             model, history = trainer.model, keras.callbacks.History()
+            rates = keras.callbacks.LearningRateScheduler(learning_rates)
             _put(self.state, _variables(model))
-            model.optimizer.learning_rate = learning_rate
             try:
                 model.fit(
                     batches,
                     epochs=epochs,
-                    callbacks=[history, *callbacks],
+                    callbacks=[rates, history, *callbacks],
+                    validation_data=validation,
                     shuffle=False,
                     verbose=0,
                 )

@@ -15,6 +15,7 @@ scikeras ``KerasRegressor`` and feeds it batches of (images, [k, N]). `sample_po
 the trained network under the masks (`skgalaxy.sampling`) and returns ρ.
 """
 
+import copy
 import math
 import warnings
 from functools import partial
@@ -22,15 +23,16 @@ from functools import partial
 import numpy as np
 from scikeras.wrappers import KerasRegressor
 from scipy.special import expit
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from tqdm.keras import TqdmCallback
 
+from skgalaxy import __version__
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int, check_targets
-from skgalaxy.batches import ImageSpec, VoteBatches, distinct_images
-from skgalaxy.compiled import TrainedNetwork
-from skgalaxy.exceptions import NoSpreadWarning
+from skgalaxy.batches import ImageSpec, VoteBatches, distinct_images, split_rows
+from skgalaxy.compiled import SCHEDULES, TrainedNetwork, check_callbacks, learning_rates
+from skgalaxy.exceptions import InconsistentVersionWarning, NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.networks import GalaxyZooNetwork, build_model
 from skgalaxy.posterior import VotePosterior
@@ -50,13 +52,16 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     dropout : float in [0, 1), default=0.5
         Dropout rate given to `network`, in training and in prediction. 0 makes all draws equal.
     n_draws : int, default=50
-        Number of networks drawn for the posterior. Nearly free: more rank better.
+        Number of networks drawn for the posterior. Draws are nearly free, and more of them
+        rank galaxies better.
     epochs : int, default=60
         Passes over the training set.
     batch_size : int, default=32
         Galaxies per training step.
     learning_rate : float > 0, default=1e-3
         Of Adam.
+    schedule : {"constant", "cosine"}, default="constant"
+        How the learning rate goes: "cosine" lets it fall to zero over the epochs of one `fit`.
     augment : bool, default=True
         In training, show images flipped, turned by any angle and zoomed by up to 20 %.
     precision : {"float32", "bfloat16"}, default="float32"
@@ -64,6 +69,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the images in flat rows of X. None takes
         flat rows as plain features.
+    validation_fraction : float in [0, 1), default=0
+        Share of the images to hold out of training and follow the loss on.
+    callbacks : sequence of keras.callbacks.Callback, default=None
+        Called while training (copies of them): EarlyStopping, ModelCheckpoint, TensorBoard ...
     warm_start : bool, default=False
         Let `fit` go on from the present weights instead of starting afresh.
     verbose : bool, default=False
@@ -77,8 +86,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         A copy of the trained network, made when asked for; its Keras model, from X to logits,
         is ``network_.model_``.
     history_ : dict of list
-        Training loss per epoch: the mean negative log-likelihood of a galaxy's votes, without
-        its constant log C(N, k).
+        Per epoch, "loss": the mean negative log-likelihood of a galaxy's votes, without its
+        constant log C(N, k); and "val_loss" where galaxies are held out.
     n_iter_ : int
         Epochs trained.
     image_shape_ : tuple
@@ -106,7 +115,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     >>> brightness = rng.uniform(size=200)
     >>> X = brightness[:, None, None] + 0.1 * rng.normal(size=(200, 8, 8))
     >>> y = np.column_stack([rng.binomial(40, brightness), np.full(200, 40)])
-    >>> model = BayesianCNNRegressor(epochs=20, random_state=0).fit(X, y)
+    >>> model = BayesianCNNRegressor(epochs=40, random_state=0).fit(X, y)
     >>> posterior = model.predict_posterior(X)
     >>> posterior
     VotePosterior(n_galaxies=200, n_draws=50)
@@ -123,9 +132,12 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         epochs=60,
         batch_size=32,
         learning_rate=1e-3,
+        schedule="constant",
         augment=True,
         precision="float32",
         image_shape=None,
+        validation_fraction=0,
+        callbacks=None,
         warm_start=False,
         verbose=False,
         random_state=None,
@@ -136,14 +148,17 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.schedule = schedule
         self.augment = augment
         self.precision = precision
         self.image_shape = image_shape
+        self.validation_fraction = validation_fraction
+        self.callbacks = callbacks
         self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, validation_data=None):
         """Train the network on images and votes.
 
         Parameters
@@ -158,6 +173,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             For fractions the number of votes N (1 by default); for counts a factor on each
             galaxy's log-likelihood. Galaxies of no votes or no weight are left out, and rows of
             the same image put together: a weight of 3 and three rows are the same fit.
+        validation_data : tuple (X, y), default=None
+            Galaxies to follow the loss on; see `history_`. Takes the place of
+            `validation_fraction`.
 
         Returns
         -------
@@ -171,30 +189,32 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         TypeError
             If a parameter is of the wrong kind.
         """
-        return self._train(X, y, sample_weight, self.epochs, resume=self.warm_start)
+        return self._train(
+            X, y, sample_weight, validation_data, self.epochs, resume=self.warm_start
+        )
 
     def partial_fit(self, X, y, sample_weight=None):
         """Go on training for one pass over `X`; arguments and errors as in `fit`."""
-        return self._train(X, y, sample_weight, 1, resume=True)
+        return self._train(X, y, sample_weight, None, 1, resume=True)
 
-    def _train(self, X, y, sample_weight, epochs, *, resume):
+    def _train(self, X, y, sample_weight, validation_data, epochs, *, resume):
         self._check_parameters()
-        previous = getattr(self, "_network", None)
-        resume = resume and previous is not None
-        X, image_shape = self._check_images(X, reset=not resume)
-        votes = np.stack(check_targets(y, sample_weight, len(X)), axis=1)
-        if not votes[:, 1].any():
-            raise ValueError(
-                "`y` and `sample_weight` must give at least one vote of weight > 0. "
-                "Got N = 0 or zero weight for every galaxy."
-            )
-        rows, votes = distinct_images(X, votes)
+        previous = getattr(self, "_network", None) if resume else None
+        X, image_shape = self._check_images(X, reset=previous is None)
+        rows, votes = _distinct_images(X, y, sample_weight)
         seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=3)
         build_seed, draw_seed, order_seed = map(int, seeds)
-        spec = self._spec if resume else ImageSpec.measure(X, rows, image_shape)
+        kept, held_out = split_rows(len(rows), self.validation_fraction, order_seed)
+        spec = self._spec if previous else ImageSpec.measure(X, rows[kept], image_shape)
+        if validation_data is not None:
+            validation = self._validation_batches(*validation_data, spec)
+        elif len(held_out):
+            validation = VoteBatches(X, rows[held_out], votes[held_out], self.batch_size)
+        else:
+            validation = None
         build = self._builder(spec, build_seed)
-        network = previous.rebuilt(build) if resume else TrainedNetwork.untrained(build)
-        n_iter, history = (self.n_iter_, self.history_) if resume else (0, {})
+        network = previous.rebuilt(build) if previous else TrainedNetwork.untrained(build)
+        n_iter, history = (self.n_iter_, self.history_) if previous else (0, {})
 
         def keep(trained, more):
             if not np.isfinite(more["loss"][-1]):
@@ -203,25 +223,36 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
                     f"{len(more['loss'])} epochs. Lower `learning_rate`."
                 )
             self._network, self._spec = trained, spec
-            self._draw_seed = self._draw_seed if resume else draw_seed
+            self._draw_seed = self._draw_seed if previous else draw_seed
             self.image_shape_, self.n_features_in_ = image_shape, math.prod(image_shape)
             self.history_ = {key: history.get(key, []) + values for key, values in more.items()}
             self.n_iter_ = n_iter + len(more["loss"])
 
         network.train(
-            VoteBatches(X, rows, votes, self.batch_size, order_seed + n_iter),
+            VoteBatches(X, rows[kept], votes[kept], self.batch_size, order_seed + n_iter),
+            validation,
             epochs=epochs,
-            learning_rate=self.learning_rate,
-            callbacks=[TqdmCallback(verbose=0)] if self.verbose else [],
+            learning_rates=learning_rates(self.schedule, self.learning_rate, epochs),
+            callbacks=self._callbacks(),
             keep=keep,
         )
         return self
+
+    def _validation_batches(self, X, y, spec):
+        """Return batches of the validation set, checked as X and y of `fit` are."""
+        X, _ = self._check_images(X, reset=False, spec=spec)
+        return VoteBatches(X, *_distinct_images(X, y, None), self.batch_size)
+
+    def _callbacks(self):
+        """Return copies: a callback keeps what it saw, and `fit` changes no parameter."""
+        bar = [TqdmCallback(verbose=0)] if self.verbose else []
+        return [*copy.deepcopy(list(self.callbacks or [])), *bar]
 
     def _builder(self, spec, seed):
         """Return a function without arguments that builds the model to train."""
         return partial(
             build_model,
-            builder=GalaxyZooNetwork() if self.network is None else self.network,
+            builder=_builder_of(self.network),
             spec=spec,
             dropout=self.dropout,
             augment=self.augment,
@@ -236,6 +267,20 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         network = KerasRegressor(self._network.to_keras())
         spec = self._spec
         return network.initialize(np.zeros((2, *spec.shape), spec.dtype), np.zeros((2, 1)))
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_skgalaxy_version": __version__}
+
+    def __setstate__(self, state):
+        version = state.pop("_skgalaxy_version", "unknown")
+        if version != __version__:
+            warnings.warn(
+                f"This {type(self).__name__} was saved by skgalaxy {version} and is loaded by "
+                f"{__version__}: its predictions may differ. Fit it again to be safe.",
+                InconsistentVersionWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")
@@ -345,11 +390,14 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         check_int(self.epochs, "epochs", 1)
         check_int(self.batch_size, "batch_size", 1)
         check_float(self.learning_rate, "learning_rate", 0, math.inf, closed="neither")
+        check_choice(self.schedule, "schedule", tuple(SCHEDULES))
         check_choice(self.precision, "precision", ("float32", "bfloat16"))
+        check_float(self.validation_fraction, "validation_fraction", 0, 1, closed="left")
+        check_callbacks(self.callbacks)
         for name in ("augment", "warm_start", "verbose"):
             check_bool(getattr(self, name), name)
 
-    def _check_images(self, X, *, reset):
+    def _check_images(self, X, *, reset, spec=None):
         """Return X as an array whose rows are finite images, and its image shape."""
         X = X if hasattr(X, "ndim") else np.asarray(X)
         if X.ndim <= 2:
@@ -358,25 +406,42 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             X = check_array(X, allow_nd=True, input_name="X")
             if reset:
                 vars(self).pop("feature_names_in_", None)
-        if not reset:
-            self._check_like_fit(X)
-            return X, self.image_shape_
-        return X, _image_shape(X.shape[1:], self.image_shape)
+        if reset:
+            return X, _image_shape(X.shape[1:], self.image_shape)
+        spec = self._spec if spec is None else spec
+        _check_like(X, spec)
+        return X, spec.image_shape
 
-    def _check_like_fit(self, X):
-        expected = self._spec
-        if X.shape[1:] != expected.shape:
-            raise ValueError(
-                f"`X` must hold images like those of `fit`, shape {expected.shape}. "
-                f"Got shape {X.shape[1:]}; crop or resize them first."
-            )
-        was_bytes = expected.dtype == "uint8"
-        if (X.dtype == np.uint8) != was_bytes:
-            raise ValueError(
-                f"`X` must be {'uint8' if was_bytes else 'numbers other than uint8'}, as in `fit`: "
-                f"a pixel of 255 is not one of 1.0. Got {X.dtype}; convert it to that type and "
-                "scale."
-            )
+
+def _builder_of(network):
+    """Return a builder that later changes of the parameter do not reach."""
+    return GalaxyZooNetwork() if network is None else clone(network, safe=False)
+
+
+def _distinct_images(X, y, sample_weight):
+    """Return the rows of X that hold images with votes, each image once, and their votes."""
+    votes = np.stack(check_targets(y, sample_weight, len(X)), axis=1)
+    if not votes[:, 1].any():
+        raise ValueError(
+            "`y` and `sample_weight` must give at least one vote of weight > 0. "
+            "Got N = 0 or zero weight for every galaxy."
+        )
+    return distinct_images(X, votes)
+
+
+def _check_like(X, spec):
+    """Raise ValueError unless the rows of X are like those the network was fitted to."""
+    if X.shape[1:] != spec.shape:
+        raise ValueError(
+            f"`X` must hold images like those of `fit`, shape {spec.shape}. "
+            f"Got shape {X.shape[1:]}; crop or resize them first."
+        )
+    was_bytes = spec.dtype == "uint8"
+    if (X.dtype == np.uint8) != was_bytes:
+        raise ValueError(
+            f"`X` must be {'uint8' if was_bytes else 'numbers other than uint8'}, as in `fit`: "
+            f"a pixel of 255 is not one of 1.0. Got {X.dtype}; convert it to that type and scale."
+        )
 
 
 def _image_shape(shape, given):

@@ -1,6 +1,10 @@
 """Exceptions and warnings that callers may want to catch by name."""
 
-__all__ = ["NoSpreadWarning"]
+__all__ = ["InconsistentVersionWarning", "NoSpreadWarning"]
+
+
+class InconsistentVersionWarning(UserWarning):
+    """An estimator was saved by another version of skgalaxy."""
 
 
 class NoSpreadWarning(UserWarning):

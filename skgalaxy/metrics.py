@@ -6,11 +6,20 @@ how much, and belongs beside every RMSE.
 """
 
 import numpy as np
-from scipy.special import xlogy
+from scipy.special import xlog1py, xlogy
+from sklearn.metrics import make_scorer
 
 from skgalaxy._validation import check_targets
 
-__all__ = ["d2_binomial_score", "vote_fraction_rmse", "vote_noise_floor"]
+__all__ = [
+    "binomial_log_loss",
+    "d2_binomial_score",
+    "d2_binomial_scorer",
+    "neg_binomial_log_loss_scorer",
+    "neg_vote_fraction_rmse_scorer",
+    "vote_fraction_rmse",
+    "vote_noise_floor",
+]
 
 
 def _binomial_deviance(votes, n_votes, rho):
@@ -19,6 +28,43 @@ def _binomial_deviance(votes, n_votes, rho):
     saturated = xlogy(votes, votes) + xlogy(missed, missed) - xlogy(n_votes, n_votes)
     with np.errstate(divide="ignore"):
         return 2 * np.sum(saturated - xlogy(votes, rho) - xlogy(missed, 1 - rho))
+
+
+def binomial_log_loss(y_true, y_pred, sample_weight=None):
+    """Mean negative log-likelihood of a vote, in nats.
+
+    That of scikit-learn's ``log_loss`` on the single votes, without writing them out.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_galaxies, 2) or (n_galaxies,)
+        Counts [k, N], or vote fractions.
+    y_pred : array-like of shape (n_galaxies,)
+        Predicted vote fractions ρ.
+    sample_weight : array-like of shape (n_galaxies,), default=None
+        Multiplies the log-likelihood of counts; is N for fractions.
+
+    Returns
+    -------
+    loss : float
+        >= 0; infinite if an impossible vote was cast, NaN if no vote was.
+
+    Raises
+    ------
+    ValueError
+        If the targets are no votes.
+
+    Examples
+    --------
+    >>> from skgalaxy.metrics import binomial_log_loss
+    >>> print(round(binomial_log_loss([[5, 10], [9, 10]], [0.5, 0.9]), 3))
+    0.509
+    """
+    y_pred = np.asarray(y_pred, dtype=np.float64).reshape(-1)
+    votes, n_votes = check_targets(y_true, sample_weight, len(y_pred))
+    log_likelihood = xlogy(votes, y_pred) + xlog1py(n_votes - votes, -y_pred)
+    total = n_votes.sum()
+    return float(-log_likelihood.sum() / total) if total > 0 else np.nan
 
 
 def d2_binomial_score(y_true, y_pred, sample_weight=None):
@@ -123,3 +169,9 @@ def vote_noise_floor(y_true):
     several = n_votes > 1
     fraction = votes[several] / n_votes[several]
     return float(np.sqrt(np.mean(fraction * (1 - fraction) / (n_votes[several] - 1))))
+
+
+# For cross_validate(..., scoring=...) and the like; they take targets (n_galaxies, 2).
+d2_binomial_scorer = make_scorer(d2_binomial_score)
+neg_binomial_log_loss_scorer = make_scorer(binomial_log_loss, greater_is_better=False)
+neg_vote_fraction_rmse_scorer = make_scorer(vote_fraction_rmse, greater_is_better=False)

@@ -1,5 +1,7 @@
 """Reading image files: geometry, colour, depth, order, and what is said of bad files."""
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -64,6 +66,13 @@ def test_shape_and_type(save, color, shape):
     read = read_image(save(blob(50, 8)), size=32, color=color)
     assert read.shape == shape
     assert read.dtype == np.uint8
+
+
+def test_grey_is_the_mean_of_the_colours(save):
+    """A blue arm is as bright as a red one."""
+    pixels = np.zeros((20, 20, 3), dtype=np.uint8)
+    pixels[:, :10, 0] = pixels[:, 10:, 2] = 90
+    np.testing.assert_array_equal(read_image(save(pixels), size=20), np.full((20, 20), 30))
 
 
 def test_grey_file_has_three_equal_channels(save):
@@ -157,3 +166,143 @@ def test_bad_parameters_are_named(parameters, message):
 def test_one_path_is_not_a_sequence_of_paths():
     with pytest.raises(TypeError, match="`paths` must be a sequence of paths"):
         read_images("galaxy.jpg")
+
+
+class TestFITS:
+    """FITS as astronomers keep it: flux, rows from the bottom, planes, compression, holes."""
+
+    @pytest.fixture
+    def fits(self):
+        return pytest.importorskip("astropy.io.fits")
+
+    @pytest.fixture
+    def save_fits(self, fits, tmp_path):
+        """Return a function that writes a FITS file of one image and returns the path."""
+
+        def write(flux, name="galaxy.fits"):
+            fits.PrimaryHDU(flux).writeto(tmp_path / name)
+            return tmp_path / name
+
+        return write
+
+    @pytest.fixture
+    def flux(self):
+        """Return a galaxy on sky and noise, in nanomaggies, say."""
+        rng = np.random.default_rng(0)
+        return 50.0 * (blob(60, 4) / 200.0) + rng.normal(0.1, 0.05, (60, 60))
+
+    def test_stretch_is_that_of_astropy(self, save_fits, flux):
+        read = read_image(save_fits(flux[::-1]), size=60)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(sys.modules, "matplotlib", None)  # needed by neither
+            visualization = pytest.importorskip("astropy.visualization")
+        interval = visualization.AsymmetricPercentileInterval(1, 99.8)
+        expected = 255 * visualization.AsinhStretch(a=0.1)(interval(flux))
+        np.testing.assert_allclose(read, expected, atol=0.51)
+
+    def test_first_row_is_at_the_bottom(self, save_fits):
+        flux = np.zeros((20, 20))
+        flux[:5] = 1
+        read = read_image(save_fits(flux), size=20)
+        assert (read[-5:] == 255).all()
+        assert (read[:-5] == 0).all()
+
+    def test_percentiles_are_of_what_is_kept(self, save_fits, flux):
+        """A bright star outside the crop changes nothing."""
+        star = flux.copy()
+        star[:10, :10] = 1e4
+        read = [read_image(save_fits(f, f"{f[0, 0]}.fits"), size=30, crop=30) for f in (flux, star)]
+        np.testing.assert_array_equal(*read)
+
+    def test_given_range(self, save_fits):
+        path = save_fits(np.linspace(-1, 3, 400).reshape(20, 20))
+        read = read_image(path, size=20, flux_range=(0, 2))[::-1].ravel()
+        x = np.clip(np.linspace(-1, 3, 400) / 2, 0, 1)
+        np.testing.assert_allclose(read, 255 * np.arcsinh(10 * x) / np.arcsinh(10), atol=0.51)
+        np.testing.assert_array_equal(
+            read_images([path], size=20, flux_range=[0, 2])[0, ::-1].ravel(), read
+        )
+
+    @pytest.mark.parametrize("kind", ["float32", "int16", "uint16", "uint8"])
+    def test_kinds_of_numbers(self, save_fits, kind):
+        read = read_image(save_fits((100 * blob(20, 3, 1)).astype(kind)), size=20)
+        assert (read.min(), read.max()) == (0, 255)
+
+    def test_holes_are_filled_with_the_median(self, save_fits, flux):
+        flux[10:20, 10:20] = np.nan
+        flux[30, 30] = np.inf
+        read = read_image(save_fits(flux[::-1]), size=60)
+        sky = np.nanmedian(np.where(np.isfinite(flux), flux, np.nan))
+        nearest = np.nanargmin(abs(np.where(np.isfinite(flux), flux, np.nan) - sky))
+        assert (read[10:20, 10:20] == read.flat[nearest]).all()
+        assert read[30, 30] == read[10, 10]
+
+    def test_a_flat_image_is_black(self, save_fits):
+        assert not read_image(save_fits(np.full((9, 9), 7.0)), size=9).any()
+
+    def test_three_planes_are_colours(self, save_fits):
+        planes = np.zeros((3, 10, 12))
+        planes[0], planes[1, :, 6:], planes[2, 0] = 1, 1, 1
+        path = save_fits(planes)
+        read = read_image(path, size=10, color=True, flux_range=(0, 1))
+        np.testing.assert_array_equal(read[0, [0, 9]], [[255, 0, 0], [255, 255, 0]])
+        np.testing.assert_array_equal(read[9, 0], [255, 0, 255])
+        assert read_image(path, size=10, flux_range=(0, 1))[0, 0] == 85
+
+    def test_one_plane_is_grey_in_colour(self, save_fits, flux):
+        path = save_fits(flux)
+        read = read_image(path, size=60, color=True)
+        np.testing.assert_array_equal(read, np.dstack([read_image(path, size=60)] * 3))
+
+    @pytest.mark.parametrize("name", ["galaxy.FIT", "galaxy.fits.gz", "galaxy.fts"])
+    def test_names(self, save_fits, flux, name):
+        expected = read_image(save_fits(flux), size=60)
+        np.testing.assert_array_equal(read_image(save_fits(flux, name), size=60), expected)
+
+    def test_first_picture_of_several_units(self, fits, save_fits, flux, tmp_path):
+        """Tables, empty units and cubes are passed over; so are axes of one."""
+        expected = read_image(save_fits(flux), size=60)
+        table = fits.BinTableHDU.from_columns([fits.Column("a", "E", array=np.ones(3))])
+        cube = fits.ImageHDU(np.ones((5, 9, 9)))
+        units = [fits.PrimaryHDU(), table, cube, fits.ImageHDU(flux[None, None]), cube]
+        fits.HDUList(units).writeto(tmp_path / "units.fits")
+        np.testing.assert_array_equal(read_image(tmp_path / "units.fits", size=60), expected)
+
+    def test_tile_compressed(self, fits, tmp_path):
+        counts = 100 * blob(60, 8).astype(np.int32)
+        packed = fits.CompImageHDU(counts, compression_type="RICE_1")
+        fits.HDUList([fits.PrimaryHDU(), packed]).writeto(tmp_path / "galaxy.fz")
+        fits.PrimaryHDU(counts).writeto(tmp_path / "galaxy.fits")
+        read = read_images([tmp_path / "galaxy.fz", tmp_path / "galaxy.fits"], size=60)
+        assert read.max() == 255
+        np.testing.assert_array_equal(*read)
+
+    def test_nothing_to_see(self, fits, save_fits, tmp_path):
+        with pytest.raises(ValueError, match=r"Got only NaN in '.*galaxy\.fits'; leave"):
+            read_image(save_fits(np.full((9, 9), np.nan)))
+        fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
+        with pytest.raises(ValueError, match=r"empty\.fits' cannot.*no image of 1 or 3 planes"):
+            read_image(tmp_path / "empty.fits")
+
+    @pytest.mark.parametrize("name", ["notes.fits", "notes.fits.gz", "notes.fz"])
+    def test_what_is_no_fits(self, fits, tmp_path, name):
+        (tmp_path / name).write_text("not a picture")
+        with pytest.raises(ValueError, match=r"notes.* cannot be read as an image"):
+            read_image(tmp_path / name)
+        with pytest.raises(FileNotFoundError, match="No image file"):
+            read_image(tmp_path / "nowhere" / name)
+
+    @pytest.mark.parametrize("name", ["half.fits", "half.fits.gz"])
+    @pytest.mark.filterwarnings("ignore:File may have been truncated")
+    def test_unfinished(self, save_fits, flux, name):
+        path = save_fits(flux, name)
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(ValueError, match=rf"{name}' cannot be read as an image"):
+            read_image(path)
+
+    def test_without_astropy(self, save_fits, flux, monkeypatch):
+        path = save_fits(flux)
+        monkeypatch.setitem(sys.modules, "astropy.io.fits", None)
+        with pytest.raises(ImportError, match=r"`galaxy\.fits` needs astropy.*skgalaxy\[fits\]"):
+            read_images([path])

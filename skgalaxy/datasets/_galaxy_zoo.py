@@ -65,7 +65,7 @@ def load_galaxy_zoo(
         Width of the central square to keep, in pixels of the file, before resizing; None keeps
         all.
     color : bool, default=False
-        Red, green and blue, or else one channel of luminance, as in Walmsley et al. 2020.
+        Red, green and blue, or else one channel, their mean, as in Walmsley et al. 2020.
     votes_file : str or path-like, default="votes.csv"
         The table, relative to `folder`.
     image_folder : str or path-like, default="images"

@@ -1,0 +1,14 @@
+"""Read galaxy cut-outs from image files into arrays.
+
+Survey cut-outs are JPEG, PNG or FITS pictures with the galaxy in the middle, often with more sky
+around it than a network needs: 424 pixels in Galaxy Zoo 2. Reading one is three steps: decode, cut
+out the central square, shrink it with an antialiasing filter (Lanczos), so that faint arms are
+averaged and not skipped. Pillow releases Python's global lock, so threads read many at a time.
+
+`ImageLoader` is the same as a first step of a pipeline, so that models take paths for galaxies.
+"""
+
+from skgalaxy.images._files import read_image, read_images
+from skgalaxy.images._loader import ImageLoader
+
+__all__ = ["ImageLoader", "read_image", "read_images"]

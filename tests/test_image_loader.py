@@ -1,0 +1,431 @@
+"""ImageLoader: paths in, images out; what scikit-learn and modAL ask of it; its cache."""
+
+import copy
+import hashlib
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from joblib import parallel_config
+from modAL.models import ActiveLearner
+from PIL import Image
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import estimator_checks, get_tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skgalaxy import BayesianCNNRegressor
+from skgalaxy.images import ImageLoader, _files, _loader, read_images
+from skgalaxy.query import mutual_information_sampling, predict_posterior
+
+N_IMAGES = 60
+
+
+@pytest.fixture(scope="session")
+def folder(toy, tmp_path_factory):
+    """Return a folder with the first toy galaxies as PNG files."""
+    folder = tmp_path_factory.mktemp("galaxies")
+    for row, image in enumerate(toy[0][:N_IMAGES]):
+        Image.fromarray(image[:, :, 0]).save(folder / f"{row}.png")
+    return folder
+
+
+@pytest.fixture
+def paths(folder):
+    return np.array([str(folder / f"{row}.png") for row in range(N_IMAGES)])
+
+
+@pytest.fixture
+def images(toy):
+    return toy[0][:N_IMAGES, :, :, 0]
+
+
+@pytest.fixture
+def y(toy):
+    return toy[1][:N_IMAGES]
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Return the names of the files that are decoded from here on, with an empty cache."""
+    names, load = [], _files._load
+    monkeypatch.setattr(_loader, "_cache", _loader.ImageCache())
+    monkeypatch.setattr(_files, "_load", lambda path: names.append(Path(path).name) or load(path))
+    return names
+
+
+class TestTransform:
+    @pytest.mark.parametrize(
+        "as_column",
+        [
+            pytest.param(list, id="list"),
+            pytest.param(lambda paths: tuple(map(Path, paths)), id="tuple of Path"),
+            pytest.param(np.array, id="text array"),
+            pytest.param(lambda paths: paths.astype(object), id="object array"),
+            pytest.param(lambda paths: paths[:, None], id="column of text"),
+            pytest.param(lambda paths: [[path] for path in paths], id="list of rows"),
+            pytest.param(lambda paths: pd.Series(paths, index=paths), id="Series"),
+            pytest.param(lambda paths: pd.Series(paths, dtype="category"), id="categories"),
+            pytest.param(lambda paths: pd.DataFrame({"path": paths}), id="DataFrame"),
+        ],
+    )
+    def test_any_column_of_paths(self, paths, images, as_column):
+        read = ImageLoader(size=12).fit_transform(as_column(paths))
+        assert read.dtype == np.uint8
+        np.testing.assert_array_equal(read, images)
+
+    @pytest.mark.parametrize("n_jobs", [None, 1, 2, -1])
+    @pytest.mark.parametrize("color", [False, True])
+    def test_is_read_images(self, paths, n_jobs, color):
+        loader = ImageLoader(8, crop=10, color=color, n_jobs=n_jobs, cache_size=1)
+        expected = read_images(paths, size=8, crop=10, color=color)
+        for _ in range(2):
+            np.testing.assert_array_equal(loader.transform(paths), expected)
+
+    def test_inside_a_search_of_processes(self, paths, images):
+        """Whatever joblib is told to use, images are read into this process."""
+        with parallel_config("loky", n_jobs=2):
+            np.testing.assert_array_equal(ImageLoader(12).transform(paths), images)
+
+    def test_relative_paths_start_from_root(self, folder, paths, images, monkeypatch):
+        names = [Path(path).name for path in paths]
+        np.testing.assert_array_equal(ImageLoader(12, root=folder).transform(names), images)
+        np.testing.assert_array_equal(ImageLoader(12, root="/nowhere").transform(paths), images)
+        monkeypatch.chdir(folder)
+        np.testing.assert_array_equal(ImageLoader(12).transform(names), images)
+
+    @pytest.mark.parametrize("color", [False, True])
+    def test_flat_rows_are_the_images(self, paths, color):
+        loader = ImageLoader(8, color=color)
+        images = loader.transform(paths)
+        flat = loader.set_params(flatten=True).transform(paths)
+        np.testing.assert_array_equal(flat, images.reshape(N_IMAGES, -1))
+
+
+class TestErrors:
+    """The row and the path at fault are named."""
+
+    def test_missing_files(self, paths, decoded):
+        paths = [*paths[:3], "nowhere.png", "/gone.png"]
+        with pytest.raises(
+            FileNotFoundError, match=r"Got 'nowhere\.png' in row 3 \(2 of 5 are missing\).*`root`"
+        ):
+            ImageLoader().transform(paths)
+        assert not decoded  # said before the work, not after
+
+    @pytest.mark.parametrize("cache_size", [0, 1])
+    def test_not_an_image(self, paths, tmp_path, cache_size):
+        (tmp_path / "notes.png").write_text("not a picture")
+        loader = ImageLoader(12, n_jobs=2, cache_size=cache_size)
+        with pytest.raises(ValueError, match=r"notes\.png' cannot be read.* row 40 of `X`\."):
+            loader.transform([*paths[:40], tmp_path / "notes.png", *paths[40:]])
+
+    def test_a_folder_is_no_image(self, folder):
+        with pytest.raises(ValueError, match=r"cannot be read as an image.* row 0 of `X`\."):
+            ImageLoader().transform([folder])
+
+    def test_crop_larger_than_an_image(self, paths):
+        with pytest.raises(ValueError, match=r"crop=20 for '.*0\.png' .* row 0 of `X`\."):
+            ImageLoader(crop=20).transform(paths)
+
+    @pytest.mark.parametrize(
+        ("X", "message"),
+        [
+            ([1.5, 2.5], r"Got 1\.5 \(float\) in row 0\."),
+            (["", None], r"Got None \(NoneType\) in row 1\."),
+            (pd.Series(["a.png", np.nan]), r"Got nan \(float\) in row 1\."),
+            (np.ones((5, 1)), r"Got 1\.0 \(float\) in row 0\."),
+            ([b"a.png"], r"Got b'a\.png' \(bytes\) in row 0\."),
+        ],
+    )
+    def test_what_is_no_path(self, X, message):
+        with pytest.raises(TypeError, match="`X` must hold paths.*" + message):
+            ImageLoader().transform(X)
+
+    @pytest.mark.parametrize(
+        ("X", "message"),
+        [
+            ("a.png", r"Got 'a\.png'; use a list"),
+            (Path("a.png"), r"Got .*Path\('a\.png'\); use a list"),
+            (None, "Got None; use a list"),
+            (np.ones((5, 12, 12)), r"Got ndarray of shape \(5, 12, 12\)"),
+            (pd.DataFrame({"id": [1], "path": ["a.png"]}), r"Got DataFrame of shape \(1, 2\)"),
+        ],
+    )
+    def test_what_is_no_column(self, X, message):
+        with pytest.raises(ValueError, match="`X` must be a list or a column.*" + message):
+            ImageLoader().transform(X)
+
+    def test_nothing(self):
+        with pytest.raises(ValueError, match="at least one path. Got 0 rows"):
+            ImageLoader().transform([])
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"size": 0}, "`size` must be an integer >= 1. Got 0"),
+            ({"crop": 2.5}, "`crop` must be an integer >= 1. Got 2.5"),
+            ({"color": "grey"}, "`color` must be True or False. Got 'grey'"),
+            ({"flatten": 1}, "`flatten` must be True or False. Got 1"),
+            ({"flux_range": (1, 0)}, r"`flux_range` must be .*black < white. Got \(1, 0\)"),
+            ({"flux_range": 3}, r"`flux_range` must be None or \(black, white\).* Got 3"),
+            ({"root": 7}, "`root` must be None or the path of a folder. Got 7"),
+            ({"n_jobs": 0}, "`n_jobs` must be None or an integer other than 0. Got 0"),
+            ({"cache_size": -1}, r"`cache_size` must be a number in \[0, inf\). Got -1"),
+            ({"cache_size": True}, r"`cache_size` must be a number in \[0, inf\). Got True"),
+        ],
+    )
+    def test_parameters(self, paths, parameters, message):
+        loader = ImageLoader(**parameters)
+        for use in (loader.fit, loader.transform):
+            with pytest.raises((ValueError, TypeError), match=message):
+                use(paths)
+
+
+class TestCache:
+    def test_no_file_is_decoded_twice(self, paths, decoded):
+        for loader in (ImageLoader(12, cache_size=1), ImageLoader(12, cache_size=1, n_jobs=2)):
+            for rows in (slice(40), slice(20, 60), slice(None)):
+                clone(loader).fit_transform(paths[rows])
+        assert sorted(decoded) == sorted(Path(path).name for path in paths)
+
+    def test_off_unless_asked_for(self, paths, decoded):
+        loader = ImageLoader(12)
+        loader.transform(paths)
+        loader.transform(paths)
+        assert len(decoded) == 2 * N_IMAGES
+        assert len(_loader._cache) == 0
+
+    def test_other_images_of_the_same_file(self, paths, decoded):
+        for parameters in ({}, {"size": 6}, {"crop": 6}, {"color": True}):
+            loader = ImageLoader(**{"size": 12, "cache_size": 1, **parameters})
+            expected = ImageLoader(**{**loader.get_params(), "cache_size": 0}).transform(paths)
+            for _ in range(2):
+                np.testing.assert_array_equal(loader.transform(paths), expected)
+        assert len(decoded) == 4 * 2 * N_IMAGES  # once for the loader, once for what is expected
+
+    def test_a_changed_file_is_read_again(self, tmp_path):
+        path = tmp_path / "galaxy.png"
+        loader = ImageLoader(4, cache_size=1)
+        for grey in (10, 20, 30):  # of the same number of bytes
+            Image.new("L", (4, 4), grey).save(path)
+            os.utime(path, ns=(grey, grey))
+            assert (loader.transform([path]) == grey).all()
+
+    def test_a_caller_cannot_spoil_it(self, paths, images):
+        loader = ImageLoader(12, cache_size=1)
+        loader.transform(paths)[:] = 0
+        np.testing.assert_array_equal(loader.transform(paths), images)
+
+    def test_memory_is_bounded(self, paths, decoded):
+        room = 10 * (12 * 12 + 500)
+        loader = ImageLoader(12, cache_size=room / 1e6, n_jobs=2)
+        loader.transform(paths)
+        assert _loader._cache.n_bytes == room
+        assert len(_loader._cache) == 10
+        ImageLoader(12, cache_size=1e-6).transform(paths)
+        assert len(_loader._cache) == _loader._cache.n_bytes == 0
+
+    def test_what_was_used_last_stays(self, paths, decoded):
+        loader = ImageLoader(12, cache_size=2 * (12 * 12 + 500) / 1e6)
+        for row in (0, 1, 0, 2, 0):
+            loader.transform(paths[[row]])
+        assert decoded == ["0.png", "1.png", "2.png"]
+
+    def test_is_no_part_of_the_loader(self, paths):
+        loader = ImageLoader(12, cache_size=1)
+        before = pickle.dumps(loader)
+        loader.fit_transform(paths)
+        assert pickle.dumps(loader) == before
+
+    def test_clear(self, paths, decoded):
+        loader = ImageLoader(12, cache_size=1)
+        for _ in range(2):
+            loader.transform(paths)
+            loader.clear_cache()
+        assert len(decoded) == 2 * N_IMAGES
+        assert _loader._cache.n_bytes == 0
+
+
+class NumbersAsPaths(ImageLoader):
+    """Takes tables of numbers, as the checks give them: a row stands for an image made of it."""
+
+    folder = None
+
+    def fit(self, X, y=None):
+        validate_data(self, X)
+        return super().fit(X)
+
+    def transform(self, X):
+        return super().transform([self.save(row) for row in validate_data(self, X, reset=False)])
+
+    def save(self, row):
+        pixels = hashlib.sha256(np.asarray(row, dtype=float).tobytes()).digest()
+        path = self.folder / f"{pixels.hex()}.png"
+        if not path.exists():
+            Image.frombytes("L", (8, 4), pixels).save(path)
+        return path
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        return tags
+
+
+@pytest.fixture
+def numbers_as_paths(tmp_path, monkeypatch):
+    monkeypatch.setattr(NumbersAsPaths, "folder", tmp_path)
+
+
+@estimator_checks.parametrize_with_checks(
+    [NumbersAsPaths(4), NumbersAsPaths(4, flatten=True, cache_size=1)]
+)
+@pytest.mark.usefixtures("numbers_as_paths")
+def test_as_a_native_transformer(estimator, check):
+    """No exception to scikit-learn's rules."""
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "check_transformer_get_feature_names_out",
+        "check_transformer_get_feature_names_out_pandas",
+        "check_set_output_transform",
+        "check_set_output_transform_pandas",
+        "check_global_output_transform_pandas",
+    ],
+)
+@pytest.mark.usefixtures("numbers_as_paths")
+def test_feature_names_and_tables(name):
+    """The rules that scikit-learn keeps for its own transformers."""
+    getattr(estimator_checks, name)("NumbersAsPaths", NumbersAsPaths(4, flatten=True))
+
+
+@estimator_checks.parametrize_with_checks([ImageLoader()])
+def test_itself(estimator, check):
+    """What is asked of a transformer that takes no numbers."""
+    check(estimator)
+
+
+class TestScikitLearn:
+    def test_tags(self):
+        tags = get_tags(ImageLoader())
+        assert tags.input_tags.string
+        assert not tags.input_tags.two_d_array
+        assert not tags.requires_fit
+        check_is_fitted(ImageLoader())
+
+    def test_parameters_copy_and_print(self):
+        loader = ImageLoader(32, color=True, root="images")
+        assert repr(loader) == "ImageLoader(color=True, root='images', size=32)"
+        for other in (clone(loader), copy.deepcopy(loader), pickle.loads(pickle.dumps(loader))):
+            assert other.get_params() == loader.get_params()
+
+    def test_feature_names(self):
+        names = ImageLoader(2, color=True, flatten=True).get_feature_names_out()
+        assert names[:4].tolist() == [
+            "pixel_0_0_red",
+            "pixel_0_0_green",
+            "pixel_0_0_blue",
+            "pixel_0_1_red",
+        ]
+        assert ImageLoader(2, flatten=True).get_feature_names_out()[2] == "pixel_1_0"
+
+    def test_flat_images_are_a_table(self, paths, images):
+        loader = ImageLoader(12, flatten=True).set_output(transform="pandas")
+        table = loader.fit_transform(pd.Series(paths, index=paths))
+        np.testing.assert_array_equal(table.index, paths)
+        np.testing.assert_array_equal(table["pixel_3_7"], images[:, 3, 7])
+
+    def test_images_are_no_table(self, paths, images):
+        assert not hasattr(ImageLoader(), "set_output")
+        assert not hasattr(ImageLoader(), "get_feature_names_out")
+        with sklearn.config_context(transform_output="pandas"):
+            np.testing.assert_array_equal(ImageLoader(12).fit_transform(paths), images)
+
+    def test_column_transformer(self, folder, images):
+        table = pd.DataFrame({"path": os.listdir(folder), "redshift": 0.1})
+        loader = ImageLoader(12, root=folder, flatten=True)
+        for column in ("path", ["path"]):
+            columns = ColumnTransformer([("image", loader, column)], remainder="passthrough")
+            features = columns.set_output(transform="pandas").fit_transform(table)
+            assert features.shape == (N_IMAGES, 145)
+            assert features.columns[[0, -1]].tolist() == ["image__pixel_0_0", "remainder__redshift"]
+
+    def test_standard_scaler_on_flat_images(self, paths, images, y):
+        fraction = y[:, 0] / y[:, 1]
+        model = make_pipeline(ImageLoader(12, flatten=True), StandardScaler(), Ridge(100))
+        assert cross_val_score(model, paths, fraction, cv=2).min() > 0.8
+
+    @pytest.mark.parametrize("as_column", [np.array, lambda paths: pd.DataFrame({"path": paths})])
+    def test_pipeline_memory(self, paths, images, y, tmp_path, as_column, decoded):
+        """What `fit` has read once, it reads from the disk the next time."""
+        X, fraction = as_column(paths), y[:, 0] / y[:, 1]
+        model = make_pipeline(ImageLoader(12, flatten=True), Ridge(), memory=str(tmp_path))
+        for alpha in (1.0, 10.0):
+            model.set_params(ridge__alpha=alpha).fit(X, fraction)
+        assert len(decoded) == N_IMAGES
+        expected = Ridge(10.0).fit(images.reshape(N_IMAGES, -1), fraction)
+        np.testing.assert_allclose(model.predict(X), expected.predict(images.reshape(N_IMAGES, -1)))
+
+
+class TestBayesianCNN:
+    """Paths for galaxies in all that the estimator is used for."""
+
+    @pytest.fixture
+    def model(self, small):
+        return make_pipeline(ImageLoader(12, cache_size=1), BayesianCNNRegressor(**small))
+
+    def test_same_as_on_images(self, model, small, paths, images, y):
+        expected = BayesianCNNRegressor(**small).fit(images, y).sample_posterior(images)
+        draws = predict_posterior(model.fit(paths, y), pd.Series(paths)).draws
+        np.testing.assert_array_equal(draws, expected)
+
+    def test_flat_and_further_steps(self, small, paths, y):
+        model = make_pipeline(
+            ImageLoader(12, flatten=True),
+            FunctionTransformer(np.sqrt, feature_names_out="one-to-one"),
+            StandardScaler(),
+            BayesianCNNRegressor(**small, image_shape=(12, 12)),
+        )
+        model.set_output(transform="pandas").fit(paths, y)
+        assert model[-1].image_shape_ == (12, 12, 1)
+        assert model.predict(paths).shape == (N_IMAGES,)
+
+    def test_cross_validation(self, model, paths, y, decoded):
+        scores = cross_val_score(model, list(map(Path, paths)), y, cv=3)
+        assert np.isfinite(scores).all()
+        assert len(decoded) == N_IMAGES  # the folds share what was read
+
+    def test_grid_search_in_two_processes(self, model, paths, images, y, small):
+        grid = {"imageloader__crop": [6, None], "bayesiancnnregressor__dropout": [0.2]}
+        search = GridSearchCV(model, grid, cv=2, n_jobs=2).fit(paths, y)
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        assert len(predict_posterior(search, paths)) == N_IMAGES
+
+    @pytest.mark.parametrize("shape", [(N_IMAGES,), (N_IMAGES, 1)])
+    @pytest.mark.parametrize("dtype", [str, object])
+    def test_active_learning(self, model, paths, y, decoded, shape, dtype):
+        """A modAL learner asks, is taught, and copies paths."""
+        X = paths.astype(dtype).reshape(shape)
+        learner = ActiveLearner(
+            model, mutual_information_sampling, X_training=X[:20], y_training=y[:20]
+        )
+        pool = np.arange(20, N_IMAGES)
+        for _ in range(2):
+            asked, galaxies = learner.query(X[pool], n_instances=5)
+            np.testing.assert_array_equal(galaxies, X[pool[asked]])
+            learner.teach(X[pool[asked]], y[pool[asked]])
+            pool = np.delete(pool, asked)
+        assert learner.X_training.shape == (30, *shape[1:])
+        assert learner.predict(X).shape == (N_IMAGES,)
+        assert len(decoded) == N_IMAGES  # once in all rounds
