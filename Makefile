@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml
 $(OLDEST)/.installed: pyproject.toml .ci/oldest.txt
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-e ".[plot,simulate,test]" --constraint .ci/oldest.txt
+		-e ".[fits,plot,simulate,test]" --constraint .ci/oldest.txt
 	touch $@
 
 demo: $(VENV)/.installed
@@ -44,7 +44,7 @@ docs: $(VENV)/.installed
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest -m "not newest_only" -o filterwarnings=default tests
+	$(OLDEST)/bin/python -m pytest -o filterwarnings=default tests
 
 clean:
 	rm -rf $(VENV) $(OLDEST) demo docs/_build docs/generated

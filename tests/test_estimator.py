@@ -6,6 +6,7 @@ import random
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone, is_regressor
 from sklearn.exceptions import NotFittedError
 
@@ -411,6 +412,32 @@ class TestBadInput:
     def test_predict(self, fitted, toy, spoil, message):
         with pytest.raises(ValueError, match=message):
             fitted.predict(spoil(toy[0]))
+
+    @pytest.mark.parametrize(
+        ("X", "error", "message"),
+        [
+            (sparse.csr_array(np.eye(4)), TypeError, "Sparse data was passed for X"),
+            (np.ones((4, 3), complex), ValueError, "Complex data not supported"),
+            (np.ones((4, 2, 2), complex), ValueError, "Complex data not supported"),
+            (np.full((4, 3), "a"), ValueError, "`X` must hold images, not text. Got .*ImageLoader"),
+            (["a.png"] * 4, ValueError, "`X` must hold images, not text. Got .*ImageLoader"),
+            (np.array([[{}, {}]] * 4), TypeError, "must be a string or a"),
+        ],
+    )
+    def test_no_images(self, small, X, error, message):
+        with pytest.raises(error, match=message):
+            BayesianCNNRegressor(**small).fit(X, np.linspace(0, 1, 4))
+
+    @pytest.mark.parametrize("shape", [(1, 12, 12), (5, 1, 1), (1, 1)])
+    def test_one_row_or_one_pixel_is_enough(self, small, shape):
+        X = np.random.default_rng(0).normal(size=shape)
+        model = BayesianCNNRegressor(**small).fit(X, np.linspace(0, 1, len(X)))
+        assert np.isfinite(model.predict(X)).all()
+
+    def test_objects_that_are_numbers(self, fitted, toy, small):
+        X, y, _ = toy
+        model = BayesianCNNRegressor(**small).fit(X.astype(object), y.astype(object))
+        assert np.isfinite(model.predict(X.astype(float))).all()
 
     def test_unfitted(self, toy):
         with pytest.raises(NotFittedError):
