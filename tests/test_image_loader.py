@@ -266,8 +266,9 @@ class NumbersAsPaths(ImageLoader):
         return super().fit(X)
 
     def transform(self, X):
+        index = X.index if isinstance(X, pd.DataFrame) else None
         paths = [self.save(row) for row in validate_data(self, X, reset=False)]
-        return super().transform(pd.DataFrame({"path": paths}, index=getattr(X, "index", None)))
+        return super().transform(pd.DataFrame({"path": paths}, index=index))
 
     def save(self, row):
         pixels = hashlib.sha256(np.asarray(row, dtype=float).tobytes()).digest()
