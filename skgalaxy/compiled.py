@@ -10,35 +10,34 @@ The *signature* of a model is its configuration without Keras' running names: tw
 architecture share it, whatever their weights.
 """
 
+import copy
 import hashlib
 import json
 import math
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import keras
 
 from skgalaxy.sampling import DrawnNetworks
 
-__all__ = ["SCHEDULES", "TrainedNetwork", "check_callbacks", "learning_rates", "signature"]
+__all__ = ["SCHEDULES", "TrainedNetwork", "check_callbacks", "schedule_callbacks", "signature"]
 
 _KEPT = 8  # compiled models: a search over two networks and four numbers of draws
 _kept = OrderedDict()
 _kept_lock = threading.Lock()
 
 
-SCHEDULES = {
-    "constant": lambda done: 1.0,
-    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
-}
+SCHEDULES = {"cosine": lambda done: (1 + math.cos(math.pi * done)) / 2}
 
 
-def learning_rates(schedule, start, epochs):
-    """Return the learning rate as a function of the epoch, as Keras' scheduler calls it."""
-    return lambda epoch, rate: start * SCHEDULES[schedule](epoch / epochs)
+def schedule_callbacks(schedule, start, epochs):
+    """Return what changes the learning rate from `start`: nothing, for a constant one."""
+    if schedule == "constant":
+        return []
+    course = SCHEDULES[schedule]
+    return [keras.callbacks.LearningRateScheduler(lambda epoch, _: start * course(epoch / epochs))]
 
 
 def check_callbacks(callbacks):
@@ -53,41 +52,87 @@ def check_callbacks(callbacks):
 
 
 def signature(model):
-    """Return a text that models of the same architecture share.
+    """Return what models of the same architecture share: a hashable key.
 
-    A model that cannot be put into words (a layer without ``get_config``) shares with none.
+    The configuration with Keras' running names numbered in order of appearance, and the classes
+    of the layers themselves, for a class may be defined again under its name. A model that cannot
+    be told from another so (a layer without ``get_config``, a function of the user's, which has a
+    name but no content) shares with none.
     """
     try:
-        text = json.dumps(model.get_config(), sort_keys=True, default=repr)
+        config = model.get_config()
+        text = json.dumps(_numbered(config, {}), sort_keys=True)
     except (NotImplementedError, TypeError, ValueError):
         return uuid.uuid4().hex
-    names = list(dict.fromkeys([model.name, *_names(model)]))
-    for number, name in enumerate(names):
-        text = text.replace(json.dumps(name), f"#{number}#")
-    return hashlib.sha256(text.encode()).hexdigest()
+    if _holds_function(config):
+        return uuid.uuid4().hex
+    return hashlib.sha256(text.encode()).hexdigest(), frozenset(_classes(model))
 
 
-def _names(model):
-    """Yield the names of a model's layers and operations, of nested models too."""
+def _numbered(config, numbers):
+    """Return `config` with the names of layers numbered, where names stand and nowhere else."""
+
+    def number(name):
+        return numbers.setdefault(name, f"#{len(numbers)}")
+
+    if isinstance(config, dict):
+        is_layer = "layers" in config or "batch_shape" in config or "trainable" in config
+        is_entry = "inbound_nodes" in config or "class_name" in config
+        return {
+            key: number(value)
+            if key == "name" and isinstance(value, str) and (is_layer or is_entry)
+            else _numbered(value, numbers)
+            for key, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        if [type(item) for item in config] == [str, int, int]:  # a tensor: layer, call, output
+            return [number(config[0]), *config[1:]]
+        return [_numbered(item, numbers) for item in config]
+    return config
+
+
+def _holds_function(config):
+    """Return whether a function that is not Keras' own is somewhere in `config`."""
+    if isinstance(config, dict):
+        name = config.get("class_name")
+        own = str(config.get("module") or "").startswith("keras")
+        if name in ("function", "__lambda__") and not own:
+            return True
+        return any(_holds_function(value) for value in config.values())
+    if isinstance(config, list | tuple):
+        return any(_holds_function(item) for item in config)
+    return False
+
+
+def _classes(model):
+    """Yield the classes of a model's layers and operations, of nested models too."""
     for operation in getattr(model, "operations", model.layers):
-        yield operation.name
+        yield type(operation)
         if isinstance(operation, keras.Model):
-            yield from _names(operation)
+            yield from _classes(operation)
 
 
 def _lend(name, make):
     """Return what is kept under `name`, made if need be; the least recently lent are let go."""
     with _kept_lock:
-        if name not in _kept:
-            _kept[name] = make()
+        if name in _kept:
+            _kept.move_to_end(name)
+            return _kept[name]
+    made = make()  # outside the lock: a network may itself be built with one of ours
+    with _kept_lock:
+        made = _kept.setdefault(name, made)
         _kept.move_to_end(name)
         while len(_kept) > _KEPT:
             _kept.popitem(last=False)
-        return _kept[name]
+        return made
 
 
 def _variables(model):
     return [*model.variables, *model.optimizer.variables]
+
+
+def _state(model):
+    return [keras.ops.convert_to_numpy(variable) for variable in _variables(model)]
 
 
 def _put(state, variables):
@@ -115,38 +160,51 @@ class _Sampler:
     def hold(self, state, seed):
         """Put in `state` and the masks of `seed`, unless they are in already."""
         if self.holds[0] is not state or self.holds[1] != seed:
+            self.holds = None, None  # should this be interrupted
             _put(state[: len(self.variables)], self.variables)  # no need of the optimiser's
             self.drawn.draw(seed)
             self.holds = state, seed
 
 
-@dataclass(frozen=True)
 class TrainedNetwork:
     """A network as arrays.
 
-    Attributes
+    Parameters
     ----------
     build : callable
         ``build()`` returns the compiled model, untrained.
-    key : str
-        The model's `signature`.
-    state : list of ndarray
-        The values of all its variables and of its optimiser's. Never changed in place.
+    state : list of ndarray, default=None
+        The values of all its variables and of its optimiser's; never changed in place. None is
+        the network as it is built.
     """
 
-    build: Callable
-    key: str
-    state: list
+    def __init__(self, build, state=None):
+        self.build = build
+        self.state = self._add_model() if state is None else state
 
-    @classmethod
-    def untrained(cls, build):
-        """Return the network as it is built."""
-        model = build()
-        key = signature(model)
-        _lend(("train", key), lambda: _Trainer(model))
-        return cls(
-            build, key, [keras.ops.convert_to_numpy(variable) for variable in _variables(model)]
-        )
+    def __getstate__(self):
+        return {"build": self.build, "state": self.state}  # the key is of this process
+
+    def _add_model(self):
+        """Build the model, keep it to train in, note its key, and return its state."""
+        model = self.build()
+        self._key = signature(model)
+        state = _state(model)
+        _lend(("train", self._key), lambda: _Trainer(model))
+        return state
+
+    @property
+    def key(self):
+        """The `signature` of the model."""
+        if not hasattr(self, "_key"):
+            self._add_model()
+        return self._key
+
+    def continued(self, state):
+        """Return the same architecture with another `state`."""
+        other = copy.copy(self)
+        other._key, other.state = self.key, state
+        return other
 
     def rebuilt(self, build):
         """Return the network with another `build`, going on from the present state.
@@ -156,50 +214,51 @@ class TrainedNetwork:
         ValueError
             If that model has other variables.
         """
-        other = type(self).untrained(build)
+        other = type(self)(build)
         if [x.shape for x in other.state] != [x.shape for x in self.state]:
             raise ValueError(
                 "`warm_start` and `partial_fit` must go on with the same network. Got parameters "
                 "that build one of other weights; use `fit` with `warm_start=False`."
             )
-        return replace(other, state=self.state)
+        return other.continued(self.state)
 
-    def train(self, batches, validation, *, epochs, learning_rates, callbacks, keep):
+    def train(self, batches, validation, *, epochs, learning_rate, callbacks, keep):
         """Train for `epochs` passes over `batches` and call ``keep(network, history)``.
 
-        `learning_rates` is a function of the epoch. Interrupted after at least one pass, what was
-        learned is kept before the interrupt goes on.
+        Interrupted after at least one pass, what was learned is kept before the interrupt goes on.
         """
         trainer = _lend(("train", self.key), lambda: _Trainer(self.build()))
-        with trainer.lock:
+        if not trainer.lock.acquire(blocking=False):
+            # busy in another thread, or in this one, under a callback: train in one of our own
+            trainer = _Trainer(self.build())
+            trainer.lock.acquire()
+        try:
             model, history = trainer.model, keras.callbacks.History()
-            rates = keras.callbacks.LearningRateScheduler(learning_rates)
             _put(self.state, _variables(model))
+            model.optimizer.learning_rate = learning_rate
             try:
                 model.fit(
                     batches,
                     epochs=epochs,
-                    callbacks=[rates, history, *callbacks],
+                    callbacks=[*callbacks, history],
                     validation_data=validation,
                     shuffle=False,
                     verbose=0,
                 )
-            finally:
+            except KeyboardInterrupt:
                 if history.history:
-                    state = [keras.ops.convert_to_numpy(variable) for variable in _variables(model)]
-                    keep(replace(self, state=state), history.history)
-
-    def sampler(self, n_draws):
-        """Return the lent model of `n_draws` networks."""
-        make = lambda: _Sampler(self.build(), n_draws)  # noqa: E731
-        return _lend(("sample", self.key, n_draws), make)
+                    keep(self.continued(_state(model)), history.history)
+                raise
+            keep(self.continued(_state(model)), history.history)
+        finally:
+            trainer.lock.release()
 
     def logits(self, X, n_draws, seed, *, verbose=False):
         """Return the logits of every galaxy and draw, shape (n_galaxies, n_draws).
 
         The masks follow from `seed`, and the second value says whether there are any.
         """
-        sampler = self.sampler(n_draws)
+        sampler = _lend(("sample", self.key, n_draws), lambda: _Sampler(self.build(), n_draws))
         with sampler.lock:
             sampler.hold(self.state, seed)
             return sampler.drawn.logits(X, verbose=verbose), sampler.drawn.has_spread

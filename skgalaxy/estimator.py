@@ -32,7 +32,7 @@ from tqdm.keras import TqdmCallback
 from skgalaxy import __version__
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int, check_targets
 from skgalaxy.batches import ImageSpec, VoteBatches, distinct_images, split_rows
-from skgalaxy.compiled import SCHEDULES, TrainedNetwork, check_callbacks, learning_rates
+from skgalaxy.compiled import SCHEDULES, TrainedNetwork, check_callbacks, schedule_callbacks
 from skgalaxy.exceptions import InconsistentVersionWarning, NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.networks import GalaxyZooNetwork, build_model
@@ -88,7 +88,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         is ``network_.model_``.
     history_ : dict of list
         Per epoch, "loss": the mean negative log-likelihood of a galaxy's votes, without its
-        constant log C(N, k); and "val_loss" where galaxies are held out.
+        constant log C(N, k); "val_loss" where galaxies are held out, "learning_rate" with a
+        schedule.
     n_iter_ : int
         Epochs trained.
     image_shape_ : tuple
@@ -174,9 +175,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             For fractions the number of votes N (1 by default); for counts a factor on each
             galaxy's log-likelihood. Galaxies of no votes or no weight are left out, and rows of
             the same image put together: a weight of 3 and three rows are the same fit.
-        validation_data : tuple (X, y), default=None
+        validation_data : tuple (X, y) or (X, y, sample_weight), default=None
             Galaxies to follow the loss on; see `history_`. Takes the place of
-            `validation_fraction`.
+            `validation_fraction`. A Pipeline does not transform it.
 
         Returns
         -------
@@ -191,63 +192,85 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             If a parameter is of the wrong kind.
         """
         return self._train(
-            X, y, sample_weight, validation_data, self.epochs, resume=self.warm_start
+            X,
+            y,
+            sample_weight,
+            self.epochs,
+            resume=self.warm_start,
+            validation_data=validation_data,
+            validation_fraction=self.validation_fraction,
         )
 
     def partial_fit(self, X, y, sample_weight=None):
-        """Go on training for one pass over `X`; arguments and errors as in `fit`."""
-        return self._train(X, y, sample_weight, None, 1, resume=True)
+        """Go on training for one pass over all of `X`; arguments and errors as in `fit`."""
+        return self._train(X, y, sample_weight, 1, resume=True)
 
-    def _train(self, X, y, sample_weight, validation_data, epochs, *, resume):
+    def _train(
+        self, X, y, sample_weight, epochs, *, resume, validation_data=None, validation_fraction=0
+    ):
         self._check_parameters()
         previous = getattr(self, "_network", None) if resume else None
-        X, image_shape = self._check_images(X, reset=previous is None)
+        checked = copy.copy(self)  # self changes when something was learned, and not before
+        X, image_shape = checked._check_images(X, reset=previous is None)
         rows, votes = _distinct_images(X, y, sample_weight)
-        seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=3)
-        build_seed, draw_seed, order_seed = map(int, seeds)
-        kept, held_out = split_rows(len(rows), self.validation_fraction, order_seed)
+        seeds = self._seeds if previous else _draw_seeds(self.random_state)
+        kept, held_out = split_rows(len(rows), validation_fraction, seeds["order"])
         spec = self._spec if previous else ImageSpec.measure(X, rows[kept], image_shape)
         if validation_data is not None:
-            validation = self._validation_batches(*validation_data, spec)
+            validation = self._validation_batches(validation_data, spec)
         elif len(held_out):
             validation = VoteBatches(X, rows[held_out], votes[held_out], self.batch_size)
         else:
             validation = None
-        build = self._builder(spec, build_seed)
-        network = previous.rebuilt(build) if previous else TrainedNetwork.untrained(build)
+        build = self._builder(spec, seeds["weights"])
+        network = previous.rebuilt(build) if previous else TrainedNetwork(build)
         n_iter, history = (self.n_iter_, self.history_) if previous else (0, {})
 
         def keep(trained, more):
+            more_epochs = len(more["loss"])
             if not np.isfinite(more["loss"][-1]):
                 raise ValueError(
-                    f"Training diverged: the loss is {more['loss'][-1]} after "
-                    f"{len(more['loss'])} epochs. Lower `learning_rate`."
+                    f"Training diverged: the loss is {more['loss'][-1]} after {more_epochs} "
+                    "epochs. Lower `learning_rate`."
                 )
-            self._network, self._spec = trained, spec
-            self._draw_seed = self._draw_seed if previous else draw_seed
+            self._network, self._spec, self._seeds = trained, spec, seeds
+            self._take_features(checked)
             self.image_shape_, self.n_features_in_ = image_shape, math.prod(image_shape)
-            self.history_ = {key: history.get(key, []) + values for key, values in more.items()}
-            self.n_iter_ = n_iter + len(more["loss"])
+            self.history_ = _joined(history, n_iter, more, more_epochs)
+            self.n_iter_ = n_iter + more_epochs
 
         network.train(
-            VoteBatches(X, rows[kept], votes[kept], self.batch_size, order_seed + n_iter),
+            VoteBatches(X, rows[kept], votes[kept], self.batch_size, seeds["order"] + n_iter),
             validation,
             epochs=epochs,
-            learning_rates=learning_rates(self.schedule, self.learning_rate, epochs),
-            callbacks=self._callbacks(),
+            learning_rate=self.learning_rate,
+            callbacks=self._callbacks(epochs),
             keep=keep,
         )
         return self
 
-    def _validation_batches(self, X, y, spec):
-        """Return batches of the validation set, checked as X and y of `fit` are."""
-        X, _ = self._check_images(X, reset=False, spec=spec)
-        return VoteBatches(X, *_distinct_images(X, y, None), self.batch_size)
+    def _take_features(self, checked):
+        """Take the names of features that scikit-learn noted on the copy that was checked."""
+        vars(self).pop("feature_names_in_", None)
+        if hasattr(checked, "feature_names_in_"):
+            self.feature_names_in_ = checked.feature_names_in_
 
-    def _callbacks(self):
+    def _validation_batches(self, validation_data, spec):
+        """Return batches of the validation set, checked as X, y and weights of `fit` are."""
+        if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+            raise ValueError(
+                "`validation_data` must be (X, y) or (X, y, sample_weight). "
+                f"Got {type(validation_data).__name__}."
+            )
+        X, y, *weight = validation_data
+        X, _ = copy.copy(self)._check_images(X, reset=False, spec=spec)
+        return VoteBatches(X, *_distinct_images(X, y, *(weight or [None])), self.batch_size)
+
+    def _callbacks(self, epochs):
         """Return copies: a callback keeps what it saw, and `fit` changes no parameter."""
+        course = schedule_callbacks(self.schedule, self.learning_rate, epochs)
         bar = [TqdmCallback(verbose=0)] if self.verbose else []
-        return [*copy.deepcopy(list(self.callbacks or [])), *bar]
+        return [*course, *copy.deepcopy(list(self.callbacks or [])), *bar]
 
     def _builder(self, spec, seed):
         """Return a function without arguments that builds the model to train."""
@@ -334,7 +357,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         n_draws = check_int(self.n_draws, "n_draws", 1)
         X, _ = self._check_images(X, reset=False)
-        logits, has_spread = self._network.logits(X, n_draws, self._draw_seed, verbose=self.verbose)
+        logits, has_spread = self._network.logits(
+            X, n_draws, self._seeds["masks"], verbose=self.verbose
+        )
         if not has_spread:
             warnings.warn(
                 "The network has no active dropout: all draws are equal and mutual information "
@@ -391,7 +416,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         check_int(self.epochs, "epochs", 1)
         check_int(self.batch_size, "batch_size", 1)
         check_float(self.learning_rate, "learning_rate", 0, math.inf, closed="neither")
-        check_choice(self.schedule, "schedule", tuple(SCHEDULES))
+        check_choice(self.schedule, "schedule", ("constant", *SCHEDULES))
         check_choice(self.precision, "precision", ("float32", "bfloat16"))
         check_float(self.validation_fraction, "validation_fraction", 0, 1, closed="left")
         check_callbacks(self.callbacks)
@@ -422,6 +447,20 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 def _builder_of(network):
     """Return a builder that later changes of the parameter do not reach."""
     return GalaxyZooNetwork() if network is None else clone(network, safe=False)
+
+
+def _draw_seeds(random_state):
+    """Return the seeds of weights, masks and the order of batches."""
+    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=3)
+    return dict(zip(("weights", "masks", "order"), map(int, seeds), strict=True))
+
+
+def _joined(history, epochs, more, more_epochs):
+    """Return `history` with `more` behind it; NaN for epochs in which a figure was not taken."""
+    return {
+        key: history.get(key, [np.nan] * epochs) + more.get(key, [np.nan] * more_epochs)
+        for key in {**history, **more}
+    }
 
 
 def _distinct_images(X, y, sample_weight):

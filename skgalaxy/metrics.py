@@ -135,6 +135,8 @@ def vote_fraction_rmse(y_true, y_pred):
     y_pred = np.asarray(y_pred, dtype=np.float64).reshape(-1)
     votes, n_votes = check_targets(y_true, None, len(y_pred))
     asked = n_votes > 0
+    if not asked.any():
+        raise ValueError("`y_true` must hold at least one vote. Got N = 0 for every galaxy.")
     residual = votes[asked] / n_votes[asked] - y_pred[asked]
     return float(np.sqrt(np.mean(residual**2)))
 
@@ -167,6 +169,11 @@ def vote_noise_floor(y_true):
     """
     votes, n_votes = check_targets(y_true)
     several = n_votes > 1
+    if not several.any():
+        raise ValueError(
+            "`y_true` must hold a galaxy of at least two votes, to tell how votes scatter. "
+            f"Got N of at most {n_votes.max(initial=0):g}; pass counts [k, N]."
+        )
     fraction = votes[several] / n_votes[several]
     return float(np.sqrt(np.mean(fraction * (1 - fraction) / (n_votes[several] - 1))))
 

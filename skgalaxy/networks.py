@@ -181,11 +181,24 @@ def check_network(network, image_shape):
             "`network` must build a functional or built Sequential keras.Model, whose graph can "
             f"be split at its dropout. Got {type(network).__name__}."
         )
+    if any(getattr(variable, "_skgalaxy_taken", False) for variable in network.variables):
+        raise ValueError(
+            "`network` must build new layers at every call. Got some that it had built before, or "
+            "that were made outside it; copy them inside it: keras.models.clone_model, set_weights."
+        )
+    for variable in network.variables:
+        variable._skgalaxy_taken = True
     shapes = network.input_shape, network.output_shape
     if shapes != ((None, *image_shape), (None, 1)):
         raise ValueError(
             f"`network` must map images {image_shape} to one logit, shape (None, 1), of the vote "
             f"fraction (no sigmoid). Got a model from {shapes[0]} to {shapes[1]}."
+        )
+    activation = getattr(network.layers[-1], "activation", keras.activations.linear)
+    if activation is not keras.activations.linear:
+        raise ValueError(
+            "`network` must end in a logit, a layer without activation. "
+            f"Got {getattr(activation, '__name__', activation)!r}."
         )
 
 
@@ -193,5 +206,14 @@ def set_precision(network, precision):
     """Set the compute precision layer by layer; the output layer stays float32."""
     if precision == "float32":
         return
-    for layer in network.layers[:-1]:
+    for layer in list(_leaves(network))[:-1]:
         layer.dtype_policy = f"mixed_{precision}"
+
+
+def _leaves(network):
+    """Yield the layers of a network, those of nested models in their place."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _leaves(layer)
+        else:
+            yield layer

@@ -60,12 +60,13 @@ def predict_posterior(learner, X):
     if hasattr(learner, "learner_list"):
         members = [predict_posterior(member, X).draws for member in learner.learner_list]
         return VotePosterior(np.concatenate(members, axis=1))
-    for inner in ("best_estimator_", "estimator"):
-        if hasattr(learner, inner):
-            return predict_posterior(getattr(learner, inner), X)
+    if hasattr(learner, "best_estimator_"):
+        return predict_posterior(learner.best_estimator_, X)
+    if hasattr(learner, "query_strategy") and hasattr(learner, "estimator"):  # a modAL learner
+        return predict_posterior(learner.estimator, X)
     raise TypeError(
         "`learner` must be, or hold, a fitted estimator with `predict_posterior`. "
-        f"Got {type(learner).__name__}."
+        f"Got {type(learner).__name__}; a search must be fitted with `refit=True`."
     )
 
 

@@ -104,6 +104,7 @@ class _Replay:
         self.noises = []  # in the order of the graph
         self.drawn = {}  # id of a drawn tensor -> the tensor (kept alive, so that ids stay unique)
         self.dropped = {}  # id of dropout's output -> (plain features, noise)
+        self.expanded = set()  # those of them that are computed after all
 
     def run(self, network, inputs):
         """Return the outputs of `network`'s graph on `inputs`."""
@@ -111,17 +112,20 @@ class _Replay:
         return graph._run_through_graph(inputs, operation_fn=lambda op: op, call_fn=self.call)
 
     def call(self, operation, *args, **kwargs):
-        if isinstance(operation, keras.Model):
-            (output,) = self.run(operation, list(args[:1]))
-            return output
+        if isinstance(operation, keras.Model) and getattr(operation, "inputs", None):
+            outputs = self.run(operation, keras.tree.flatten(args[0]))
+            return keras.tree.pack_sequence_as(operation.output, keras.tree.flatten(outputs))
         if is_stochastic(operation):
             return self._drop(operation, args[0])
         if type(operation) is layers.Dense and id(args[0]) in self.dropped:
             features, noise = self.dropped[id(args[0])]
-            return self._mark(_DrawnDense(noise, operation)(features))
+            if math.prod(noise.values.shape) * operation.units <= _SCRATCH:
+                return self._mark(_DrawnDense(noise, operation)(features))
+            self.expanded.add(id(args[0]))
         tensors = [x for x in keras.tree.flatten((args, kwargs)) if keras.utils.is_keras_tensor(x)]
         if not any(id(x) in self.drawn for x in tensors):
             return operation(*args, **kwargs)
+        self.expanded.update(id(x) for x in tensors if id(x) in self.dropped)
         args, kwargs = keras.tree.map_structure(self._repeat, (args, kwargs))
         return self._mark(operation(*args, **kwargs))
 
@@ -141,7 +145,8 @@ class _Replay:
 
     def widest(self):
         """Return the number of elements, per galaxy and draw, of the largest drawn tensor."""
-        computed = [x for key, x in self.drawn.items() if key not in self.dropped]
+        skipped = self.dropped.keys() - self.expanded
+        computed = [x for key, x in self.drawn.items() if key not in skipped]
         return max((math.prod(x.shape[1:]) for x in computed), default=1)
 
     def _repeat(self, x):

@@ -235,7 +235,11 @@ class TestState:
     def test_bfloat16_is_close(self, fitted, toy, small):
         X, y, _ = toy
         half = BayesianCNNRegressor(**small, precision="bfloat16").fit(X, y)
-        assert {v.dtype for v in half.network_.model_.trainable_variables} == {"float32"}
+        keras_model = half.network_.model_
+        assert {v.dtype for v in keras_model.trainable_variables} == {"float32"}
+        computes = [layer.compute_dtype for layer in keras_model.layers[-1].layers]
+        assert set(computes[:-1]) == {"bfloat16"}
+        assert computes[-1] == "float32"
         np.testing.assert_allclose(half.predict(X), fitted.predict(X), atol=0.05)
 
     def test_memory_map(self, fitted, toy, small, tmp_path):
@@ -257,6 +261,12 @@ def linear(image_shape, *, dropout):
     inputs = keras.Input(image_shape)
     x = keras.layers.Dropout(dropout)(keras.layers.Flatten()(inputs))
     return keras.Model(inputs, keras.layers.Dense(1)(x))
+
+
+def sigmoid(image_shape, *, dropout):
+    inputs = keras.Input(image_shape)
+    x = keras.layers.Flatten()(inputs)
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
 
 
 def two_outputs(image_shape, *, dropout):
@@ -293,6 +303,7 @@ class TestNetwork:
         [
             ("vgg", TypeError, r"`network` must be None or a callable.*Got 'vgg'"),
             (two_outputs, ValueError, r"one logit, shape \(None, 1\).*to \(None, 2\)"),
+            (sigmoid, ValueError, r"must end in a logit, .* Got 'sigmoid'"),
             (lambda shape, dropout: "model", ValueError, "`network` must build a functional"),
         ],
     )
@@ -306,6 +317,18 @@ class TestNetwork:
 def ring():
     y, x = np.mgrid[:33, :33] - 16.0
     return np.exp(-((np.hypot(x, y) - 7) ** 2) / 8)[None, :, :, None].astype("float32")
+
+
+def test_bfloat16_reaches_nested_networks():
+    from skgalaxy.networks import set_precision
+
+    inner = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 3)])
+    inputs = keras.Input((4, 4, 1))
+    x = keras.layers.Flatten()(inner(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(x))
+    set_precision(model, "bfloat16")
+    assert inner.layers[-1].compute_dtype == "bfloat16"
+    assert model.layers[-1].compute_dtype == "float32"
 
 
 class TestViews:
@@ -438,6 +461,17 @@ class TestBadInput:
         X, y, _ = toy
         model = BayesianCNNRegressor(**small).fit(X.astype(object), y.astype(object))
         assert np.isfinite(model.predict(X.astype(float))).all()
+
+    def test_a_failed_refit_leaves_the_estimator_as_it_was(self, toy, small):
+        X, y, _ = toy
+        flat = X.reshape(200, -1)[:, :30].astype(float)
+        model = BayesianCNNRegressor(**small).fit(flat, y)
+        before = {key: value for key, value in vars(model).items() if key.endswith("_")}
+        expected = model.predict(flat)
+        with pytest.raises(ValueError, match="k must not exceed"):
+            model.fit(flat[:, :10], y[:, ::-1] + [1, 0])
+        assert {key: value for key, value in vars(model).items() if key.endswith("_")} == before
+        np.testing.assert_array_equal(model.predict(flat), expected)
 
     def test_unfitted(self, toy):
         with pytest.raises(NotFittedError):

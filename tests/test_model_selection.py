@@ -212,6 +212,30 @@ class TestTraining:
         model.set_params(callbacks=None).fit(X, y)
         assert model.n_iter_ == 9  # stopped once is not stopped for ever
 
+    def test_reduce_on_plateau(self, small, toy):
+        import keras
+
+        X, y, _ = toy
+        patient = keras.callbacks.ReduceLROnPlateau(
+            monitor="loss", factor=0.1, patience=1, min_delta=1e9
+        )
+        model = BayesianCNNRegressor(**small, callbacks=[patient]).fit(X, y)
+        assert model.history_["learning_rate"][-1] < 1e-3
+
+    def test_history_when_training_goes_on(self, small, toy):
+        X, y, _ = toy
+        model = BayesianCNNRegressor(**small, validation_fraction=0.2).fit(X, y)
+        model.partial_fit(X[:1], y[:1])  # one pass over all of it, with nothing held out
+        assert len(model.history_["loss"]) == len(model.history_["val_loss"]) == 4
+        assert np.isnan(model.history_["val_loss"]).tolist() == [False] * 3 + [True]
+
+    def test_validation_fractions_with_weights(self, small, toy):
+        X, y, _ = toy
+        k, n = y.T
+        counts = BayesianCNNRegressor(**small).fit(X, y, validation_data=(X, y))
+        weighted = BayesianCNNRegressor(**small).fit(X, y, validation_data=(X, k / n, n))
+        assert weighted.history_["val_loss"] == pytest.approx(counts.history_["val_loss"])
+
     def test_cosine_schedule(self, small, toy):
         X, y, _ = toy
         model = BayesianCNNRegressor(**{**small, "epochs": 4}, schedule="cosine").fit(X, y)
@@ -241,6 +265,8 @@ class TestTraining:
             model.fit(X, y, validation_data=(X[:, :6], y))
         with pytest.raises(ValueError, match="k must not exceed"):
             model.fit(X, y, validation_data=(X, y[:, ::-1] + [1, 0]))
+        with pytest.raises(ValueError, match=r"`validation_data` must be \(X, y\)"):
+            model.fit(X, y, validation_data=X)
         assert not hasattr(model, "n_iter_")
 
 

@@ -99,8 +99,8 @@ class TestLearners:
         [
             lambda fitted: fitted,
             lambda fitted: make_pipeline(fitted),
-            lambda fitted: types.SimpleNamespace(estimator=fitted),
-            lambda fitted: types.SimpleNamespace(estimator=make_pipeline(fitted)),
+            lambda fitted: ActiveLearner(fitted),
+            lambda fitted: ActiveLearner(make_pipeline(fitted)),
             lambda fitted: types.SimpleNamespace(best_estimator_=fitted, estimator=None),
         ],
     )
@@ -122,6 +122,11 @@ class TestLearners:
         )
         draws = query.predict_posterior(committee, pool).draws
         np.testing.assert_array_equal(draws, np.hstack([pool, pool]))
+
+    def test_search_without_refit(self, pool):
+        search = GridSearchCV(Oracle(), {}, scoring=lambda *a: 0.0, cv=2, refit=False)
+        with pytest.raises(TypeError, match="must be fitted with `refit=True`"):
+            query.predict_posterior(search.fit(pool, pool[:, 0]), pool)
 
     def test_neither(self, pool):
         with pytest.raises(TypeError, match=r"with `predict_posterior`\. Got Ridge"):

@@ -56,13 +56,37 @@ def nested(x):
     return layers.Dense(1)(layers.Flatten()(inner(x)))
 
 
+def nested_outputs(x):
+    """A nested model of two inputs and two outputs, one of them drawn."""
+    a, b = keras.Input(x.shape[1:]), keras.Input(x.shape[1:])
+    inner = keras.Model([a, b], [layers.Dropout(RATE)(layers.Flatten()(a)), layers.Flatten()(b)])
+    return layers.Dense(1)(layers.Concatenate()(inner([x, 2 * x])))
+
+
+def used_twice(x):
+    """Dropout's output goes to a dense layer, and elsewhere as well."""
+    dropped = layers.Dropout(RATE)(layers.Flatten()(x))
+    return layers.Dense(1)(layers.Concatenate()([layers.Dense(3)(dropped), dropped]))
+
+
 def always_on(x):
     """The classic recipe, silently ignored by Keras' own predict."""
     x = layers.Dropout(RATE)(layers.Flatten()(x), training=True)
     return layers.Dense(1)(x)
 
 
-NETWORKS = [head, two_dense, in_convolutions, branches, drop_path, gaussian, nested, always_on]
+NETWORKS = [
+    head,
+    two_dense,
+    in_convolutions,
+    branches,
+    drop_path,
+    gaussian,
+    nested,
+    nested_outputs,
+    used_twice,
+    always_on,
+]
 
 
 def build(network):
@@ -178,6 +202,18 @@ def test_the_trunk_is_computed_once(monkeypatch, images):
     seen.clear()
     networks(images)
     assert seen == {"trunk": [10], "tail": [10 * N_DRAWS]}
+
+
+def test_wide_layers_are_not_all_multiplied_at_once(images, monkeypatch):
+    """The kernels of all draws together may be too large: features are drawn instead."""
+    from skgalaxy import sampling
+
+    model = build(head)
+    expected = DrawnNetworks(model, N_DRAWS).draw(SEED).logits(images)
+    monkeypatch.setattr(sampling, "_SCRATCH", 7 * N_DRAWS - 1)
+    narrow = DrawnNetworks(model, N_DRAWS).draw(SEED)
+    assert not any(isinstance(layer, sampling._DrawnDense) for layer in narrow.model.layers)
+    np.testing.assert_allclose(narrow.logits(images), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_large_tails_take_fewer_galaxies_at_once():
