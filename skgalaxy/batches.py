@@ -12,7 +12,16 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-__all__ = ["ImageSpec", "VoteBatches", "distinct_images", "split_rows"]
+from skgalaxy._validation import check_int
+
+__all__ = [
+    "ImageSpec",
+    "VoteBatches",
+    "check_like",
+    "distinct_images",
+    "image_shape_of",
+    "split_rows",
+]
 
 _CHUNK = 1024  # rows read at once
 
@@ -73,6 +82,42 @@ class ImageSpec(NamedTuple):
         return cls(
             X.shape[1:], np.dtype(_dtype(X)).name, image_shape, mean, np.where(std > 0, std, 1)
         )
+
+
+def check_like(X, spec):
+    """Raise ValueError unless the rows of X are like those the network was fitted to."""
+    if X.shape[1:] != spec.shape:
+        raise ValueError(
+            f"`X` must hold images like those of `fit`, shape {spec.shape}. "
+            f"Got shape {X.shape[1:]}; crop or resize them first."
+        )
+    was_bytes = spec.dtype == "uint8"
+    if (X.dtype == np.uint8) != was_bytes:
+        raise ValueError(
+            f"`X` must be {'uint8' if was_bytes else 'numbers other than uint8'}, as in `fit`: "
+            f"a pixel of 255 is not one of 1.0. Got {X.dtype}; convert it to that type and scale."
+        )
+
+
+def image_shape_of(shape, given):
+    """Return (h, w, c), or (n_features,), for rows of X of `shape` and the `given` parameter."""
+    if given is not None:
+        rule = f"`image_shape` must be None, (h, w) or (h, w, c). Got {given!r}."
+        if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+            raise TypeError(rule)
+        given = (*(check_int(size, "image_shape", 1) for size in given), 1)[:3]
+    if len(shape) > 3:
+        raise ValueError(
+            "`X` must hold images (n_galaxies, h, w) or (n_galaxies, h, w, c), or flat rows "
+            f"(n_galaxies, n_features). Got {len(shape) + 1} dimensions."
+        )
+    is_image = len(shape) > 1
+    own = (*shape, 1)[:3] if is_image else shape
+    if given is not None and (own != given if is_image else shape != (math.prod(given),)):
+        raise ValueError(
+            f"`X` must hold images of `image_shape` {given}. Got rows of shape {shape}."
+        )
+    return own if given is None else given
 
 
 def split_rows(n_rows, fraction, seed):
