@@ -126,7 +126,8 @@ def _check_k_le_n(votes, n_votes):
         row = int(np.flatnonzero(over)[0])
         raise ValueError(
             "Votes k must not exceed the votes cast N. "
-            f"Got k={votes[row]:g} of N={n_votes[row]:g} in row {first_rows(over)}."
+            f"Got k={votes[row]:g} of N={n_votes[row]:g} in row {first_rows(over)}; "
+            "the order is [k, N]."
         )
 
 

@@ -7,6 +7,7 @@ training set, and so are any two orders of its rows.
 
 import hashlib
 import math
+import os
 from typing import NamedTuple
 
 import keras
@@ -17,6 +18,7 @@ from skgalaxy._validation import check_int
 __all__ = [
     "ImageSpec",
     "VoteBatches",
+    "as_rows",
     "check_like",
     "distinct_images",
     "image_shape_of",
@@ -24,6 +26,10 @@ __all__ = [
 ]
 
 _CHUNK = 1024  # rows read at once
+_UNEQUAL = (
+    "`X` must hold images of one size, as one array; crop or resize them first, or give their "
+    "paths to skgalaxy.images.ImageLoader."
+)
 
 
 def distinct_images(X, votes):
@@ -82,6 +88,24 @@ class ImageSpec(NamedTuple):
         return cls(
             X.shape[1:], np.dtype(_dtype(X)).name, image_shape, mean, np.where(std > 0, std, 1)
         )
+
+
+def as_rows(X):
+    """Return X as something with dimensions, unless its rows are paths or of unequal size."""
+    try:
+        X = X if hasattr(X, "ndim") else np.asarray(X)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{_UNEQUAL} Got rows of unequal size.") from error
+    head = X.iloc[:1].to_numpy() if hasattr(X, "iloc") else X
+    first = head.flat[0] if isinstance(head, np.ndarray) and head.size else None
+    if isinstance(first, str | os.PathLike):
+        raise ValueError(
+            f"`X` must hold images, not text. Got {os.fspath(first)!s}; to give paths, put "
+            "skgalaxy.images.ImageLoader before the estimator in a Pipeline."
+        )
+    if isinstance(first, np.ndarray | list | tuple):
+        raise ValueError(f"{_UNEQUAL} Got an array of {type(first).__name__}.")
+    return X
 
 
 def check_like(X, spec):

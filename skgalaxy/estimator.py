@@ -17,7 +17,6 @@ the trained network under the masks (`skgalaxy.sampling`) and returns ρ.
 
 import copy
 import math
-import os
 import warnings
 from functools import partial
 
@@ -34,6 +33,7 @@ from skgalaxy._validation import check_bool, check_choice, check_float, check_in
 from skgalaxy.batches import (
     ImageSpec,
     VoteBatches,
+    as_rows,
     check_like,
     distinct_images,
     image_shape_of,
@@ -432,12 +432,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
     def _check_images(self, X, *, reset, spec=None):
         """Return X as an array whose rows are finite images, and its image shape."""
-        X = X if hasattr(X, "ndim") else np.asarray(X)
-        if isinstance(X, np.ndarray) and X.size and isinstance(X.flat[0], str | os.PathLike):
-            raise ValueError(
-                f"`X` must hold images, not text. Got {X.flat[0]!r}; to give paths, put "
-                "skgalaxy.images.ImageLoader before the estimator in a Pipeline."
-            )
+        X = as_rows(X)
         if X.ndim <= 2:
             X = validate_data(self, X, reset=reset)
         else:

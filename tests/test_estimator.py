@@ -5,6 +5,7 @@ import random
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone, is_regressor
@@ -443,7 +444,18 @@ class TestBadInput:
             (np.ones((4, 3), complex), ValueError, "Complex data not supported"),
             (np.ones((4, 2, 2), complex), ValueError, "Complex data not supported"),
             (np.full((4, 3), "a"), ValueError, "`X` must hold images, not text. Got .*ImageLoader"),
-            (["a.png"] * 4, ValueError, "`X` must hold images, not text. Got .*ImageLoader"),
+            (["a.png"] * 4, ValueError, "`X` must hold images, not text. Got a.png; .*ImageLoader"),
+            (
+                pd.DataFrame({"file": ["a.png"] * 4}),
+                ValueError,
+                "not text. Got a.png; .*ImageLoader",
+            ),
+            ([np.ones((2, 2)), np.ones((3, 3))] * 2, ValueError, "images of one size.*ImageLoader"),
+            (
+                np.array([np.ones((2, 2)), np.ones((3, 3)), 1, 1], dtype=object),
+                ValueError,
+                "images of one size.* Got an array of ndarray",
+            ),
             (np.array([[{}, {}]] * 4), TypeError, "must be a string or a"),
         ],
     )
