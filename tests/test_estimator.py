@@ -150,7 +150,8 @@ class TestState:
 
         def states():
             of_keras = keras.ops.convert_to_numpy(global_seed_generator().state).tolist()
-            return random.getstate(), np.random.get_state()[1].tolist(), of_keras
+            _, key, position, *_ = np.random.get_state()
+            return random.getstate(), (key.tolist(), position), of_keras
 
         X, y, _ = toy
         keras.random.uniform((1,))  # makes Keras' global generator, if need be
