@@ -8,7 +8,8 @@ et al. 2020, arXiv:1905.07424)::
     p(k | image, N) = (1/D) Σ_d Bin(k; N, ρ_d(image))
 
 The fitted estimator *is* D networks: their masks are drawn once, from `random_state`, and shared
-by all galaxies, so a prediction does not depend on batch size, order or chunking.
+by all galaxies, so a prediction does not depend on batch size, order or chunking, but for float32
+rounding.
 
 The way of the data: `fit` checks X and y, builds a Keras model (`skgalaxy.networks`) inside a
 scikeras ``KerasRegressor`` and feeds it batches of (images, [k, N]). `sample_posterior` replays
