@@ -233,9 +233,9 @@ class VotePosterior:
         draw = rng.randint(self.draws.shape[1])
         return rng.binomial(n_votes, self.draws[:, draw])
 
-    def mutual_information(self, n_votes):
+    def mutual_information(self, n_votes, *, jackknife=False):
         """Return `skgalaxy.acquisition.mutual_information` of the draws, in nats."""
-        return acquisition.mutual_information(self.draws, n_votes)
+        return acquisition.mutual_information(self.draws, n_votes, jackknife=jackknife)
 
     def to_frame(self, n_votes=40, *, level=0.9, index=None):
         """Summary per galaxy, as a catalogue would hold it.

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import betabinom, binom
 
 from skgalaxy.acquisition import expected_entropy, mutual_information, predictive_entropy
+from skgalaxy.likelihoods import binomial
 
 # 40-digit arithmetic, from the definition
 REFERENCE = [
@@ -181,6 +182,40 @@ def test_many_votes_and_many_galaxies():
     assert (many > 2).all()
 
 
+def test_as_exact_whatever_the_number_of_votes_and_draws():
+    """Within 1e-11 nats of sums over the mixture that keeps unlikely outcomes to rounding."""
+    rng = np.random.default_rng(3)
+    draws = np.vstack([rng.beta(a, b, (40, 50)) for a, b in [(1, 1), (0.1, 3), (400, 2), (30, 30)]])
+    for n in (1, 3, 40, 300):
+        pmf = binomial.mixture_pmf(draws, n)
+        expected = n * binomial.bernoulli_entropy(draws).mean(axis=1)
+        expected -= pmf @ binomial.log_coefficients(n)
+        exact = -binomial.x_log_x(pmf).sum(axis=1) - expected
+        np.testing.assert_allclose(mutual_information(draws, n), exact, rtol=0, atol=1e-11)
+
+
+def test_jackknife_by_its_definition():
+    draws = np.random.default_rng(4).beta(2, 3, (6, 9))
+    plug_in = mutual_information(draws, 40)
+    without = [mutual_information(np.delete(draws, d, axis=1), 40) for d in range(9)]
+    jackknifed = 9 * plug_in - 8 * np.mean(without, axis=0)
+    result = mutual_information(draws, 40, jackknife=True)
+    np.testing.assert_allclose(result, jackknifed, atol=1e-11)
+    equal = np.full((2, 4), 0.3)
+    assert (mutual_information(equal, 40, jackknife=True) == 0).all()
+
+
+@pytest.mark.parametrize(("a", "b", "exact"), BETA_40)
+def test_jackknife_removes_most_of_the_bias(a, b, exact):
+    draws = np.random.default_rng(5).beta(a, b, (20_000, 15))
+    plug_in = mutual_information(draws, 40)
+    jackknifed = mutual_information(draws, 40, jackknife=True)
+    noise = 3 * jackknifed.std() / np.sqrt(len(draws)) + 5e-4  # exact is given to 3 digits
+    bias = exact - plug_in.mean()
+    assert bias > 0.05 * exact
+    assert abs(exact - jackknifed.mean()) < 0.15 * bias + noise
+
+
 @pytest.mark.parametrize(
     ("draws", "n_votes", "message"),
     [
@@ -196,3 +231,8 @@ def test_many_votes_and_many_galaxies():
 def test_bad_input(draws, n_votes, message):
     with pytest.raises(ValueError, match=message):
         mutual_information(draws, n_votes)
+
+
+def test_nothing_to_jackknife():
+    with pytest.raises(ValueError, match=r"`draws` must hold at least two draws to jackknife. Got"):
+        mutual_information([[0.5]], 3, jackknife=True)

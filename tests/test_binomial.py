@@ -24,6 +24,18 @@ def test_pmf_is_its_definition_and_sums_to_one(n, rho):
     assert mixture.sum() == pytest.approx(1)
 
 
+@given(
+    n=st.integers(0, 400),
+    rho=st.lists(st.floats(0, 1) | st.sampled_from([0.0, 1.0, 1e-300]), min_size=1, max_size=6),
+)
+@settings(max_examples=80, deadline=None)
+def test_moments_give_the_same_mixture(n, rho):
+    draws = np.array([rho, rho[::-1]])
+    by_moments = binomial.mixture_pmf_by_moments(draws, n)
+    np.testing.assert_allclose(by_moments, binomial.mixture_pmf(draws, n), rtol=0, atol=1e-12)
+    assert (by_moments >= 0).all()
+
+
 @given(n=st.integers(0, 60), z=st.floats(-30, 30), data=st.data())
 @settings(max_examples=80, deadline=None)
 def test_votes_nll_is_the_likelihood_up_to_its_constant(n, z, data):

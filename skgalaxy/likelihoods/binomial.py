@@ -10,12 +10,16 @@ log-likelihood is ``k softplus(-z) + (N - k) softplus(z)``, which never takes th
 rounded zero; `skgalaxy.losses` states the same line in Keras, and a test holds the two together.
 
 D drawn networks give D values of ρ, and their posterior for k is the equal mixture
-``p̄_k = mean_d Bin(k; N, ρ_d)`` (`mixture_pmf`): the one quantity that posteriors and acquisition
-are computed from. Arrays are float64; shape suffixes: G galaxies, D draws, K = N + 1 outcomes.
+``p̄_k = mean_d Bin(k; N, ρ_d)``: the one quantity that posteriors and acquisition are computed
+from. `mixture_pmf` is exact to rounding however unlikely k is. `mixture_pmf_by_moments` is three
+times as fast and exact to 1e-15 of the whole, all that an entropy needs: Bin(k; N, ρ) is a
+polynomial of degree N in ρ, so p̄ is a linear map of the draws' first N Chebyshev moments.
+Arrays are float64; shape suffixes: G galaxies, D draws, K = N + 1 outcomes, M = N + 1 moments.
 """
 
 import numpy as np
-from scipy.special import entr, gammaln, logsumexp, xlog1py, xlogy
+from scipy.fft import dct
+from scipy.special import gammaln, logsumexp, xlog1py, xlogy
 
 __all__ = [
     "bernoulli_entropy",
@@ -23,10 +27,14 @@ __all__ = [
     "log_pmf",
     "mixture_log_prob",
     "mixture_pmf",
+    "mixture_pmf_by_moments",
+    "pmf_blocks",
     "votes_nll",
+    "x_log_x",
 ]
 
-_BLOCK = 2**18  # scratch elements: 2 MB, so that a block stays in the cache
+_BLOCK = 2**18  # elements of p(k | ρ_d) computed at once: 2 MB, so that they stay in the cache
+_MOMENT_BLOCK = 2**14  # the same for Chebyshev polynomials, of which three orders are held
 _LOG_ZERO = -1e300  # stands for log 0: times 0 it is 0, where -inf would give NaN
 
 
@@ -48,9 +56,14 @@ def votes_nll(votes, n_votes, logits):
     return votes * np.logaddexp(0, -logits) + (n_votes - votes) * np.logaddexp(0, logits)
 
 
+def x_log_x(p):
+    """Return p log p, 0 at p = 0."""
+    return p * np.log(np.maximum(p, np.finfo(np.float64).tiny))
+
+
 def bernoulli_entropy(rho):
     """Return h(ρ) = -ρ log ρ - (1 - ρ) log(1 - ρ), in nats."""
-    return entr(rho) + entr(1 - rho)
+    return -x_log_x(rho) - x_log_x(1 - rho)
 
 
 def mixture_log_prob(votes_G, n_votes_G, draws_GD):
@@ -59,15 +72,15 @@ def mixture_log_prob(votes_G, n_votes_G, draws_GD):
     return logsumexp(terms_GD, axis=1) - np.log(draws_GD.shape[1])
 
 
-def mixture_pmf(draws_GD, n_votes):
-    """Return p̄_k = mean_d Bin(k; N, ρ_d) for one N, shape (G, N + 1).
+def pmf_blocks(draws_GD, n_votes):
+    """Yield (rows, Bin(k; N, ρ_gd) of shape (rows, D, K)) for one N.
 
-    Galaxies are taken in blocks, so scratch memory does not grow with their number.
+    Galaxies are taken in blocks, so scratch memory does not grow with their number; each block
+    is the caller's until the next.
     """
     n_galaxies, n_draws = draws_GD.shape
     k = np.arange(n_votes + 1.0)
     exponents_3K = np.stack([k, n_votes - k, log_coefficients(n_votes)])
-    pmf_GK = np.empty((n_galaxies, n_votes + 1))
     rows = max(1, _BLOCK // (n_draws * (n_votes + 1)))
     for start in range(0, n_galaxies, rows):
         rho = draws_GD[start : start + rows].reshape(-1)
@@ -75,5 +88,44 @@ def mixture_pmf(draws_GD, n_votes):
             logs = np.stack([np.log(rho), np.log1p(-rho), np.ones_like(rho)], axis=1)
         terms = np.maximum(logs, _LOG_ZERO) @ exponents_3K  # k log ρ + (N-k) log(1-ρ) + log C
         np.exp(terms, out=terms)
-        terms.reshape(-1, n_draws, n_votes + 1).mean(axis=1, out=pmf_GK[start : start + rows])
+        yield slice(start, start + rows), terms.reshape(-1, n_draws, n_votes + 1)
+
+
+def mixture_pmf(draws_GD, n_votes):
+    """Return p̄_k = mean_d Bin(k; N, ρ_d) for one N, shape (G, K)."""
+    pmf_GK = np.empty((len(draws_GD), n_votes + 1))
+    for rows, pmf_GDK in pmf_blocks(draws_GD, n_votes):
+        pmf_GDK.mean(axis=1, out=pmf_GK[rows])
     return pmf_GK
+
+
+def mixture_pmf_by_moments(draws_GD, n_votes):
+    """Return p̄_k as `mixture_pmf` does, to 1e-15 of the whole instead of each p̄_k.
+
+    The recurrence T_{m+1} = 2x T_m - T_{m-1} takes the place of an exponential per outcome.
+    """
+    n_galaxies, n_draws = draws_GD.shape
+    moments_MG = np.ones((n_votes + 1, n_galaxies))
+    rows = max(1, _MOMENT_BLOCK // n_draws)
+    for start in range(0, n_galaxies, rows):
+        block = slice(start, start + rows)
+        two_x_DG = 2 - 4 * np.ascontiguousarray(draws_GD[block].T)  # x = 1 - 2ρ in [-1, 1]
+        previous_DG, present_DG = np.ones_like(two_x_DG), two_x_DG / 2
+        following_DG = np.empty_like(two_x_DG)
+        for moment_G in moments_MG[1:, block]:
+            present_DG.sum(axis=0, out=moment_G)
+            np.multiply(two_x_DG, present_DG, out=following_DG)
+            following_DG -= previous_DG
+            previous_DG, present_DG, following_DG = present_DG, following_DG, previous_DG
+    moments_MG[1:] /= n_draws
+    return np.maximum(moments_MG.T @ _chebyshev_coefficients(n_votes), 0)
+
+
+def _chebyshev_coefficients(n_votes):
+    """Return c_mk with Bin(k; N, ρ) = Σ_m c_mk T_m(1 - 2ρ), shape (M, K)."""
+    angles = np.pi * (np.arange(n_votes + 1) + 0.5) / (n_votes + 1)
+    rho_at_nodes = (1 - np.cos(angles)) / 2
+    pmf_at_nodes = np.exp(log_pmf(np.arange(n_votes + 1), n_votes, rho_at_nodes[:, None]))
+    coefficients_MK = dct(pmf_at_nodes, axis=0) / (n_votes + 1)
+    coefficients_MK[0] /= 2
+    return coefficients_MK
