@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from skgalaxy._validation import check_int
+from skgalaxy.pools import is_batched, take
 
 __all__ = [
     "ImageSpec",
@@ -25,7 +26,7 @@ __all__ = [
     "split_rows",
 ]
 
-_CHUNK = 1024  # rows read at once
+_CHUNK = 128  # rows read at once
 _UNEQUAL = (
     "`X` must hold images of one size, as one array; crop or resize them first, or give their "
     "paths to skgalaxy.images.ImageLoader."
@@ -51,8 +52,9 @@ def distinct_images(X, votes):
     judged = np.flatnonzero(votes[:, 1] > 0)  # galaxies that nobody judged teach nothing
     dtype = _dtype(X)
     keys = [
-        hashlib.blake2b(np.asarray(X[row], dtype).tobytes(), digest_size=16).digest()
-        for row in judged
+        hashlib.blake2b(np.ascontiguousarray(image, dtype), digest_size=16).digest()
+        for start in range(0, len(judged), _CHUNK)
+        for image in take(X, judged[start : start + _CHUNK])
     ]
     _, first, image = np.unique(np.array(keys, "S16"), return_index=True, return_inverse=True)
     sums = [np.bincount(image, votes[judged, column]) for column in (0, 1)]
@@ -78,7 +80,7 @@ class ImageSpec(NamedTuple):
         """Return the spec of some `rows` of `X`, read in chunks."""
         size, total, squares = image_shape[-1], 0.0, 0.0
         for start in range(0, len(rows), _CHUNK):
-            values = np.asarray(X[rows[start : start + _CHUNK]], np.float64).reshape(-1, size)
+            values = take(X, rows[start : start + _CHUNK]).astype(np.float64).reshape(-1, size)
             total = total + values.sum(axis=0)
             squares = squares + np.square(values).sum(axis=0)
         count = len(rows) * math.prod(image_shape) / size
@@ -92,6 +94,11 @@ class ImageSpec(NamedTuple):
 
 def as_rows(X):
     """Return X as something with dimensions, unless its rows are paths or of unequal size."""
+    if is_batched(X):
+        raise ValueError(
+            "`X` must be an array to train on: batches cannot be told apart from their votes. "
+            f"Got {type(X).__name__}; it can be predicted, and scored as a pool."
+        )
     try:
         X = X if hasattr(X, "ndim") else np.asarray(X)
     except (TypeError, ValueError) as error:
@@ -170,7 +177,7 @@ class VoteBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         picked = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return np.asarray(self.X[self.rows[picked]]), self.votes[picked]
+        return take(self.X, self.rows[picked]), self.votes[picked]
 
     def on_epoch_end(self):
         if self.rng is not None:

@@ -253,15 +253,24 @@ class TrainedNetwork:
         finally:
             trainer.lock.release()
 
-    def logits(self, X, n_draws, seed, *, verbose=False):
-        """Return the logits of every galaxy and draw, shape (n_galaxies, n_draws).
+    def logits(self, blocks, n_draws, seed):
+        """Yield the logits of every galaxy and draw for each of `blocks` of images.
 
-        The masks follow from `seed`, and the second value says whether there are any.
+        They are of shape (n_galaxies, n_draws); the masks follow from `seed`.
         """
-        sampler = _lend(("sample", self.key, n_draws), lambda: _Sampler(self.build(), n_draws))
-        with sampler.lock:
-            sampler.hold(self.state, seed)
-            return sampler.drawn.logits(X, verbose=verbose), sampler.drawn.has_spread
+        sampler = self._sampler(n_draws)
+        for images in blocks:
+            with sampler.lock:
+                sampler.hold(self.state, seed)
+                logits = sampler.drawn.logits(images)
+            yield logits
+
+    def has_spread(self, n_draws):
+        """Return whether the network has dropout, so that its draws differ."""
+        return self._sampler(n_draws).drawn.has_spread
+
+    def _sampler(self, n_draws):
+        return _lend(("sample", self.key, n_draws), lambda: _Sampler(self.build(), n_draws))
 
     def to_keras(self):
         """Return a compiled model of its own that holds the state."""

@@ -27,9 +27,11 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
+from tqdm.auto import tqdm
 from tqdm.keras import TqdmCallback
 
 from skgalaxy import __version__
+from skgalaxy._runtime import fastest_precision
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int, check_targets
 from skgalaxy.batches import (
     ImageSpec,
@@ -44,6 +46,7 @@ from skgalaxy.compiled import SCHEDULES, TrainedNetwork, check_callbacks, schedu
 from skgalaxy.exceptions import InconsistentVersionWarning, NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.networks import GalaxyZooNetwork, build_model
+from skgalaxy.pools import ahead, blocks, is_batched, is_stored, n_rows
 from skgalaxy.posterior import VotePosterior
 
 __all__ = ["BayesianCNNRegressor"]
@@ -73,8 +76,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         How the learning rate goes: "cosine" lets it fall to zero over the epochs of one `fit`.
     augment : bool, default=True
         In training, show images flipped, turned by any angle and zoomed by up to 20 %.
-    precision : {"float32", "bfloat16"}, default="float32"
-        Compute precision of the network. bfloat16 is faster where the processor has it.
+    precision : {"auto", "float32", "bfloat16"}, default="float32"
+        Compute precision of the network; weights, losses and the output layer are float32
+        always. "auto" is bfloat16 where the processor multiplies it natively, which is faster,
+        and else float32; the fitted network keeps what it was at `fit`.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the images in flat rows of X. None takes
         flat rows as plain features.
@@ -175,8 +180,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_galaxies, h, w), (n_galaxies, h, w, c) or (n_galaxies, n)
             Images, uint8 or of finite numbers in any unit: they are centred and scaled by the
-            mean and standard deviation of the training images, channel by channel. Rows are
-            read batch by batch, so a memory map stays on disk.
+            mean and standard deviation of the training images, channel by channel. Memory maps,
+            Zarr, HDF5 and Dask arrays are read batch by batch and stay where they are.
         y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
             Counts [k, N], k of N volunteers said yes; or vote fractions in [0, 1].
         sample_weight : array-like of shape (n_galaxies,), default=None
@@ -288,7 +293,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             spec=spec,
             dropout=self.dropout,
             augment=self.augment,
-            precision=self.precision,
+            precision=fastest_precision() if self.precision == "auto" else self.precision,
             seed=seed,
         )
 
@@ -349,8 +354,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like
-            Images, as in `fit`.
+        X : array-like or keras.utils.PyDataset
+            Images, as in `fit`; or batches of them, of which targets are ignored. Whatever is
+            not in memory is read block by block, the next block while this one is computed.
 
         Returns
         -------
@@ -364,18 +370,22 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         n_draws = check_int(self.n_draws, "n_draws", 1)
-        X, _ = self._check_images(X, reset=False)
-        logits, has_spread = self._network.logits(
-            X, n_draws, self._seeds["masks"], verbose=self.verbose
-        )
-        if not has_spread:
+        images = ahead(self._image_blocks(X))
+        logits = []
+        with tqdm(
+            total=n_rows(X), unit="galaxy", desc="posterior", disable=not self.verbose
+        ) as bar:
+            for block in self._network.logits(images, n_draws, self._seeds["masks"]):
+                logits.append(block)
+                bar.update(len(block))
+        if not self._network.has_spread(n_draws):
             warnings.warn(
                 "The network has no active dropout: all draws are equal and mutual information "
                 "is 0 everywhere; set `dropout` > 0 for a posterior.",
                 NoSpreadWarning,
                 stacklevel=2,
             )
-        return expit(logits)
+        return expit(np.concatenate(logits), dtype=np.float64)
 
     def predict_posterior(self, X):
         """Posterior over vote fractions and votes.
@@ -425,26 +435,41 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         check_int(self.batch_size, "batch_size", 1)
         check_float(self.learning_rate, "learning_rate", 0, math.inf, closed="neither")
         check_choice(self.schedule, "schedule", ("constant", *SCHEDULES))
-        check_choice(self.precision, "precision", ("float32", "bfloat16"))
+        check_choice(self.precision, "precision", ("auto", "float32", "bfloat16"))
         check_float(self.validation_fraction, "validation_fraction", 0, 1, closed="left")
         check_callbacks(self.callbacks)
         for name in ("augment", "warm_start", "verbose"):
             check_bool(getattr(self, name), name)
 
+    def _image_blocks(self, X):
+        """Return blocks of images like those of `fit`; raise ValueError now if X is no such."""
+        if is_batched(X):
+            return (self._check_images(batch, reset=False)[0] for batch in blocks(X))
+        return blocks(self._check_images(X, reset=False)[0])
+
     def _check_images(self, X, *, reset, spec=None):
-        """Return X as an array whose rows are finite images, and its image shape."""
+        """Return X as an array whose rows are images, and its image shape.
+
+        Rows are finite; those of a stored X are checked when they are read.
+        """
         X = as_rows(X)
-        if X.ndim <= 2:
-            X = validate_data(self, X, reset=reset)
+        if is_stored(X):
+            self._check_array(np.asarray(X[:1]), reset=reset)
         else:
-            X = check_array(X, allow_nd=True, input_name="X")
-            if reset:
-                vars(self).pop("feature_names_in_", None)
+            X = self._check_array(X, reset=reset)
         if reset:
             return X, image_shape_of(X.shape[1:], self.image_shape)
         spec = self._spec if spec is None else spec
         check_like(X, spec)
         return X, spec.image_shape
+
+    def _check_array(self, X, *, reset):
+        """Return X as an array of finite numbers; check or note its features if it is a table."""
+        if X.ndim <= 2:
+            return validate_data(self, X, reset=reset)
+        if reset:
+            vars(self).pop("feature_names_in_", None)
+        return check_array(X, allow_nd=True, input_name="X")
 
 
 def _builder_of(network):
@@ -468,7 +493,7 @@ def _joined(history, epochs, more, more_epochs):
 
 def _distinct_images(X, y, sample_weight):
     """Return the rows of X that hold images with votes, each image once, and their votes."""
-    votes = np.stack(check_targets(y, sample_weight, len(X)), axis=1)
+    votes = np.stack(check_targets(y, sample_weight, n_rows(X)), axis=1)
     if not votes[:, 1].any():
         raise ValueError(
             "`y` and `sample_weight` must give at least one vote of weight > 0. "

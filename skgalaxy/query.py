@@ -3,21 +3,28 @@
 ``strategy(learner, X, n_instances=1, ...)`` returns ``(indices, scores)``: rows of X, best first,
 each once, and their scores. `learner` is whatever can be asked for a posterior: a fitted
 estimator, a Pipeline ending in one, a search object, a modAL learner, or a modAL committee of
-them (its members' draws taken together). The pool is scored in one pass; ties are broken by
-`random_state`.
+them (its members' draws taken together). Ties are broken by `random_state`.
+
+The pool is scored in one pass, block by block (`score_pool`), and only scores are kept: it may be
+larger than memory, and with a checkpoint an interrupted scoring goes on where it stopped.
 
 Importing this module also mends modAL for scikit-learn >= 1.8 (`skgalaxy._modal_compat`).
 """
 
+from functools import partial
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
 
 from skgalaxy import _modal_compat
-from skgalaxy._validation import check_int
+from skgalaxy._checkpoint import ScoreCheckpoint
+from skgalaxy._validation import check_int, check_n_votes
+from skgalaxy.pools import ahead, blocks, n_rows
 from skgalaxy.posterior import VotePosterior
 
-__all__ = ["mutual_information_sampling", "predict_posterior", "random_sampling"]
+__all__ = ["mutual_information_sampling", "predict_posterior", "random_sampling", "score_pool"]
 
 _modal_compat.mend()
 
@@ -32,7 +39,8 @@ def predict_posterior(learner, X):
         (its ``best_estimator_``); a modAL learner (its ``estimator``); or a modAL committee,
         whose members' draws are put side by side.
     X : array-like
-        What the learner predicts from.
+        What the learner predicts from. A Pipeline's steps see it block by block: a column of
+        paths need not be images in memory all at once.
 
     Returns
     -------
@@ -52,39 +60,135 @@ def predict_posterior(learner, X):
     >>> query.predict_posterior(Fitted(), [[0.2, 0.8]])
     VotePosterior(n_galaxies=1, n_draws=2)
     """
+    return VotePosterior.concatenate(_posteriors(learner, X))
+
+
+def _posteriors(learner, X, done=()):
+    """Yield the posterior of X block by block; the next block is prepared meanwhile."""
+    prepare, predict = _stages(learner)
+    return map(predict, ahead(blocks(X, prepare, done)))
+
+
+def _stages(learner):
+    """Return what prepares rows of X for an estimator, and what makes of that a posterior."""
     if hasattr(learner, "predict_posterior"):
-        return learner.predict_posterior(X)
+        return None, learner.predict_posterior
     if isinstance(learner, Pipeline):
-        Xt = learner[:-1].transform(X) if len(learner) > 1 else X
-        return predict_posterior(learner[-1], Xt)
+        prepare = learner[:-1].transform if len(learner) > 1 else None
+        return prepare, partial(predict_posterior, learner[-1])
     if hasattr(learner, "learner_list"):
-        members = [predict_posterior(member, X).draws for member in learner.learner_list]
-        return VotePosterior(np.concatenate(members, axis=1))
+        return None, partial(_committee_posterior, learner.learner_list)
     if hasattr(learner, "best_estimator_"):
-        return predict_posterior(learner.best_estimator_, X)
+        return _stages(learner.best_estimator_)
     if hasattr(learner, "query_strategy") and hasattr(learner, "estimator"):  # a modAL learner
-        return predict_posterior(learner.estimator, X)
+        return _stages(learner.estimator)
     raise TypeError(
         "`learner` must be, or hold, a fitted estimator with `predict_posterior`. "
         f"Got {type(learner).__name__}; a search must be fitted with `refit=True`."
     )
 
 
-def mutual_information_sampling(learner, X, n_instances=1, *, n_votes=40, random_state=None):
+def _committee_posterior(members, X):
+    draws = [predict_posterior(member, X).draws for member in members]
+    return VotePosterior(np.concatenate(draws, axis=1))
+
+
+def score_pool(
+    learner,
+    X,
+    score=VotePosterior.mutual_information,
+    *,
+    n_votes=40,
+    checkpoint=None,
+    verbose=False,
+):
+    """Score every galaxy of a pool, which may be larger than memory.
+
+    Parameters
+    ----------
+    learner : object
+        As in `predict_posterior`.
+    X : array-like or keras.utils.PyDataset
+        The pool: an array, a column of paths (for a Pipeline that reads them), a memory map, a
+        Zarr, HDF5 or Dask array, or batches of images. It is read in blocks of about 32 MB,
+        the next one while this one is scored.
+    score : callable, default=VotePosterior.mutual_information
+        ``score(posterior, n_votes)`` returns a number per galaxy.
+    n_votes : int or array-like of shape (n_galaxies,), default=40
+        Volunteers who would be asked about a galaxy, N; for batches one number.
+    checkpoint : str or path-like, default=None
+        File in which scores are kept while they are computed. If it is there already, scoring
+        goes on where it stopped, with the same result.
+    verbose : bool, default=False
+        Show a progress bar.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_galaxies,)
+
+    Raises
+    ------
+    TypeError
+        If `learner` predicts no posterior.
+    ValueError
+        If X or `n_votes` is out of range, or `checkpoint` is not of this learner and pool.
+
+    Examples
+    --------
+    >>> from skgalaxy import VotePosterior, query
+    >>> class Fitted:
+    ...     def predict_posterior(self, X):
+    ...         return VotePosterior(X)
+    >>> query.score_pool(Fitted(), [[0.5, 0.5], [0.2, 0.8]], n_votes=10).round(3)
+    array([0.   , 0.648])
+    """
+    total = n_rows(X)
+    n_votes = check_int(n_votes, "n_votes", 0) if total is None else check_n_votes(n_votes, total)
+    kept = ScoreCheckpoint(checkpoint, total)
+    done = [len(scores) for scores in kept.blocks]
+    start, again = 0, bool(done)  # of what was done, the first block is scored again, to compare
+    with tqdm(
+        total=total, initial=sum(done), unit="galaxy", desc="scores", disable=not verbose
+    ) as bar:
+        for posterior in _posteriors(learner, X, done):
+            stop = start + len(posterior)
+            scores = score(posterior, n_votes if total is None else n_votes[start:stop])
+            if again:
+                kept.check_first(scores)
+                start, again = sum(done), False
+            else:
+                kept.append(scores)
+                bar.update(len(scores))
+                start = stop
+    return np.concatenate(kept.blocks)
+
+
+def mutual_information_sampling(
+    learner,
+    X,
+    n_instances=1,
+    *,
+    n_votes=40,
+    random_state=None,
+    checkpoint=None,
+    verbose=False,
+):
     """Pick the galaxies whose votes would tell most about the network's weights.
 
     Parameters
     ----------
     learner : object
         As in `predict_posterior`.
-    X : array-like of shape (n_galaxies, ...)
-        The pool.
+    X : array-like of shape (n_galaxies, ...) or keras.utils.PyDataset
+        The pool, in memory or not, as in `score_pool`.
     n_instances : int, default=1
         Number of galaxies to pick.
     n_votes : int or array-like of shape (n_galaxies,), default=40
         Volunteers who would be asked about a galaxy, N; 40 as in Galaxy Zoo 2.
     random_state : int, RandomState or None, default=None
         Seed that breaks ties.
+    checkpoint, verbose
+        As in `score_pool`.
 
     Returns
     -------
@@ -113,8 +217,8 @@ def mutual_information_sampling(learner, X, n_instances=1, *, n_votes=40, random
     >>> print(indices, scores.round(2))
     [1 2] [0.69 0.45]
     """
-    _check_n_instances(n_instances, _n_rows(X))
-    scores = predict_posterior(learner, X).mutual_information(n_votes)
+    _check_n_instances(n_instances, n_rows(X))
+    scores = score_pool(learner, X, n_votes=n_votes, checkpoint=checkpoint, verbose=verbose)
     return _best(scores, n_instances, random_state)
 
 
@@ -152,25 +256,25 @@ def random_sampling(learner, X, n_instances=1, *, random_state=None):
     >>> len(set(indices))
     3
     """
-    n_rows = _n_rows(X)
-    _check_n_instances(n_instances, n_rows)
+    total = n_rows(X)
+    if total is None:
+        total = sum(len(block) for block in blocks(X))
+    _check_n_instances(n_instances, total)
     rng = check_random_state(random_state)
-    return _best(rng.uniform(size=n_rows), n_instances, rng)
+    return _best(rng.uniform(size=total), n_instances, rng)
 
 
-def _n_rows(X):
-    return X.shape[0] if hasattr(X, "shape") else len(X)
-
-
-def _check_n_instances(n_instances, n_rows):
-    if check_int(n_instances, "n_instances", 1) > n_rows:
+def _check_n_instances(n_instances, total):
+    """Raise ValueError unless the pool, of `total` galaxies if that is known, has so many."""
+    if check_int(n_instances, "n_instances", 1) > (n_instances if total is None else total):
         raise ValueError(
-            f"`n_instances` must not exceed the {n_rows} galaxies of the pool. Got {n_instances}."
+            f"`n_instances` must not exceed the {total} galaxies of the pool. Got {n_instances}."
         )
 
 
 def _best(scores, n_instances, random_state):
     """Return the rows of the highest scores, best first, and those scores; ties in random order."""
+    _check_n_instances(n_instances, len(scores))
     tie_break = check_random_state(random_state).permutation(len(scores))
     order = np.lexsort((tie_break, -scores))[:n_instances]
     return order, scores[order]

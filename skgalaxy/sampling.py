@@ -18,12 +18,12 @@ import math
 import keras
 import numpy as np
 from keras import layers, ops
-from tqdm.auto import tqdm
+
+from skgalaxy.pools import ALIGNED
 
 __all__ = ["DrawnNetworks", "is_stochastic"]
 
-_MAX_BATCH = 128  # galaxies: more is not faster on a CPU
-_SCRATCH = 2**25  # elements of the largest drawn tensor: 128 MB in float32
+_SCRATCH = 2**25  # elements of the largest tensor: 128 MB in float32
 
 
 def is_stochastic(layer):
@@ -103,6 +103,7 @@ class _Replay:
         self.n_draws = n_draws
         self.noises = []  # in the order of the graph
         self.drawn = {}  # id of a drawn tensor -> the tensor (kept alive, so that ids stay unique)
+        self.plain = 1  # elements per galaxy of the largest plain tensor
         self.dropped = {}  # id of dropout's output -> (plain features, noise)
         self.expanded = set()  # those of them that are computed after all
 
@@ -124,7 +125,9 @@ class _Replay:
             self.expanded.add(id(args[0]))
         tensors = [x for x in keras.tree.flatten((args, kwargs)) if keras.utils.is_keras_tensor(x)]
         if not any(id(x) in self.drawn for x in tensors):
-            return operation(*args, **kwargs)
+            outputs = operation(*args, **kwargs)
+            self.plain = max(self.plain, *_sizes(keras.tree.flatten(outputs)))
+            return outputs
         self.expanded.update(id(x) for x in tensors if id(x) in self.dropped)
         args, kwargs = keras.tree.map_structure(self._repeat, (args, kwargs))
         return self._mark(operation(*args, **kwargs))
@@ -144,15 +147,20 @@ class _Replay:
         return outputs
 
     def widest(self):
-        """Return the number of elements, per galaxy and draw, of the largest drawn tensor."""
+        """Return the number of elements per galaxy, all draws of it, of the largest tensor."""
         skipped = self.dropped.keys() - self.expanded
         computed = [x for key, x in self.drawn.items() if key not in skipped]
-        return max((math.prod(x.shape[1:]) for x in computed), default=1)
+        return max(self.plain, self.n_draws * max(_sizes(computed), default=1))
 
     def _repeat(self, x):
         if not keras.utils.is_keras_tensor(x) or id(x) in self.drawn:
             return x
         return ops.repeat(x, self.n_draws, axis=0)
+
+
+def _sizes(tensors):
+    """Return the number of elements per row of each tensor."""
+    return [math.prod(x.shape[1:]) for x in tensors]
 
 
 class DrawnNetworks:
@@ -172,7 +180,7 @@ class DrawnNetworks:
     has_spread : bool
         Whether it has.
     batch_size : int
-        Galaxies computed at once, fewer where the drawn tensors are large.
+        Galaxies computed at once: a power of two, fewer where tensors are large.
     """
 
     def __init__(self, model, n_draws):
@@ -184,7 +192,8 @@ class DrawnNetworks:
         self._noises = replay.noises
         columns = ops.reshape(ops.cast(logits, "float32"), (-1, n_draws if self.has_spread else 1))
         self.model = keras.Model(inputs, columns)
-        self.batch_size = max(1, min(_MAX_BATCH, _SCRATCH // (n_draws * replay.widest())))
+        most = max(1, min(ALIGNED, _SCRATCH // replay.widest()))  # more is not faster on a CPU
+        self.batch_size = 2 ** int(math.log2(most))
 
     def draw(self, seed):
         """Draw the masks: the same seed gives the same masks on any machine."""
@@ -193,16 +202,10 @@ class DrawnNetworks:
             noise.draw(rng)
         return self
 
-    def logits(self, X, *, verbose=False):
-        """Return the logits of every galaxy and draw, float64 of shape (n_galaxies, D).
-
-        Rows of X are read batch by batch: `X` may be a memory map larger than memory.
-        """
-        logits = np.empty((len(X), self.n_draws))
-        starts = range(0, len(X), self.batch_size)
-        with tqdm(total=len(X), unit="galaxy", desc="posterior", disable=not verbose) as bar:
-            for start in starts:
-                batch = np.asarray(X[start : start + self.batch_size])
-                logits[start : start + len(batch)] = self.model.predict_on_batch(batch)
-                bar.update(len(batch))
+    def logits(self, X):
+        """Return the logits of every galaxy and draw, float32 of shape (n_galaxies, D)."""
+        logits = np.empty((len(X), self.n_draws), np.float32)
+        for start in range(0, len(X), self.batch_size):
+            batch = X[start : start + self.batch_size]
+            logits[start : start + len(batch)] = self.model.predict_on_batch(batch)
         return logits

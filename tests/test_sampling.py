@@ -223,3 +223,31 @@ def test_large_tails_take_fewer_galaxies_at_once():
     drawn = DrawnNetworks(model, 50).draw(SEED)
     largest = 62 * 62 * 64 * 50
     assert drawn.batch_size * largest <= 2**25
+
+
+def test_large_images_are_taken_fewer_at_once():
+    """What is computed once per galaxy is bounded, too."""
+    inputs = keras.Input((424, 424, 3))
+    x = layers.GlobalMaxPooling2D()(layers.Conv2D(32, 3)(inputs))
+    drawn = DrawnNetworks(keras.Model(inputs, layers.Dense(1)(layers.Dropout(RATE)(x))), 50)
+    assert drawn.batch_size == 4
+    assert 4 * 422 * 422 * 32 <= 2**25 < 8 * 422 * 422 * 32
+
+
+def test_last_batches_of_any_size_trace_nothing(images):
+    traced = []
+
+    class Traced(layers.Dense):
+        def call(self, x):
+            traced.append(x.shape)
+            return super().call(x)
+
+    inputs = keras.Input((6, 6, 2))
+    x = layers.Dropout(RATE)(Traced(3)(layers.Flatten()(inputs)))
+    drawn = DrawnNetworks(keras.Model(inputs, layers.Dense(1)(x)), N_DRAWS).draw(SEED)
+    for n in (10, 7):  # TensorFlow learns that the number of galaxies varies
+        drawn.logits(images[:n])
+    traced.clear()
+    for n in (9, 8, 5, 3, 2, 1):
+        drawn.logits(images[:n])
+    assert traced == []

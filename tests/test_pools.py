@@ -1,0 +1,323 @@
+"""Galaxies that need not fit in memory: the same answers, in bounded memory, from any source."""
+
+import threading
+import time
+import types
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from conftest import small_parameters
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skgalaxy import BayesianCNNRegressor, VotePosterior, pools, query
+from skgalaxy.pools import ALIGNED, ahead, blocks, take
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of unequal size, with targets that prediction has no use of."""
+
+    def __init__(self, X, size=70):
+        super().__init__()
+        self.X, self.size = X, size
+
+    def __len__(self):
+        return -(-len(self.X) // self.size)
+
+    def __getitem__(self, number):
+        images = self.X[number * self.size : (number + 1) * self.size]
+        return images, np.zeros(len(images))
+
+
+def memory_map(X, folder):
+    np.save(folder / "x.npy", X)
+    return np.load(folder / "x.npy", mmap_mode="r")
+
+
+def hdf5(X, folder):
+    with h5py.File(folder / "x.h5", "w") as file:
+        sizes = {"chunks": (50, *X.shape[1:]), "maxshape": (None, *X.shape[1:])}
+        file.create_dataset("x", data=X, compression="gzip", **sizes)
+    return h5py.File(folder / "x.h5")["x"]
+
+
+def zarr_array(X, folder):
+    zarr = pytest.importorskip("zarr")
+    stored = zarr.open(
+        str(folder / "x.zarr"), mode="w", shape=X.shape, chunks=(50, *X.shape[1:]), dtype=X.dtype
+    )
+    stored[:] = X
+    return stored
+
+
+STORES = [memory_map, hdf5, zarr_array]
+
+
+@pytest.fixture(params=STORES, ids=lambda store: store.__name__)
+def store(request, tmp_path):
+    return lambda X: request.param(X, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (2 * ALIGNED + 30, 12, 12, 1), dtype=np.uint8)
+
+
+class TestReading:
+    def test_blocks_are_all_rows_in_order(self, store, images):
+        for X in (store(images), images, list(images), Batches(images)):
+            np.testing.assert_array_equal(np.concatenate(list(blocks(X))), images)
+
+    def test_blocks_keep_to_their_budget(self, monkeypatch):
+        monkeypatch.setattr(pools, "_BUDGET", 2 * ALIGNED * 100)
+        sizes = [len(block) for block in blocks(np.zeros((1000, 100), np.uint8))]
+        assert sizes == [ALIGNED, 256, 256, 256, 1000 - 3 * 256 - ALIGNED]
+        # what counts is the size of what is made of the rows: here twice as many bytes
+        sizes = [len(b) for b in blocks(np.zeros((1000, 100), np.uint8), lambda x: x.repeat(2, 1))]
+        assert sizes == [ALIGNED] * 7 + [1000 - 7 * ALIGNED]
+
+    def test_an_empty_pool_is_one_empty_block(self):
+        assert [len(block) for block in blocks([])] == [0]
+        with pytest.raises(ValueError, match=r"`X` must hold at least one batch\. Got none"):
+            next(blocks(Batches([])))
+
+    def test_take_in_any_order(self, store, images):
+        rows = np.array([270, 3, 200, 0])
+        np.testing.assert_array_equal(take(store(images), rows), images[rows])
+
+    def test_not_finite(self, store):
+        X = np.zeros((300, 2, 2))
+        X[140:142, 1] = np.nan
+        stored = store(X)
+        with pytest.raises(
+            ValueError, match=r"`X` must be finite\. Got NaN or infinity in row 140"
+        ):
+            list(blocks(stored))
+        with pytest.raises(ValueError, match=r"row 141\."):
+            take(stored, np.array([5, 141]))
+
+    def test_changes_of_a_copy_on_write_map_are_kept(self, tmp_path):
+        """They are in its pages only, which may not be given back."""
+        np.save(tmp_path / "x.npy", np.zeros((300, 4), np.uint8))
+        X = np.load(tmp_path / "x.npy", mmap_mode="c")
+        X[250] = 7
+        for view in (X, X[100:]):
+            assert np.concatenate(list(blocks(view))).sum() == 28
+            assert (X[250] == 7).all()
+
+    def test_changes_of_a_shared_map_are_kept(self, tmp_path):
+        X = np.memmap(tmp_path / "x", np.uint8, "w+", shape=(300, 4))
+        X[250] = 7
+        assert np.concatenate(list(blocks(X))).sum() == X.sum() == 28
+
+
+class TestAhead:
+    def test_reads_while_the_caller_computes(self):
+        """Each step waits for the other side's: without overlap nobody would get on."""
+        turns = [threading.Event() for _ in range(3)]
+
+        def reading():
+            for number, turn in enumerate(turns):
+                turn.set()  # the caller of item number - 1 waits for this
+                yield number
+
+        for number in ahead(reading()):
+            if number < 2:
+                assert turns[number + 1].wait(5)
+
+    def test_no_more_than_one_ahead(self):
+        read = []
+        for number in ahead(read.append(i) or i for i in range(10)):
+            time.sleep(0.01)
+            assert len(read) <= number + 2
+
+    def test_errors_reach_the_caller(self):
+        def failing():
+            yield 1
+            raise ValueError("no more")
+
+        items = ahead(failing())
+        assert next(items) == 1
+        with pytest.raises(ValueError, match="no more"):
+            next(items)
+
+
+class TestEstimator:
+    def test_predicts_the_same_from_any_store(self, store, images, fitted):
+        expected = fitted.sample_posterior(images)
+        for X in (store(images), list(images)):
+            np.testing.assert_array_equal(fitted.sample_posterior(X), expected)
+        from_batches = fitted.sample_posterior(Batches(images))
+        np.testing.assert_allclose(from_batches, expected, atol=1e-6)
+
+    def test_learns_the_same_from_any_store(self, store, toy):
+        X, y, _ = toy
+        in_memory = BayesianCNNRegressor(**small_parameters()).fit(X, y)
+        stored = BayesianCNNRegressor(**small_parameters()).fit(store(X), y)
+        np.testing.assert_array_equal(stored.predict(X), in_memory.predict(X))
+
+    def test_flat_rows(self, store, toy):
+        X, y, _ = toy
+        flat = X.reshape(len(X), -1)
+        model = BayesianCNNRegressor(image_shape=(12, 12), **small_parameters())
+        stored = store(flat)
+        model.fit(stored, y)
+        assert model.n_features_in_ == 144
+        np.testing.assert_array_equal(model.predict(stored), model.predict(flat))
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda X: X[:, :6], r"`X` must hold images like those of `fit`"),
+            (lambda X: X.astype(float), r"`X` must be uint8"),
+            (lambda X: X[:0], r"minimum of 1 is required"),
+        ],
+    )
+    def test_refuses_other_images_before_any_work(self, change, message, images, fitted, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            fitted._image_blocks(hdf5(change(images), tmp_path))
+
+    def test_rows_that_are_not_finite(self, toy, tmp_path):
+        X, y, _ = toy
+        X = X.astype(np.float32)
+        X[7] = np.inf
+        with pytest.raises(ValueError, match=r"NaN or infinity in row 7"):
+            BayesianCNNRegressor(**small_parameters()).fit(hdf5(X, tmp_path), y)
+
+    def test_batches_are_not_trained_on(self, toy):
+        X, y, _ = toy
+        with pytest.raises(ValueError, match=r"`X` must be an array to train on.* Got Batches"):
+            BayesianCNNRegressor(**small_parameters()).fit(Batches(X), y)
+
+
+class TestScorePool:
+    def test_as_the_posterior_says(self, store, images, fitted):
+        expected = fitted.predict_posterior(images).mutual_information(40)
+        np.testing.assert_array_equal(query.score_pool(fitted, store(images)), expected)
+        variances = query.score_pool(fitted, images, lambda posterior, n_votes: posterior.std)
+        np.testing.assert_allclose(variances, fitted.predict_posterior(images).std)
+        n_votes = np.arange(len(images)) % 50
+        varied = query.score_pool(fitted, images, n_votes=n_votes)
+        np.testing.assert_allclose(
+            varied, fitted.predict_posterior(images).mutual_information(n_votes), atol=1e-12
+        )
+
+    def test_strategies_take_what_is_not_in_memory(self, images, fitted, tmp_path):
+        expected = query.mutual_information_sampling(fitted, images, 5, random_state=0)
+        for X in (hdf5(images, tmp_path), Batches(images, ALIGNED)):
+            result = query.mutual_information_sampling(fitted, X, 5, random_state=0)
+            np.testing.assert_array_equal(result, expected)
+            assert len(set(query.random_sampling(fitted, X, len(images))[0])) == len(images)
+        with pytest.raises(ValueError, match="must not exceed the 286 galaxies"):
+            query.mutual_information_sampling(fitted, Batches(images), 287)
+
+    def test_a_pipeline_sees_blocks(self, images, fitted):
+        seen = []
+        reader = FunctionTransformer(lambda rows: seen.append(len(rows)) or images[rows])
+        reader.set_output(transform="default")
+        pipeline = make_pipeline(reader, fitted)
+        rows = np.tile(np.arange(len(images)), 12)
+        scores = query.score_pool(pipeline, rows)
+        assert sum(seen) == len(rows)
+        assert seen[0] == ALIGNED
+        assert max(seen) == 16 * ALIGNED
+        np.testing.assert_allclose(scores, np.tile(query.score_pool(fitted, images), 12), atol=1e-5)
+
+
+class TestCheckpoint:
+    """Killed at any moment, scoring goes on where it stopped, with the same result."""
+
+    @pytest.fixture
+    def pool(self, monkeypatch):
+        monkeypatch.setattr(pools, "_MOST", ALIGNED)
+        return np.random.default_rng(1).uniform(size=(5 * ALIGNED + 17, 6))
+
+    @staticmethod
+    def learner(fail_after=np.inf):
+        """Return a learner whose draws are its input, which dies after some blocks."""
+        calls = []
+
+        def predict_posterior(X):
+            calls.append(len(X))
+            if len(calls) > fail_after:
+                raise KeyboardInterrupt
+            return VotePosterior(X)
+
+        return types.SimpleNamespace(predict_posterior=predict_posterior, calls=calls)
+
+    @pytest.mark.parametrize("after", range(6))
+    def test_resumes(self, after, pool, tmp_path):
+        expected = query.score_pool(self.learner(), pool)
+        path = tmp_path / "scores"
+        with pytest.raises(KeyboardInterrupt):
+            query.score_pool(self.learner(fail_after=after), pool, checkpoint=path)
+        resumed = self.learner()
+        np.testing.assert_array_equal(query.score_pool(resumed, pool, checkpoint=path), expected)
+        assert len(resumed.calls) == 6 - max(0, after - 1)  # the first is scored again, to compare
+        finished = self.learner()
+        np.testing.assert_array_equal(query.score_pool(finished, pool, checkpoint=path), expected)
+        assert len(finished.calls) == 1
+
+    def test_resumes_from_any_cut(self, pool, tmp_path):
+        """A crash may leave any part of what was last written."""
+        path = tmp_path / "scores"
+        expected = query.score_pool(self.learner(), pool, checkpoint=path)
+        whole = path.read_bytes()
+        for length in [*range(0, len(whole), 397), 1, 5, 6, 10, 127, 128, 129, len(whole) - 1]:
+            path.write_bytes(whole[:length])
+            scores = query.score_pool(self.learner(), pool, checkpoint=path)
+            np.testing.assert_array_equal(scores, expected)
+            assert path.read_bytes() == whole
+
+    def test_batches_resume(self, tmp_path):
+        pool = np.random.default_rng(1).uniform(size=(300, 6))
+        expected = query.score_pool(self.learner(), pool)
+        path = tmp_path / "scores"
+        with pytest.raises(KeyboardInterrupt):
+            query.score_pool(self.learner(fail_after=3), Batches(pool), checkpoint=path)
+        scores = query.score_pool(self.learner(), Batches(pool), checkpoint=path)
+        np.testing.assert_allclose(scores, expected, atol=1e-12)
+
+    def test_votes_per_galaxy_resume(self, pool, tmp_path):
+        n_votes = np.random.default_rng(2).integers(1, 60, len(pool))
+        path = tmp_path / "scores"
+        with pytest.raises(KeyboardInterrupt):
+            query.score_pool(self.learner(3), pool, n_votes=n_votes, checkpoint=path)
+        scores = query.score_pool(self.learner(), pool, n_votes=n_votes, checkpoint=path)
+        np.testing.assert_array_equal(
+            scores, query.score_pool(self.learner(), pool, n_votes=n_votes)
+        )
+
+    @pytest.mark.parametrize("other", ["pool", "n_votes", "fewer galaxies"])
+    def test_refuses_the_checkpoint_of_another(self, other, pool, tmp_path):
+        path = tmp_path / "scores"
+        query.score_pool(self.learner(), pool, checkpoint=path)
+        kept = path.read_bytes()
+        arguments = {
+            "pool": {"X": pool[::-1]},
+            "n_votes": {"X": pool, "n_votes": 30},
+            "fewer galaxies": {"X": pool[:200]},
+        }[other]
+        with pytest.raises(ValueError, match=r"`checkpoint` must be of the same.*start over"):
+            query.score_pool(self.learner(), checkpoint=path, **arguments)
+        assert path.read_bytes() == kept
+
+    @pytest.mark.parametrize("content", [b"precious notes", b"my scores\n"])
+    def test_refuses_a_file_of_something_else(self, content, pool, tmp_path):
+        path = tmp_path / "notes"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"`checkpoint` must be a file that skgalaxy began"):
+            query.score_pool(self.learner(), pool, checkpoint=path)
+        assert path.read_bytes() == content
+
+    def test_refuses_an_array_of_something_else(self, pool, tmp_path):
+        path = tmp_path / "images.npy"
+        np.save(path, pool)
+        content = path.read_bytes() + b"and more"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"`checkpoint` must be of the same"):
+            query.score_pool(self.learner(), pool, checkpoint=path)
+        assert path.read_bytes() == content
