@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: options, a table, the figures as JSON."""
+"""What the benchmark scripts share: options, timing side by side, targets, a table, JSON."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -21,18 +22,72 @@ def parser(doc):
     )
     options.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     options.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    options.add_argument(
+        "--check", action="store_true", help="exit with 1 if a target is missed beyond noise"
+    )
     return options
 
 
-def seconds(work, repeats):
-    """Return the seconds of each of `repeats` calls of `work`, after one to warm up."""
+def timed(work):
+    """Return the seconds that one call of `work` takes."""
+    start = time.perf_counter()
     work()
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
+    return time.perf_counter() - start
+
+
+def side_by_side(works, repeats):
+    """Return the seconds of `repeats` calls of each of `works`, by name.
+
+    They take turns, after one call each to warm up, so that what slows the machine for a while
+    slows all of them.
+    """
+    for work in works.values():
         work()
-        taken.append(time.perf_counter() - start)
-    return np.array(taken)
+    taken = {name: [] for name in works}
+    for _ in range(repeats):
+        for name, work in works.items():
+            taken[name].append(timed(work))
+    return {name: np.array(seconds) for name, seconds in taken.items()}
+
+
+class Target(NamedTuple):
+    """A ratio (or size) per repeat, and what its median should at most, or at least, be."""
+
+    what: str
+    values: np.ndarray
+    limit: float
+    at_least: bool = False
+
+    @property
+    def verdict(self):
+        """Return "met", "missed", or "missed within noise" if some repeats meet it."""
+        sign = -1 if self.at_least else 1
+        values, limit = sign * np.asarray(self.values), sign * self.limit
+        if np.median(values) <= limit:
+            return "met"
+        return "missed within noise" if values.min() <= limit else "missed"
+
+    def row(self):
+        """Return the cells of a table."""
+        values = np.asarray(self.values, dtype=float)
+        spread = f"{_short(values.min())} to {_short(values.max())}" if values.size > 1 else ""
+        bound = f"{'>=' if self.at_least else '<='} {self.limit:g}"
+        return self.what, _short(np.median(values)), spread, bound, self.verdict
+
+
+def _short(value):
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def print_table(table):
+    """Print rows of cells, the first its head, as Markdown."""
+    widths = [max(len(str(row[i])) for row in table) for i in range(len(table[0]))]
+    for number, row in enumerate(table):
+        cells = [f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True)]
+        print("| " + " | ".join(cells) + " |")
+        if number == 0:
+            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    print()
 
 
 def machine():
@@ -40,25 +95,44 @@ def machine():
     packages = ("keras", "numpy", "scikit-learn", "skgalaxy", "tensorflow")
     n = 2000
     a = np.random.default_rng(0).normal(size=(n, n)).astype("float32")
-    rate = 2 * n**3 / seconds(lambda: a @ a, 5).min() / 1e9
+    rate = 2 * n**3 / min(timed(lambda: a @ a) for _ in range(6)) / 1e9
     return {
-        "python": platform.python_version(),
+        "processor": _processor(),
         "cores": os.cpu_count(),
         "float32 matrix product, Gflop/s": round(rate),
+        "python": platform.python_version(),
         **{name: version(name) for name in packages},
     }
 
 
-def finish(options, table, figures):
-    """Print the table (rows of cells, the first its head); write the JSON if it was asked for."""
-    widths = [max(len(str(row[i])) for row in table) for i in range(len(table[0]))]
-    for number, row in enumerate(table):
-        cells = [f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True)]
-        print("| " + " | ".join(cells) + " |")
-        if number == 0:
-            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+def _processor():
+    """Return the processor's name as Linux knows it, and whether it has bfloat16."""
+    file = Path("/proc/cpuinfo")
+    text = file.read_text() if file.exists() else ""
+    names = [line.split(": ")[1] for line in text.splitlines() if line.startswith("model name")]
+    native = "with" if "avx512_bf16" in text or "amx_bf16" in text else "without"
+    return f"{names[0] if names else platform.processor()} ({native} bfloat16)"
+
+
+def finish(options, table, figures, targets=()):
+    """Print table and targets, write the JSON if asked for, and exit with 1 if `--check` says so.
+
+    Sizes of ``--quick`` prove nothing: targets are shown for them, but not checked.
+    """
+    if table:
+        print_table(table)
+    if targets:
+        head = ("target", "median", "of repeats", "wanted", "")
+        print_table([head, *(target.row() for target in targets)])
     host = machine()
-    print("\n" + ", ".join(f"{key} {value}" for key, value in host.items()))
+    print(", ".join(f"{key} {value}" for key, value in host.items()))
     print(f"command: python {' '.join(sys.argv)}")
     if options.json:
-        options.json.write_text(json.dumps({"machine": host, **figures}, indent=1) + "\n")
+        figures = {
+            "machine": host,
+            **figures,
+            "targets": [{**target._asdict(), "verdict": target.verdict} for target in targets],
+        }
+        options.json.write_text(json.dumps(figures, indent=1, default=np.ndarray.tolist) + "\n")
+    if options.check and not options.quick and any(t.verdict == "missed" for t in targets):
+        sys.exit(1)

@@ -1,61 +1,266 @@
 """The price of a posterior: D draws against one deterministic pass of the same network.
 
-Prints, for float32 and bfloat16 and several numbers of draws, the time of `predict_posterior`
-over the time of ``keras.Model.predict`` on the same images in the same run.
+Side by side on the same network and images: ``keras.Model.predict``, which draws nothing;
+`predict_posterior`; one forward pass per draw with dropout switched on (compiled, batches of
+128); and, if it is installed (``pip install 'skgalaxy[bench]'``), baal's ways with the same
+weights in torch. Then dropout between the convolutions as well, and how time grows with draws.
 """
 
-from _report import finish, parser, seconds  # first: quietens TensorFlow
+from _report import Target, finish, parser, print_table, side_by_side  # first: quietens TensorFlow
 
+import resource
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import keras
 import numpy as np
+import tensorflow as tf
+from keras import layers
 
 from skgalaxy import BayesianCNNRegressor
+
+N_DRAWS = 50
 
 
 def main():
     """Run the benchmark."""
-    options = parser(__doc__).parse_args()
-    n_galaxies, repeats = (200, 3) if options.quick else (2000, 7)
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 256, (n_galaxies, 64, 64, 3), dtype=np.uint8)
-    y = rng.uniform(size=n_galaxies)
-    table = [
-        (
-            "precision",
-            "draws",
-            "Keras predict, s",
-            "in 128s, s",
-            "posterior, s",
-            "ratio",
-            "of repeats",
-        )
+    options = parser(__doc__)
+    options.add_argument("--figure", type=Path, metavar="FILE", help="plot time against draws")
+    options = options.parse_args()
+    sizes = {"floor": 4000, "loop": 512, "baal": 64, "growth": 2000}
+    if options.quick:
+        sizes = {"floor": 200, "loop": 64, "baal": 8, "growth": 200}
+    repeats = 2 if options.quick else 5
+    X = np.random.default_rng(0).integers(0, 256, (sizes["floor"], 64, 64, 1), dtype=np.uint8)
+    models = {precision: fitted(X, precision) for precision in ("float32", "bfloat16")}
+    targets = []
+    figures = {
+        "floor": floor(models, X, repeats, targets),
+        "loop": loop(models["float32"], X[: sizes["loop"]], repeats, targets),
+        "convolutions": convolutions(X[: sizes["loop"] // 2], repeats, targets),
+    }
+    if find_spec("baal"):
+        figures["baal"] = baal(models["float32"], X[: sizes["baal"]], repeats, targets)
+    else:
+        print("baal is not installed: left out.\n")
+    figures["growth"] = growth(models["float32"], X[: sizes["growth"]], repeats)
+    if options.figure:
+        plot(figures["growth"], sizes["growth"], options.figure)
+    finish(options, None, {"sizes": sizes, **figures}, targets)
+
+
+def fitted(X, precision="float32", network=None, n_draws=N_DRAWS):
+    """Return an estimator of the default network, trained for one pass."""
+    model = BayesianCNNRegressor(
+        epochs=1, precision=precision, network=network, n_draws=n_draws, random_state=0
+    )
+    few = X[:64]
+    return model.fit(few, np.linspace(0, 1, len(few)))
+
+
+def floor(models, X, repeats, targets):
+    """Time 50 and 200 draws against Keras' predict, which draws nothing."""
+    works = {}
+    for precision, model in models.items():
+        network = model.network_.model_
+        many = fitted(X, precision, n_draws=200)
+        works[f"Keras predict, {precision}"] = partial(network.predict, X, verbose=0)
+        works[f"50 draws, {precision}"] = partial(model.predict_posterior, X)
+        works[f"200 draws, {precision}"] = partial(many.predict_posterior, X)
+    seconds = side_by_side(works, repeats)
+    plain = seconds["Keras predict, float32"]
+    show(f"{len(X)} images of 64 px", seconds, "Keras predict, float32", len(X))
+    targets += [
+        Target("50 draws over predict, float32", seconds["50 draws, float32"] / plain, 1.1),
+        Target("200 draws over predict, float32", seconds["200 draws, float32"] / plain, 1.35),
+        Target("50 draws in bfloat16 over predict", seconds["50 draws, bfloat16"] / plain, 0.7),
     ]
-    figures = []
-    for precision in ("float32", "bfloat16"):
-        model = BayesianCNNRegressor(epochs=1, precision=precision, random_state=0)
-        model.fit(X[:64], y[:64])
-        keras_model = model.network_.model_
-        for n_draws in (50, 200):
-            model.set_params(n_draws=n_draws)
-            plain = seconds(lambda: keras_model.predict(X, verbose=0), repeats)  # noqa: B023
-            large = seconds(lambda: keras_model.predict(X, batch_size=128, verbose=0), repeats)  # noqa: B023
-            drawn = seconds(lambda: model.predict_posterior(X), repeats)  # noqa: B023
-            ratios = np.sort(drawn / np.median(plain))
-            row = {
-                "precision": precision,
-                "n_draws": n_draws,
-                "keras_predict_s": plain.tolist(),
-                "keras_predict_128_s": large.tolist(),
-                "posterior_s": drawn.tolist(),
-                "ratio": float(np.median(ratios)),
-            }
-            figures.append(row)
-            table.append(
-                (precision, n_draws, f"{np.median(plain):.2f}", f"{np.median(large):.2f}")
-                + (f"{np.median(drawn):.2f}",)
-                + (f"{row['ratio']:.2f}", f"{ratios[0]:.2f} to {ratios[-1]:.2f}")
-            )
-    print(f"{n_galaxies} images of 64 px, medians of {repeats}\n")
-    finish(options, table, {"n_galaxies": n_galaxies, "rows": figures})
+    return seconds
+
+
+def show(title, seconds, reference, n_galaxies):
+    """Print a table of seconds, rates and ratios."""
+    table = [("way", "seconds", "galaxies/s", f"over {reference}", "of repeats")]
+    for name, taken in seconds.items():
+        ratios = taken / seconds[reference]
+        table.append(
+            (name, f"{np.median(taken):.3g}", f"{n_galaxies / np.median(taken):.0f}")
+            + (f"{np.median(ratios):.3g}", f"{ratios.min():.3g} to {ratios.max():.3g}")
+        )
+    print(f"{title}, {N_DRAWS} draws unless said, medians of {len(taken)}\n")
+    print_table(table)
+
+
+def loop(model, X, repeats, targets):
+    """Time one pass per draw against all draws together."""
+    every_pass = passes(model)
+    seconds = side_by_side(
+        {
+            "skgalaxy": lambda: model.predict_posterior(X),
+            "one pass per draw": lambda: every_pass(X),
+        },
+        repeats,
+    )
+    show(f"{len(X)} images", seconds, "skgalaxy", len(X))
+    ratios = seconds["one pass per draw"] / seconds["skgalaxy"]
+    targets.append(Target("one pass per draw over skgalaxy", ratios, 30, at_least=True))
+    return seconds
+
+
+def passes(model):
+    """Return a function that draws as one does by hand: `training=True`, pass after pass."""
+    _, standardise, *_, network = model.network_.model_.layers
+
+    @tf.function(reduce_retracing=True)
+    def draw(images):
+        return network(standardise(images), training=True)
+
+    def draws(X):
+        batches = [X[start : start + 128] for start in range(0, len(X), 128)]
+        return [[draw(batch).numpy() for batch in batches] for _ in range(N_DRAWS)]
+
+    return draws
+
+
+def convolutions(X, repeats, targets):
+    """Time a network with dropout between its convolutions, too, and measure its memory."""
+    model = fitted(X, network=dropout_everywhere)
+    every_pass = passes(model)
+    every_pass(X)
+    before = peak_mb()
+    model.predict_posterior(X)
+    growth_mb = peak_mb() - before
+    seconds = side_by_side(
+        {
+            "skgalaxy": lambda: model.predict_posterior(X),
+            "one pass per draw": lambda: every_pass(X),
+        },
+        repeats,
+    )
+    show(f"Dropout between the convolutions: {len(X)} images", seconds, "skgalaxy", len(X))
+    print(f"Memory beyond that of the single passes: {growth_mb:.0f} MB.\n")
+    ratios = seconds["one pass per draw"] / seconds["skgalaxy"]
+    targets += [
+        Target("dropout in convolutions: passes over skgalaxy", ratios, 1, at_least=True),
+        Target("dropout in convolutions: memory, MB", np.array([growth_mb]), 1000),
+    ]
+    return {**seconds, "growth_mb": growth_mb}
+
+
+def dropout_everywhere(image_shape, *, dropout):
+    """Build the default network with dropout behind every pooling."""
+    inputs = x = keras.Input(image_shape)
+    for filters in ((32, 32), (64, 64), (128,), (128,)):
+        for n_filters in filters:
+            x = layers.Conv2D(n_filters, 3, padding="same", activation="relu")(x)
+        x = layers.SpatialDropout2D(dropout / 5)(layers.MaxPooling2D(2)(x))
+    x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(1)(layers.Dropout(dropout)(x)))
+
+
+def peak_mb():
+    """Return the most memory that the process ever held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def baal(model, X, repeats, targets):
+    """Time baal's loop, its replicated batches and its cache, in torch with the same weights."""
+    import torch
+    from baal.bayesian.caching_utils import MCCachingModule
+    from baal.bayesian.dropout import MCDropoutModule
+    from baal.modelwrapper import ModelWrapper, TrainingArgs
+
+    _, standardise, *_, network = model.network_.model_.layers
+    images = standardise(X).numpy()
+    data = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    same = torch_twin(network)
+    with torch.no_grad():
+        np.testing.assert_allclose(same.eval()(data), network(images), rtol=1e-3, atol=1e-4)
+
+    def way(wrap, *, replicate):
+        arguments = TrainingArgs(replicate_in_memory=replicate, use_cuda=False)
+        wrapper = ModelWrapper(wrap(torch_twin(network)), arguments)
+        wrapper.eval()
+        return lambda: wrapper.predict_on_batch(data, iterations=N_DRAWS)
+
+    works = {
+        "skgalaxy": lambda: model.predict_posterior(X),
+        "baal, loop": way(MCDropoutModule, replicate=False),
+        "baal, replicated": way(MCDropoutModule, replicate=True),
+        "baal, cached": way(lambda net: MCCachingModule(MCDropoutModule(net)), replicate=False),
+    }
+    spread = works["baal, cached"]()[:, 0].std(axis=-1)
+    if not (spread > 0).all():
+        raise RuntimeError("baal's cached draws do not differ")
+    seconds = side_by_side(works, repeats)
+    show(f"{len(X)} images", seconds, "skgalaxy", len(X))
+    fastest = min(list(seconds)[1:], key=lambda name: np.median(seconds[name]))
+    ratios = seconds[fastest] / seconds["skgalaxy"]
+    targets.append(Target(f"{fastest}, over skgalaxy", ratios, 30, at_least=True))
+    return seconds
+
+
+def torch_twin(network):
+    """Return the network in torch, with the same weights."""
+    import torch
+    from torch import nn
+
+    class ChannelsLast(nn.Module):
+        def forward(self, x):
+            return x.permute(0, 2, 3, 1)
+
+    twins = []
+    for layer in network.layers:
+        weights = [torch.from_numpy(np.array(w)) for w in layer.get_weights()]
+        if isinstance(layer, layers.Conv2D):
+            twin = nn.Conv2d(*weights[0].shape[2:], 3, padding=1)
+            weights[0] = weights[0].permute(3, 2, 0, 1)
+        elif isinstance(layer, layers.Dense):
+            twin = nn.Linear(*weights[0].shape)
+            weights[0] = weights[0].T
+        else:
+            twins += {
+                "MaxPooling2D": [nn.MaxPool2d(2)],
+                "Flatten": [ChannelsLast(), nn.Flatten()],
+                "Dropout": [nn.Dropout(getattr(layer, "rate", 0))],
+            }.get(type(layer).__name__, [])
+            continue
+        with torch.no_grad():
+            twin.weight.copy_(weights[0])
+            twin.bias.copy_(weights[1])
+        twins += [twin, nn.ReLU()] if layer.activation.__name__ == "relu" else [twin]
+    return nn.Sequential(*twins)
+
+
+def growth(model, X, repeats):
+    """Time numbers of draws from 1 to 1,000."""
+    seconds = side_by_side(
+        {
+            n_draws: partial(fitted(X, n_draws=n_draws).predict_posterior, X)
+            for n_draws in (1, 10, 50, 200, 1000)
+        },
+        repeats,
+    )
+    rows = [(n_draws, f"{np.median(s):.2f}") for n_draws, s in seconds.items()]
+    print(f"Growth with draws, {len(X)} images\n")
+    print_table([("draws", "seconds"), *rows])
+    return {str(n_draws): taken for n_draws, taken in seconds.items()}
+
+
+def plot(seconds, n_galaxies, path):
+    """Plot time against draws."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4, 3), layout="constrained")
+    ax = figure.subplots()
+    draws = [int(name) for name in seconds]
+    ax.plot(draws, [np.median(taken) for taken in seconds.values()], "o-", label="skgalaxy")
+    one = np.median(seconds["1"])
+    ax.plot(draws, one * np.array(draws), "--", color="grey", label="one pass per draw")
+    ax.set(xscale="log", yscale="log", xlabel="draws", ylabel=f"seconds, {n_galaxies:,} galaxies")
+    ax.legend()
+    figure.savefig(path, dpi=150)
 
 
 if __name__ == "__main__":

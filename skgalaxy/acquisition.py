@@ -25,64 +25,63 @@ from skgalaxy.likelihoods import binomial
 
 __all__ = ["expected_entropy", "mutual_information", "predictive_entropy"]
 
-_ROWS = 4096  # galaxies scored at once, so that scratch memory does not grow with the pool
+_BLOCK = 2**14  # values of ρ at once: they stay in the cache, and scratch memory stays small
 
 
 def _scores(of_block, draws, n_votes):
-    """Return ``of_block(draws_GD, N)`` of every galaxy, computed for galaxies of one N together."""
+    """Return ``of_block(rho_DG, N)`` of every galaxy; a block is of one N."""
     draws_GD = check_draws(draws)
     n_votes_G = check_n_votes(n_votes, len(draws_GD))
+    n_rows = max(1, _BLOCK // draws_GD.shape[1])
     scores_G = np.empty(len(draws_GD))
     for n in np.unique(n_votes_G):
         of_this_n = np.flatnonzero(n_votes_G == n)
-        for start in range(0, len(of_this_n), _ROWS):
-            rows = of_this_n[start : start + _ROWS]
-            scores_G[rows] = of_block(draws_GD[rows], n)
+        for start in range(0, len(of_this_n), n_rows):
+            rows = of_this_n[start : start + n_rows]
+            scores_G[rows] = of_block(np.ascontiguousarray(draws_GD[rows].T), int(n))
     return scores_G
 
 
-def _entropy(pmf):
-    return np.maximum(-binomial.x_log_x(pmf).sum(axis=-1), 0)
+def _entropy(pmf, axis=0):
+    return np.maximum(-binomial.x_log_x(pmf).sum(axis=axis), 0)
 
 
-def _predictive(draws_GD, n):
-    return _entropy(binomial.mixture_pmf_by_moments(draws_GD, n))
+def _predictive(rho_DG, n):
+    return _entropy(binomial.mixture_pmf_by_moments(rho_DG, n))
 
 
-def _expected(draws_GD, n):
-    pmf_GK = binomial.mixture_pmf_by_moments(draws_GD, n)
-    return np.maximum(_mean_entropy(draws_GD, n, pmf_GK), 0)
+def _expected(rho_DG, n):
+    return _mean_entropy(rho_DG, n, binomial.mixture_pmf_by_moments(rho_DG, n))
 
 
-def _mean_entropy(draws_GD, n, pmf_GK):
-    one_vote_G = binomial.bernoulli_entropy(draws_GD).mean(axis=1)
-    return n * one_vote_G - pmf_GK @ binomial.log_coefficients(n)
+def _mean_entropy(rho_DG, n, pmf_KG):
+    one_vote_G = binomial.bernoulli_entropy(rho_DG).mean(axis=0)
+    return np.maximum(n * one_vote_G - binomial.log_coefficients(n) @ pmf_KG, 0)
 
 
-def _plug_in(draws_GD, n):
-    pmf_GK = binomial.mixture_pmf_by_moments(draws_GD, n)
-    mi_G = _entropy(pmf_GK) - _mean_entropy(draws_GD, n, pmf_GK)
-    return np.where(_agree(draws_GD), 0, np.maximum(mi_G, 0))
+def _plug_in(rho_DG, n):
+    pmf_KG = binomial.mixture_pmf_by_moments(rho_DG, n)
+    mi_G = _entropy(pmf_KG) - _mean_entropy(rho_DG, n, pmf_KG)
+    return np.where(_agree(rho_DG), 0, np.maximum(mi_G, 0))
 
 
-def _jackknifed(draws_GD, n):
+def _jackknifed(rho_DG, n):
     """Return D MI - (D - 1) mean_d MI[without draw d].
 
     All terms of MI but H[p̄] are means over draws, equal to the mean of their leave-one-out means:
     what is added to MI is (D - 1) (H[p̄] - mean_d H[p̄ without d]).
     """
-    n_draws = draws_GD.shape[1]
-    gain_G = np.empty(len(draws_GD))
-    for rows, pmf_GDK in binomial.pmf_blocks(draws_GD, n):
+    n_draws = len(rho_DG)
+    gain_G = np.empty(rho_DG.shape[1])
+    for rows, pmf_GDK in binomial.pmf_blocks(rho_DG.T, n):
         pmf_GK = pmf_GDK.mean(axis=1)
         without_GDK = np.maximum(n_draws * pmf_GK[:, None] - pmf_GDK, 0) / (n_draws - 1)
-        gain_G[rows] = _entropy(pmf_GK) - _entropy(without_GDK).mean(axis=1)
-    mi_G = _plug_in(draws_GD, n) + (n_draws - 1) * gain_G
-    return np.where(_agree(draws_GD), 0, mi_G)
+        gain_G[rows] = _entropy(pmf_GK, -1) - _entropy(without_GDK, -1).mean(axis=1)
+    return np.where(_agree(rho_DG), 0, _plug_in(rho_DG, n) + (n_draws - 1) * gain_G)
 
 
-def _agree(draws_GD):
-    return draws_GD.min(axis=1) == draws_GD.max(axis=1)
+def _agree(rho_DG):
+    return rho_DG.min(axis=0) == rho_DG.max(axis=0)
 
 
 def predictive_entropy(draws, n_votes):

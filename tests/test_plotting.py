@@ -124,7 +124,7 @@ def test_posterior_from_estimator(pyplot, images, posterior):
     model = Model(posterior)
     y = [[1, 4], [2, 4], [3, 4]]
     display = PosteriorDisplay.from_estimator(model, images, y, names="abc", draw=1)
-    assert model.X is images
+    assert np.array_equal(model.X, images)
     np.testing.assert_allclose(display.posterior_lines_[2].get_ydata(), posterior.pmf(4)[2])
     np.testing.assert_array_equal(display.vote_lines_[2][0].get_xdata(), [3, 3])
     flat = images.reshape(3, -1)

@@ -17,6 +17,8 @@ polynomial of degree N in ρ, so p̄ is a linear map of the draws' first N Cheby
 Arrays are float64; shape suffixes: G galaxies, D draws, K = N + 1 outcomes, M = N + 1 moments.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.fft import dct
 from scipy.special import gammaln, logsumexp, xlog1py, xlogy
@@ -34,7 +36,6 @@ __all__ = [
 ]
 
 _BLOCK = 2**18  # elements of p(k | ρ_d) computed at once: 2 MB, so that they stay in the cache
-_MOMENT_BLOCK = 2**14  # the same for Chebyshev polynomials, of which three orders are held
 _LOG_ZERO = -1e300  # stands for log 0: times 0 it is 0, where -inf would give NaN
 
 
@@ -99,33 +100,31 @@ def mixture_pmf(draws_GD, n_votes):
     return pmf_GK
 
 
-def mixture_pmf_by_moments(draws_GD, n_votes):
-    """Return p̄_k as `mixture_pmf` does, to 1e-15 of the whole instead of each p̄_k.
+def mixture_pmf_by_moments(rho_DG, n_votes):
+    """Return p̄_k for one N, shape (K, G), to 1e-15 of the whole instead of each p̄_k.
 
-    The recurrence T_{m+1} = 2x T_m - T_{m-1} takes the place of an exponential per outcome.
+    The recurrence T_{m+1} = 2x T_m - T_{m-1} takes the place of an exponential per outcome. Draws
+    come first, so that sums over them run along memory; a few thousand values at once stay in
+    the cache.
     """
-    n_galaxies, n_draws = draws_GD.shape
-    moments_MG = np.ones((n_votes + 1, n_galaxies))
-    rows = max(1, _MOMENT_BLOCK // n_draws)
-    for start in range(0, n_galaxies, rows):
-        block = slice(start, start + rows)
-        two_x_DG = 2 - 4 * np.ascontiguousarray(draws_GD[block].T)  # x = 1 - 2ρ in [-1, 1]
-        previous_DG, present_DG = np.ones_like(two_x_DG), two_x_DG / 2
-        following_DG = np.empty_like(two_x_DG)
-        for moment_G in moments_MG[1:, block]:
-            present_DG.sum(axis=0, out=moment_G)
-            np.multiply(two_x_DG, present_DG, out=following_DG)
-            following_DG -= previous_DG
-            previous_DG, present_DG, following_DG = present_DG, following_DG, previous_DG
-    moments_MG[1:] /= n_draws
-    return np.maximum(moments_MG.T @ _chebyshev_coefficients(n_votes), 0)
+    two_x_DG = 2 - 4 * rho_DG  # x = 1 - 2ρ in [-1, 1]
+    before_DG, present_DG, product_DG = np.ones_like(two_x_DG), two_x_DG / 2, two_x_DG.copy()
+    moments_MG = np.full((n_votes + 1, rho_DG.shape[1]), float(len(rho_DG)))
+    for moment_G in moments_MG[1:]:
+        np.add.reduce(present_DG, axis=0, out=moment_G)
+        np.multiply(two_x_DG, present_DG, out=product_DG)
+        np.subtract(product_DG, before_DG, out=before_DG)
+        before_DG, present_DG = present_DG, before_DG
+    pmf_KG = _chebyshev_coefficients(n_votes) @ (moments_MG / len(rho_DG))
+    return np.maximum(pmf_KG, 0)
 
 
+@lru_cache(maxsize=128)
 def _chebyshev_coefficients(n_votes):
-    """Return c_mk with Bin(k; N, ρ) = Σ_m c_mk T_m(1 - 2ρ), shape (M, K)."""
+    """Return c_km with Bin(k; N, ρ) = Σ_m c_km T_m(1 - 2ρ), shape (K, M)."""
     angles = np.pi * (np.arange(n_votes + 1) + 0.5) / (n_votes + 1)
     rho_at_nodes = (1 - np.cos(angles)) / 2
     pmf_at_nodes = np.exp(log_pmf(np.arange(n_votes + 1), n_votes, rho_at_nodes[:, None]))
     coefficients_MK = dct(pmf_at_nodes, axis=0) / (n_votes + 1)
     coefficients_MK[0] /= 2
-    return coefficients_MK
+    return coefficients_MK.T
