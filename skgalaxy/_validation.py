@@ -5,9 +5,14 @@ value) or ``TypeError`` (a wrong kind of thing). Nothing here knows about networ
 """
 
 import numbers
+import re
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import column_or_1d
+
+# What spreadsheets and float columns make of an integer: 68.0, 5.87722981746540704e+17, 5.9E+17.
+MANGLED = re.compile(r"[+-]?(\d+\.\d*([eE][+-]?\d+)?|\d+[eE]\+\d+)")
 
 
 def first_rows(bad):
@@ -66,8 +71,8 @@ def check_draws(draws):
             "`draws` must have shape (n_galaxies, n_draws) with at least one draw. "
             f"Got shape {draws.shape}."
         )
-    outside = ~((draws >= 0) & (draws <= 1)).all(axis=1)  # NaN is outside too
-    if outside.any():
+    if draws.size and not (draws.min() >= 0 and draws.max() <= 1):  # NaN is outside, too
+        outside = ~((draws >= 0) & (draws <= 1)).all(axis=1)
         row = int(np.flatnonzero(outside)[0])
         raise ValueError(
             "`draws` must be vote fractions in [0, 1]. "
@@ -76,7 +81,7 @@ def check_draws(draws):
     return draws
 
 
-def _whole(values, name):
+def check_whole(values, name):
     """Return `values` as int64, refusing what is not a whole finite number >= 0."""
     try:
         values = np.asarray(values)
@@ -94,7 +99,7 @@ def _whole(values, name):
 
 def check_n_votes(n_votes, n_galaxies):
     """Return `n_votes`, an int or one per galaxy, as an int64 array of shape (n_galaxies,)."""
-    n_votes = _whole(n_votes, "n_votes")
+    n_votes = check_whole(n_votes, "n_votes")
     if n_votes.ndim == 0:
         return np.full(n_galaxies, n_votes)
     if n_votes.shape != (n_galaxies,):
@@ -108,7 +113,7 @@ def check_n_votes(n_votes, n_galaxies):
 def check_votes(votes, n_votes, n_galaxies):
     """Return `votes` and `n_votes` as int64 arrays of shape (n_galaxies,), k <= N."""
     n_votes = check_n_votes(n_votes, n_galaxies)
-    votes = _whole(votes, "votes")
+    votes = check_whole(votes, "votes")
     if votes.ndim == 0:
         votes = np.full(n_galaxies, votes)
     if votes.shape != (n_galaxies,):
@@ -145,7 +150,7 @@ def check_targets(y, sample_weight=None, n_galaxies=None):
         )
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 2:
-        counts = _whole(y, "y").astype(np.float64)
+        counts = check_whole(y, "y").astype(np.float64)
         _check_k_le_n(counts[:, 0], counts[:, 1])
         votes, n_votes = counts.T
     elif y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
@@ -198,3 +203,46 @@ def check_weight(sample_weight, n_galaxies):
             f"Got {weight[bad][0]:g} in row {first_rows(bad)}."
         )
     return weight
+
+
+def check_ids(ids, name, source, rows=None):
+    """Return ids as a text array: none missing, mangled by a float, or twice.
+
+    `rows` are the numbers to call the rows by, if these are not all rows of the source.
+    """
+    ids = np.asarray(ids)
+    if ids.ndim != 1:
+        raise ValueError(f"`{name}` must have shape (n_galaxies,). Got shape {ids.shape}.")
+    ids = ids.tolist()
+    rows = np.arange(len(ids)) if rows is None else rows
+    text = np.array([_text(value) for value in ids], dtype=str)
+    mangled = [isinstance(value, float) or MANGLED.fullmatch(_text(value)) for value in ids]
+    for rule, bad in (
+        ("be given in every row", text == ""),
+        ("be text or integers: as floats their last digits are lost", mangled),
+    ):
+        bad = np.flatnonzero(np.asarray(bad, dtype=bool))
+        if bad.size:
+            got = text[bad[0]] or "none"
+            raise ValueError(
+                f"`{name}` must {rule}. Got {got} in row {rows[bad[0]]}{of_source(source)}."
+            )
+    distinct, first, count = np.unique(text, return_index=True, return_counts=True)
+    if len(distinct) < len(text):
+        again = text[first[count > 1].min()]
+        shown = ", ".join(str(row) for row in rows[text == again][:5])
+        raise ValueError(
+            f"`{name}` must not repeat. Got {again} in rows {shown}{of_source(source)}."
+        )
+    return text
+
+
+def _text(value):
+    if isinstance(value, bytes):
+        value = value.decode()
+    return "" if value is None or value is pd.NA or value != value else str(value).strip()
+
+
+def of_source(source):
+    """Return " of {source}" for a message; nothing for None."""
+    return "" if source is None else f" of {source!r}"

@@ -3,7 +3,7 @@
 `PosteriorDisplay` shows galaxies beside what one network and all drawn networks expect of the
 volunteers (after Walmsley et al. 2020, arXiv:1905.07424); `AcquisitionDisplay` the galaxies that
 would be asked about first beside those asked about last; `LearningCurveDisplay` how strategies
-improve with labels, against the noise floor.
+improve with labels, against the noise floor; `DecisionTreeDisplay` who is asked what.
 
 A display holds checked arrays; `plot` draws them, keeps its artists under names ending in ``_``
 and returns the display. matplotlib (the extra ``plot``) is imported only there, and the user's
@@ -11,7 +11,13 @@ settings are left as they are. Colours are Okabe and Ito's, distinct to colour-b
 """
 
 from skgalaxy.plotting._acquisition import AcquisitionDisplay
+from skgalaxy.plotting._decision_tree import DecisionTreeDisplay
 from skgalaxy.plotting._learning_curve import LearningCurveDisplay
 from skgalaxy.plotting._posterior import PosteriorDisplay
 
-__all__ = ["AcquisitionDisplay", "LearningCurveDisplay", "PosteriorDisplay"]
+__all__ = [
+    "AcquisitionDisplay",
+    "DecisionTreeDisplay",
+    "LearningCurveDisplay",
+    "PosteriorDisplay",
+]

@@ -1,0 +1,16 @@
+"""Votes of volunteers: other people's tables read as counts, and the questions they were asked.
+
+A survey's table has its own dialect for "k of N said yes": counts or fractions, raw or weighted,
+one total for each question or one for all of them. `read_votes` reads any of them into a
+`VoteTable`, and refuses what is no count. Volunteers are led from question to question, so whoever
+says "smooth" is never asked about a bar: `DecisionTree` holds who is asked what, `GZ2` and
+`GZ_DECALS` are the published ones (Willett et al. 2013, arXiv:1308.3496; Walmsley et al. 2022,
+arXiv:2102.08414).
+"""
+
+from skgalaxy.votes._published import GZ2, GZ_DECALS
+from skgalaxy.votes._read import list_questions, read_votes
+from skgalaxy.votes._table import VoteTable
+from skgalaxy.votes._tree import DecisionTree
+
+__all__ = ["DecisionTree", "GZ2", "GZ_DECALS", "VoteTable", "list_questions", "read_votes"]

@@ -1,0 +1,50 @@
+"""The names of Galaxy Zoo's questions, as Zoobot and galaxy-datasets write them."""
+
+import re
+
+RELEASE = re.compile(
+    r"-(gz2|dr12|dr5|dr8|desi|rings|cd|hubble|candels|ukidss|euclid|jwst)$", re.IGNORECASE
+)
+# What Galaxy Zoo 2 calls t01, a01 ... (Willett et al. 2013, table 2); t08 has no other name.
+GZ2_TASKS = {
+    "t01": ("smooth-or-featured", {"a01": "smooth", "a02": "featured-or-disk", "a03": "artifact"}),
+    "t02": ("disk-edge-on", {"a04": "yes", "a05": "no"}),
+    "t03": ("bar", {"a06": "yes", "a07": "no"}),
+    "t04": ("has-spiral-arms", {"a08": "yes", "a09": "no"}),
+    "t05": (
+        "bulge-size",
+        {"a10": "no", "a11": "just-noticeable", "a12": "obvious", "a13": "dominant"},
+    ),
+    "t06": ("something-odd", {"a14": "yes", "a15": "no"}),
+    "t07": ("how-rounded", {"a16": "round", "a17": "in-between", "a18": "cigar"}),
+    "t08": (
+        "odd-feature",
+        {
+            "a19": "ring",
+            "a20": "lens-or-arc",
+            "a21": "disturbed",
+            "a22": "irregular",
+            "a23": "other",
+            "a24": "merger",
+            "a38": "dust-lane",
+        },
+    ),
+    "t09": ("bulge-shape", {"a25": "round", "a26": "boxy", "a27": "no-bulge"}),
+    "t10": ("spiral-winding", {"a28": "tight", "a29": "medium", "a30": "loose"}),
+    "t11": (
+        "spiral-arm-count",
+        {
+            "a31": "1",
+            "a32": "2",
+            "a33": "3",
+            "a34": "4",
+            "a36": "more-than-4",
+            "a37": "cant-tell",
+        },
+    ),
+}
+
+
+def without_release(question):
+    """Return a question without the release it was asked in: "bar-dr5" is "bar"."""
+    return RELEASE.sub("", question)

@@ -1,0 +1,200 @@
+"""Counts of the answers to one question, one row per galaxy."""
+
+import numpy as np
+import pandas as pd
+
+from skgalaxy._validation import check_float, check_ids, check_n_votes, check_whole, of_source
+
+
+class VoteTable:
+    """The votes on one question: how many volunteers gave each answer, for each galaxy.
+
+    Parameters
+    ----------
+    ids : array-like of shape (n_galaxies,)
+        What names the galaxies, text or integers, each once; kept as text, because 64-bit ids do
+        not survive as floats.
+    question : str
+        What was asked.
+    answers : sequence of str of length n_answers
+        What could be answered.
+    counts : array-like of shape (n_galaxies, n_answers)
+        Volunteers who gave each answer, whole numbers >= 0.
+    n_votes : array-like of shape (n_galaxies,), default=None
+        N, the volunteers who were asked this question; None is the sum over the answers. It may
+        exceed that sum where answers are left out, and is 0 for a galaxy without votes.
+    residual : float, default=0.0
+        How far from whole numbers the counts were that came as fractions times N, at most; 0 if
+        they came as counts.
+    source : str, default=None
+        Where the votes are from, such as a file's name, for messages.
+
+    Attributes
+    ----------
+    ids : str array of shape (n_galaxies,)
+    question : str
+    answers : tuple of str
+    counts : int64 array of shape (n_galaxies, n_answers)
+    n_votes : int64 array of shape (n_galaxies,)
+    residual : float
+    source : str or None
+
+    Raises
+    ------
+    ValueError
+        If ids are missing, repeated or mangled by a float; if counts are not whole numbers >= 0;
+        if the answers add up to more than `n_votes`.
+
+    See Also
+    --------
+    read_votes : Make one from a file.
+
+    Examples
+    --------
+    >>> from skgalaxy.votes import VoteTable
+    >>> table = VoteTable(["a", "b"], "bar", ["strong", "weak", "no"], [[2, 3, 5], [0, 0, 0]])
+    >>> table
+    VoteTable('bar': strong, weak, no; 2 galaxies, 10 votes)
+    >>> print(table.votes("strong", "weak"))
+    [[ 5 10]
+     [ 0  0]]
+    """
+
+    def __init__(self, ids, question, answers, counts, n_votes=None, *, residual=0.0, source=None):
+        self.ids = check_ids(ids, "ids", source)
+        self.question = str(question)
+        self.answers = _check_answers(answers)
+        self.counts = check_whole(counts, "counts")
+        if self.counts.shape != (len(self.ids), len(self.answers)):
+            raise ValueError(
+                "`counts` must have one row per id and one column per answer, shape "
+                f"({len(self.ids)}, {len(self.answers)}). Got shape {self.counts.shape}."
+            )
+        given = self.counts.sum(axis=1)
+        self.n_votes = given if n_votes is None else check_n_votes(n_votes, len(self.ids))
+        over = np.flatnonzero(given > self.n_votes)
+        if over.size:
+            row = over[0]
+            raise ValueError(
+                f"The answers to {self.question!r} must not be more than the votes N on it. Got "
+                f"{given[row]} of {self.n_votes[row]} in row {row}{of_source(source)} "
+                f"(id {self.ids[row]})."
+            )
+        self.residual = check_float(residual, "residual", 0, 0.5)
+        self.source = source
+
+    def __len__(self):
+        return len(self.ids)
+
+    def __repr__(self):
+        return (
+            f"VoteTable({self.question!r}: {', '.join(self.answers)}; "
+            f"{len(self)} galaxies, {self.n_votes.sum()} votes)"
+        )
+
+    def votes(self, *answers):
+        """Return the votes [k, N] on an answer, or on several taken as one.
+
+        Parameters
+        ----------
+        *answers : str
+            An answer, or the beginning of one if only one begins so. Of several the counts are
+            added: GZ DECaLS has strong and weak bars, GZ2 has bars.
+
+        Returns
+        -------
+        y : int64 array of shape (n_galaxies, 2)
+            Columns [k, N], as an estimator's `fit` takes them.
+
+        Raises
+        ------
+        ValueError
+            If an answer is unknown or given twice, or none is given.
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import VoteTable
+        >>> table = VoteTable([7], "bar", ["strong", "weak", "no"], [[2, 3, 5]])
+        >>> table.votes("strong"), table.votes("strong", "weak")
+        (array([[ 2, 10]]), array([[ 5, 10]]))
+        """
+        columns = [self._find(answer) for answer in answers]
+        if not columns or len(set(columns)) < len(columns):
+            raise ValueError(
+                f"`answers` must name one or more of {', '.join(self.answers)}, each once. "
+                f"Got {answers!r}."
+            )
+        return np.column_stack([self.counts[:, columns].sum(axis=1), self.n_votes])
+
+    def _find(self, answer):
+        """Return the column of the answer so called, or so begun."""
+        if answer in self.answers:
+            return self.answers.index(answer)
+        begun = [name for name in self.answers if name.startswith(str(answer))]
+        if len(begun) != 1:
+            problem = "several begin so" if begun else "none is called so"
+            raise ValueError(
+                f"`answers` to {self.question!r} must be among {', '.join(self.answers)}. "
+                f"Got {answer!r}: {problem}."
+            )
+        return self.answers.index(begun[0])
+
+    def reindex(self, ids):
+        """Return the votes of these galaxies in this order, N = 0 for those without a row.
+
+        Parameters
+        ----------
+        ids : array-like of shape (n_galaxies,)
+            As in `VoteTable`.
+
+        Returns
+        -------
+        table : VoteTable
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import VoteTable
+        >>> table = VoteTable(["a", "b"], "ring", ["yes", "no"], [[1, 3], [6, 2]])
+        >>> table.reindex(["b", "c"]).votes("yes")
+        array([[6, 8],
+               [0, 0]])
+        """
+        ids = check_ids(ids, "ids", None)
+        rows = pd.Index(self.ids).get_indexer(ids)
+        known = rows >= 0
+        counts = np.zeros((len(ids), len(self.answers)), dtype=np.int64)
+        n_votes = np.zeros(len(ids), dtype=np.int64)
+        counts[known], n_votes[known] = self.counts[rows[known]], self.n_votes[rows[known]]
+        named = {"residual": self.residual, "source": self.source}
+        return VoteTable(ids, self.question, self.answers, counts, n_votes, **named)
+
+    def to_frame(self):
+        """Return the votes in Zoobot's column style, which `read_votes` reads again.
+
+        The names must then be without "_".
+
+        Returns
+        -------
+        frame : pandas.DataFrame of n_galaxies rows
+            ``id_str``, ``{question}_{answer}`` for each answer, ``{question}_total-votes``.
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import VoteTable
+        >>> print(VoteTable(["a"], "ring", ["yes", "no"], [[1, 3]]).to_frame())
+          id_str  ring_yes  ring_no  ring_total-votes
+        0      a         1        3                 4
+        """
+        columns = {"id_str": self.ids}
+        for answer, count in zip(self.answers, self.counts.T, strict=True):
+            columns[f"{self.question}_{answer}"] = count
+        return pd.DataFrame(columns | {f"{self.question}_total-votes": self.n_votes})
+
+
+def _check_answers(answers):
+    if isinstance(answers, str):
+        raise TypeError(f"`answers` must be a sequence of names. Got the text {answers!r}.")
+    answers = tuple(str(answer) for answer in answers)
+    if not answers or len(set(answers)) < len(answers):
+        raise ValueError(f"`answers` must be distinct, at least one. Got {answers}.")
+    return answers

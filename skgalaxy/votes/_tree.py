@@ -1,0 +1,354 @@
+"""Who is asked what: questions whose answers lead to further questions."""
+
+import numpy as np
+import pandas as pd
+
+from skgalaxy._validation import check_bool, check_n_votes
+from skgalaxy.votes._names import without_release
+from skgalaxy.votes._table import VoteTable
+
+NOTHING = pd.DataFrame({"id": [], "question": [], "n_votes": [], "n_allowed": []}).astype(
+    {"id": object, "question": object, "n_votes": np.int64, "n_allowed": np.int64}
+)
+
+
+class DecisionTree:
+    """The questions volunteers are asked, and after which answers.
+
+    A question may follow any of several answers: Galaxy Zoo asks "anything odd?" after "smooth"
+    and after "features or disk". The probability that a volunteer is asked it is the sum over
+    these answers of the probability to be asked the parent and to answer so.
+
+    Parameters
+    ----------
+    answers : dict of str to sequence of str
+        The answers to each question. A question stands after those that lead to it.
+    asked_after : dict of str to sequence of str, default=None
+        For each question that is not put to everyone, the answers it follows, as
+        ``"{question}_{answer}"``. No volunteer may give two of them.
+    name : str, default="Decision tree"
+        Whose tree it is.
+
+    Attributes
+    ----------
+    questions : tuple of str
+    name : str
+
+    Raises
+    ------
+    ValueError
+        If there is no question, or one without answers or with the same twice; if `asked_after`
+        names an unknown question, or an answer that is unknown or belongs to a later question.
+
+    See Also
+    --------
+    skgalaxy.plotting.DecisionTreeDisplay : Draw it.
+
+    Examples
+    --------
+    >>> from skgalaxy.votes import DecisionTree
+    >>> tree = DecisionTree(
+    ...     {"animal": ["lion", "zebra", "none"], "running": ["yes", "no"], "young": ["yes", "no"]},
+    ...     asked_after={"running": ["animal_lion", "animal_zebra"], "young": ["animal_lion"]},
+    ...     name="Savannah",
+    ... )
+    >>> print(tree)
+    Savannah
+    animal: lion, zebra, none
+    ├─ lion or zebra
+    │  └─ running: yes, no
+    └─ lion
+       └─ young: yes, no
+    >>> tree.expected_votes("running", {"animal_lion": 0.5, "animal_zebra": 0.25}, 40)
+    30.0
+    """
+
+    def __init__(self, answers, asked_after=None, *, name="Decision tree"):
+        if not answers:
+            raise ValueError("`answers` must hold at least one question. Got none.")
+        self.name = name
+        self._answers = {question: _names(given, question) for question, given in answers.items()}
+        asked_after = {} if asked_after is None else asked_after
+        unknown = [question for question in asked_after if question not in self._answers]
+        if unknown:
+            raise ValueError(
+                f"`asked_after` must be about the questions {', '.join(self._answers)}. "
+                f"Got {unknown[0]!r}."
+            )
+        self._parents, known = {}, {}
+        for question, given in self._answers.items():
+            self._parents[question] = _parents(asked_after.get(question, ()), question, known)
+            known |= {f"{question}_{answer}": (question, answer) for answer in given}
+
+    @property
+    def questions(self):
+        """All questions, each after those that lead to it."""
+        return tuple(self._answers)
+
+    def __repr__(self):
+        return f"DecisionTree({self.name!r}, {len(self.questions)} questions)"
+
+    def __str__(self):
+        roots = [question for question in self.questions if not self.parents(question)]
+        return "\n".join([self.name, *(line for root in roots for line in self._lines(root))])
+
+    def answers(self, question):
+        """Return the answers to a question, a tuple of str.
+
+        Parameters
+        ----------
+        question : str
+            One of `questions`.
+
+        Returns
+        -------
+        answers : tuple of str
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import GZ_DECALS
+        >>> GZ_DECALS.answers("bar")
+        ('strong', 'weak', 'no')
+        """
+        return self._answers[self._check(question)]
+
+    def parents(self, question):
+        """Return the answers a question follows.
+
+        Parameters
+        ----------
+        question : str
+            One of `questions`.
+
+        Returns
+        -------
+        parents : tuple of (question, answer)
+            Empty for a question that everyone is asked.
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import GZ2
+        >>> GZ2.parents("bar")
+        (('disk-edge-on', 'no'),)
+        """
+        return self._parents[self._check(question)]
+
+    def asked(self, said):
+        """Return what a volunteer is asked who gives these answers.
+
+        Parameters
+        ----------
+        said : mapping of str to str
+            The volunteer's answer to each question; a question without one leads nowhere.
+
+        Returns
+        -------
+        questions : tuple of str
+            The questions put to this volunteer, in the tree's order.
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import GZ_DECALS
+        >>> GZ_DECALS.asked({"smooth-or-featured": "smooth", "how-rounded": "round"})
+        ('smooth-or-featured', 'how-rounded', 'merging')
+        """
+        asked = []
+        for question, parents in self._parents.items():
+            if not parents or any(q in asked and said.get(q) == answer for q, answer in parents):
+                asked.append(question)
+        return tuple(asked)
+
+    def expected_votes(self, question, fractions, n_votes):
+        """Return how many of the volunteers who are shown a galaxy will be asked a question.
+
+        Parameters
+        ----------
+        question : str
+            One of `questions`.
+        fractions : mapping of str to array-like of shape (n_galaxies,) or float
+            Predicted vote fractions in [0, 1] by ``"{question}_{answer}"``, such as a DataFrame;
+            only the answers that lead to `question` are looked up. Where they add up to more than
+            1, everyone is asked.
+        n_votes : int or array-like of shape (n_galaxies,)
+            Volunteers who are shown the galaxy, the N of a question that everyone is asked.
+
+        Returns
+        -------
+        expected : float64 array of shape (n_galaxies,), or float
+            Expected N of `question`.
+
+        Raises
+        ------
+        ValueError
+            If `question` is unknown; if a fraction is missing or outside [0, 1].
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import GZ_DECALS
+        >>> fractions = {
+        ...     "smooth-or-featured_featured-or-disk": [0.5, 0.9],
+        ...     "disk-edge-on_no": [1.0, 0.5],
+        ... }
+        >>> GZ_DECALS.expected_votes("bar", fractions, 40)
+        array([20., 18.])
+        """
+        asked = np.asarray(self._probability(self._check(question), fractions))
+        if asked.ndim or np.ndim(n_votes):
+            n_galaxies = len(asked) if asked.ndim else len(n_votes)
+            return asked * check_n_votes(n_votes, n_galaxies)
+        return float(asked * check_n_votes(n_votes, 1)[0])
+
+    def _probability(self, question, fractions):
+        """Return the probability that a volunteer is asked a question."""
+        parents = self.parents(question)
+        if not parents:
+            return 1.0
+        ways = [
+            self._probability(parent, fractions)
+            * _fraction(fractions, f"{parent}_{answer}", question)
+            for parent, answer in parents
+        ]
+        return np.minimum(sum(ways), 1.0)
+
+    def validate(self, tables, *, strict=False):
+        """Find galaxies with more votes on a question than were given to the answers before it.
+
+        Real tables have a few, of volunteers counted in one question and not in another; many are
+        a sign that columns are mixed up, or that N is not the question's own.
+
+        Parameters
+        ----------
+        tables : iterable of VoteTable
+            One for each question, galaxies in any order. A question with a parent that is not
+            among them is not checked. Releases are ignored: "bar-dr5" is "bar".
+        strict : bool, default=False
+            Raise if there is any such galaxy.
+
+        Returns
+        -------
+        report : pandas.DataFrame
+            One row for each galaxy and question with more votes than it can have: ``id``,
+            ``question``, ``n_votes``, ``n_allowed``.
+
+        Raises
+        ------
+        ValueError
+            If a table has a question or answer that is not in the tree; with `strict`, if the
+            report is not empty.
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import GZ_DECALS, VoteTable
+        >>> edge_on = VoteTable(["a", "b"], "disk-edge-on", ["yes", "no"], [[1, 9], [8, 2]])
+        >>> bar = VoteTable(["a", "b"], "bar", ["strong", "weak", "no"], [[1, 3, 5], [0, 0, 3]])
+        >>> print(GZ_DECALS.validate([edge_on, bar]))
+          id question  n_votes  n_allowed
+        0  b      bar        3          2
+        """
+        strict = check_bool(strict, "strict")
+        by_question = self._by_question(tables)
+        found = [
+            self._excess(question, by_question)
+            for question in by_question
+            if self.parents(question)
+            and all(parent in by_question for parent, _ in self.parents(question))
+        ]
+        report = pd.concat([NOTHING, *found], ignore_index=True) if found else NOTHING.copy()
+        if strict and len(report):
+            first = report.iloc[0]
+            raise ValueError(
+                f"{first['question']!r} must not have more votes than were given to the answers "
+                f"before it. Got {first['n_votes']} of {first['n_allowed']} for galaxy "
+                f"{first['id']}, and {len(report) - 1} more such rows."
+            )
+        return report
+
+    def _by_question(self, tables):
+        if isinstance(tables, VoteTable):
+            tables = [tables]
+        found = {}
+        for table in tables:
+            question = table.question
+            if question not in self._answers:
+                question = without_release(question)
+            unknown = [name for name in table.answers if name not in self.answers(question)]
+            if unknown:
+                raise ValueError(
+                    f"The answers to {question!r} must be, in {self.name}, among "
+                    f"{', '.join(self.answers(question))}. Got {unknown[0]!r}."
+                )
+            if question in found:
+                raise ValueError(f"`tables` must hold each question once. Got {question!r} twice.")
+            found[question] = table
+        return found
+
+    def _excess(self, question, tables):
+        """Return the rows of a question's table with more votes than its parents allow."""
+        table, allowed = tables[question], 0
+        for parent, answer in self.parents(question):
+            allowed += tables[parent].reindex(table.ids).votes(answer)[:, 0]
+        over = table.n_votes > allowed
+        columns = {"id": table.ids, "question": question, "n_votes": table.n_votes}
+        return pd.DataFrame(columns | {"n_allowed": allowed})[over]
+
+    def _check(self, question):
+        if question not in self._answers:
+            raise ValueError(
+                f"`question` must be one of {', '.join(self._answers)}. Got {question!r}."
+            )
+        return question
+
+    def _lines(self, question):
+        """Return the text of a question and of all that is drawn below it."""
+        lines = [f"{question}: {', '.join(self.answers(question))}"]
+        branches = {}
+        for child in self.questions:
+            parents = self.parents(child)
+            if parents and parents[0][0] == question:
+                branches.setdefault(parents, []).append(child)
+        for place, (parents, children) in enumerate(branches.items(), start=1):
+            said = [a if q == question else f"{q} {a}" for q, a in parents]
+            below = [self._lines(child) for child in children]
+            rest = [
+                line for n, each in enumerate(below, 1) for line in _hang(each, n == len(below))
+            ]
+            lines += _hang([" or ".join(said), *rest], place == len(branches))
+        return lines
+
+
+def _hang(lines, last):
+    """Indent lines below a branch of the drawing, the last one or another."""
+    first, rest = ("└─ ", "   ") if last else ("├─ ", "│  ")
+    return [(rest if n else first) + line for n, line in enumerate(lines)]
+
+
+def _names(given, question):
+    names = () if isinstance(given, str) else tuple(str(name) for name in given)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"`answers` to {question!r} must be distinct names, at least one. Got {given!r}."
+        )
+    return names
+
+
+def _parents(given, question, known):
+    """Return the answers a question follows, each as (question, answer)."""
+    given = (given,) if isinstance(given, str) else tuple(given)
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise ValueError(
+            "`asked_after` must name answers to questions before, as '{question}_{answer}'. "
+            f"Got {unknown[0]!r} for {question!r}."
+        )
+    if len(set(given)) < len(given):
+        raise ValueError(f"`asked_after` must name each answer once. Got {given} for {question!r}.")
+    return tuple(known[name] for name in given)
+
+
+def _fraction(fractions, name, question):
+    if name not in fractions:
+        raise ValueError(f"`fractions` must hold {name!r}, which leads to {question!r}. Got none.")
+    values = np.asarray(fractions[name], dtype=np.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"`fractions` must lie in [0, 1]. Got another or NaN in {name!r}.")
+    return values
