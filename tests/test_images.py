@@ -1,12 +1,15 @@
 """Reading image files: geometry, colour, depth, order, and what is said of bad files."""
 
+import os
+import struct
 import sys
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from skgalaxy.images import read_image, read_images
+from skgalaxy.images import ImageLoader, read_image, read_images
 
 
 @pytest.fixture
@@ -85,6 +88,89 @@ def test_sixteen_bits_are_scaled_not_clipped(save):
     np.testing.assert_array_equal(read_image(save(deep), size=50, color=False), blob(50, 8))
 
 
+def deep_png(kind, *channels):
+    """Return the bytes of a 16-bit PNG of 4 x 4 equal pixels, which Pillow does not write."""
+
+    def chunk(name, content):
+        crc = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + crc
+
+    rows = (b"\0" + struct.pack(f">{len(channels)}H", *channels) * 4) * 4
+    head = struct.pack(">IIBBBBB", 4, 4, 16, kind, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize(
+    ("kind", "channels", "expected"),
+    [
+        pytest.param(0, (200,), (200, 200, 200), id="grey"),
+        pytest.param(2, (200, 100, 50), (200, 100, 50), id="colour"),
+        pytest.param(4, (200, 255), (200, 200, 200), id="grey with alpha"),
+        pytest.param(6, (200, 100, 50, 255), (200, 100, 50), id="colour with alpha"),
+        pytest.param(6, (200, 100, 50, 0), (0, 0, 0), id="transparent"),
+    ],
+)
+def test_sixteen_bits_of_every_kind(tmp_path, kind, channels, expected):
+    (tmp_path / "deep.png").write_bytes(deep_png(kind, *(257 * c for c in channels)))
+    read = read_image(tmp_path / "deep.png", size=4, color=True)
+    np.testing.assert_array_equal(read, np.broadcast_to(expected, read.shape))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_camera_that_was_turned(save, tmp_path, orientation):
+    """Pixels come as a viewer shows them, as numpy turns them."""
+    upright = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: np.rot90(upright.T, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "camera.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "camera.png", size=4), upright)
+
+
+def test_damaged_notes_of_a_camera_do_no_harm(tmp_path):
+    image = Image.new("L", (8, 8), 70)
+    image.save(tmp_path / "camera.jpg", exif=b"Exif\0\0nonsense, and more of it")
+    assert (read_image(tmp_path / "camera.jpg", size=8) == 70).all()
+
+
+@pytest.mark.parametrize("name", ["moving.gif", "moving.png", "pages.tif"])
+def test_of_several_pictures_the_first(tmp_path, name):
+    first, *rest = [Image.new("L", (8, 8), grey) for grey in (50, 100, 150)]
+    first.save(tmp_path / name, save_all=True, append_images=rest)
+    assert (read_image(tmp_path / name, size=8) == 50).all()
+
+
+def test_images_of_many_sizes(save):
+    paths = [save(np.full(s, 80, np.uint8), f"{s}.png") for s in [(9, 9), (300, 200), (1, 7)]]
+    np.testing.assert_array_equal(read_images(paths, size=16), np.full((3, 16, 16), 80))
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="file names must be UTF-8")
+@pytest.mark.parametrize("kind", ["png", "fits"])
+def test_names_that_are_not_utf_8(tmp_path, kind):
+    name = os.fsdecode(b"caf\xe9." + kind.encode())
+    path = str(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match=r"caf\\udce9.*is row 0 of `paths`"):
+        read_images([path])
+    _, broken = read_images([path], on_error="report")
+    assert os.fsencode(broken["path"][0]) == os.fsencode(path)
+    if kind == "png":
+        Image.new("L", (8, 8), 70).save(path)
+    else:
+        pytest.importorskip("astropy.io.fits").PrimaryHDU(np.eye(8)).writeto(path)
+    assert read_images([path], size=8).any()
+
+
 @pytest.mark.parametrize("mode", ["P", "CMYK"])
 def test_palette_and_cmyk_read_as_their_colours(save, mode):
     image = Image.new("RGB", (20, 20), (200, 100, 50))
@@ -136,6 +222,58 @@ def test_unfinished_file_is_named(save, suffix):
         read_images([path], n_jobs=2)
 
 
+class TestBrokenFiles:
+    @pytest.fixture
+    def paths(self, save, tmp_path):
+        """Return paths of which rows 1, 3 and 4 cannot be read."""
+        (tmp_path / "notes.jpg").write_text("not a picture")
+        good = save(np.full((9, 9), 50, np.uint8))
+        small = save(np.full((4, 4), 50, np.uint8), "small.png")
+        return [good, tmp_path / "notes.jpg", good, tmp_path / "nowhere.jpg", small]
+
+    @pytest.mark.parametrize(
+        ("rows", "error", "message"),
+        [
+            ([0, 1], ValueError, r"notes\.jpg' cannot be read.* It is row 1 of `paths`\."),
+            ([0, 2, 3], FileNotFoundError, r"nowhere\.jpg'.* It is row 2 of `paths`\."),
+            ([4], ValueError, r"crop=9 for '.*small\.png'.* It is row 0 of `paths`\."),
+        ],
+    )
+    def test_file_and_row_are_named(self, paths, rows, error, message):
+        with pytest.raises(error, match=message):
+            read_images([paths[row] for row in rows], crop=9)
+
+    @pytest.mark.parametrize("n_jobs", [1, 2])
+    def test_reported_and_not_fatal(self, paths, n_jobs):
+        images, broken = read_images(paths, size=9, crop=9, on_error="report", n_jobs=n_jobs)
+        np.testing.assert_array_equal(images[:, 0, 0], [50, 0, 50, 0, 0])
+        assert not images[[1, 3, 4]].any()
+        assert broken.columns.to_list() == ["row", "path", "reason"]
+        assert broken["row"].to_list() == [1, 3, 4]
+        assert broken["path"].to_list() == [str(paths[row]) for row in (1, 3, 4)]
+        for reason, part in zip(broken["reason"], ["damaged", "No image", "crop=9"], strict=True):
+            assert part in reason
+            assert "row" not in reason
+
+    def test_nothing_to_report(self, paths):
+        images, broken = read_images(paths[:1], size=9, on_error="report")
+        assert (images == 50).all()
+        assert broken.columns.to_list() == ["row", "path", "reason"]
+        assert broken["row"].dtype == np.int64
+        assert len(broken) == 0
+
+    def test_what_is_missing_here_is_no_broken_file(self, tmp_path, monkeypatch):
+        (tmp_path / "galaxy.fits").write_bytes(b"")
+        monkeypatch.setitem(sys.modules, "astropy.io.fits", None)
+        with pytest.raises(ImportError, match="needs astropy"):
+            read_images([tmp_path / "galaxy.fits"], on_error="report")
+
+    @pytest.mark.parametrize("path", [None, 1.5, b"galaxy.png", np.nan])
+    def test_what_is_no_path(self, path):
+        with pytest.raises(TypeError, match=r"`paths` must hold paths.* Got .* in row 1\."):
+            read_images(["galaxy.png", path], on_error="report")
+
+
 def test_crop_larger_than_the_image_is_refused(save):
     path = save(blob(50, 8))
     with pytest.raises(ValueError, match=r"crop=256 for '.*galaxy\.png' of 50 x 50 pixels"):
@@ -155,6 +293,9 @@ def test_thirty_two_bit_pixels_are_refused(save):
         ({"size": 6.5}, "`size` must be an integer >= 1. Got 6.5"),
         ({"crop": -1}, "`crop` must be an integer >= 1. Got -1"),
         ({"color": "grey"}, "`color` must be True or False. Got 'grey'"),
+        ({"stretch": "log"}, "`stretch` must be one of 'asinh', 'lupton'. Got 'log'"),
+        ({"softening": 0}, r"`softening` must be a number in \(0, inf\). Got 0"),
+        ({"on_error": "skip"}, "`on_error` must be one of 'raise', 'report'. Got 'skip'"),
         ({"n_jobs": 0}, "`n_jobs` must be None or an integer other than 0. Got 0"),
     ],
 )
@@ -248,6 +389,67 @@ class TestFITS:
         np.testing.assert_array_equal(read[0, [0, 9]], [[255, 0, 0], [255, 255, 0]])
         np.testing.assert_array_equal(read[9, 0], [255, 0, 255])
         assert read_image(path, size=10, flux_range=(0, 1))[0, 0] == 85
+
+    @pytest.mark.parametrize("softening", [0.01, 0.5])
+    def test_softening_is_that_of_astropy(self, save_fits, flux, softening):
+        visualization = pytest.importorskip("astropy.visualization")
+        parameters = {"size": 60, "flux_range": (0, 40), "softening": softening}
+        read = read_image(save_fits(flux[::-1]), **parameters)
+        expected = 255 * visualization.AsinhStretch(softening)(np.clip(flux / 40, 0, 1))
+        np.testing.assert_allclose(read, expected, atol=0.51)
+
+    @pytest.mark.parametrize("softening", [0.001, 0.1, 2])
+    def test_lupton_as_he_wrote_it(self, save_fits, flux, softening):
+        """PASP 116, 133, equation 2: each colour is multiplied by f(I) / I; clipped alike."""
+        colors = np.array([1.5, 1.0, 0.4])[:, None, None] * flux + 0.2
+        parameters = {"flux_range": (0.1, 20), "stretch": "lupton", "softening": softening}
+        read = read_image(save_fits(colors[:, ::-1]), size=60, color=True, **parameters)
+        light = np.clip(np.moveaxis(colors, 0, -1) - 0.1, 0, None)
+        mean = colors.mean(axis=0) - 0.1
+        curve = np.arcsinh(mean / 19.9 / softening) / np.arcsinh(1 / softening)
+        with np.errstate(invalid="ignore"):
+            expected = np.where((mean > 0)[..., None], light * (curve / mean)[..., None], 0)
+        expected /= np.maximum(expected.max(axis=-1, keepdims=True), 1)
+        np.testing.assert_allclose(read, 255 * expected, atol=1.01)
+
+    def test_lupton_keeps_the_colour_of_a_bright_core(self, save_fits):
+        core = np.array([30.0, 10.0, 10.0])[:, None, None] * np.ones((3, 8, 8))
+        path = save_fits(core)
+        white = read_image(path, size=8, color=True, flux_range=(0, 5))
+        red = read_image(path, size=8, color=True, flux_range=(0, 5), stretch="lupton")
+        assert (white == 255).all()
+        np.testing.assert_allclose(red[4, 4].astype(float), [255, 85, 85], atol=1)
+
+    def test_lupton_of_one_plane_is_asinh(self, save_fits, flux):
+        path = save_fits(flux)
+        np.testing.assert_array_equal(
+            read_image(path, stretch="lupton", softening=0.03), read_image(path, softening=0.03)
+        )
+
+    def test_a_loader_stretches_alike(self, save_fits, flux):
+        path = save_fits(np.array([1.5, 1.0, 0.4])[:, None, None] * flux)
+        for how in ({}, {"stretch": "lupton"}, {"softening": 0.01}):
+            loader = ImageLoader(color=True, cache_size=1, **how)
+            for _ in range(2):
+                read = loader.fit_transform([path])
+                np.testing.assert_array_equal(read[0], read_image(path, color=True, **how))
+
+    def test_lupton_fills_holes_like_sky(self, save_fits, flux):
+        colors = np.array([1.5, 1.0, 0.4])[:, None, None] * flux
+        holes = colors.copy()
+        holes[1, 10:20, 10:20] = np.nan
+        filled = holes.copy()
+        filled[1, 10:20, 10:20] = np.nanmedian(holes[1])
+        parameters = {"color": True, "stretch": "lupton", "flux_range": (0, 20)}
+        np.testing.assert_array_equal(
+            read_image(save_fits(holes), **parameters),
+            read_image(save_fits(filled, "filled.fits"), **parameters),
+        )
+
+    @pytest.mark.parametrize("stretch", ["asinh", "lupton"])
+    def test_flat_colours_are_black(self, save_fits, stretch):
+        path = save_fits(np.full((3, 9, 9), 7.0))
+        assert not read_image(path, size=9, stretch=stretch).any()
 
     def test_one_plane_is_grey_in_colour(self, save_fits, flux):
         path = save_fits(flux)

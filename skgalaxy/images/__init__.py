@@ -6,9 +6,20 @@ out the central square, shrink it with an antialiasing filter (Lanczos), so that
 averaged and not skipped. Pillow releases Python's global lock, so threads read many at a time.
 
 `ImageLoader` is the same as a first step of a pipeline, so that models take paths for galaxies.
+`pack_images` reads once and keeps the pixels on disk, for pools larger than memory. `read_cutouts`
+cuts galaxies out of a mosaic.
 """
 
+from skgalaxy.images._cutouts import read_cutouts
 from skgalaxy.images._files import read_image, read_images
 from skgalaxy.images._loader import ImageLoader
+from skgalaxy.images._store import open_images, pack_images
 
-__all__ = ["ImageLoader", "read_image", "read_images"]
+__all__ = [
+    "ImageLoader",
+    "open_images",
+    "pack_images",
+    "read_cutouts",
+    "read_image",
+    "read_images",
+]

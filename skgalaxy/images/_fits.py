@@ -7,21 +7,22 @@ black. Between a black level and a white level it is stretched as astronomers do
     x = (flux - black) / (white - black), clipped to [0, 1];    grey = asinh(x / a) / asinh(1 / a)
 
 linear for faint light, x << a, so that arms show, and logarithmic for the core. The two lines are
-written out here because `astropy.visualization` imports matplotlib.
+written out here because `astropy.visualization` imports matplotlib where it is installed.
 """
 
 import os
+from contextlib import contextmanager
 
 import numpy as np
 
 from skgalaxy._optional import require
 
-__all__ = ["is_fits", "read_flux", "stretch"]
+__all__ = ["STRETCHES", "find_image", "is_fits", "read_flux", "scale_flux", "verified"]
 
 SUFFIXES = (".fits", ".fit", ".fts", ".fz", ".gz")
 # Black and white where none are given; one pixel in 500 is white, so that no hot one decides.
 PERCENTILES = (1.0, 99.8)
-SOFTENING = 0.1  # a of the stretch
+STRETCHES = ("asinh", "lupton")
 
 
 def is_fits(path):
@@ -35,41 +36,66 @@ def read_flux(path):
     FITS counts rows from the bottom: they are turned over, as viewers show them.
     """
     fits = require("astropy.io.fits", "fits", for_=os.path.basename(os.fsdecode(path)))
+    with verified(fits), fits.open(path, memmap=False) as hdus:
+        hdu, shape = find_image(hdus)
+        planes = np.asarray(hdu.data, dtype=np.float64).reshape(shape)
+    return np.moveaxis(planes, 0, -1)[::-1]
+
+
+@contextmanager
+def verified(fits):
+    """Turn astropy's own error about a damaged file into a ValueError."""
     try:
-        with fits.open(path, memmap=False) as hdus:
-            for hdu in hdus:
-                planes = _planes(hdu)
-                if planes is not None:
-                    return np.moveaxis(planes, 0, -1)[::-1]
+        yield
     except fits.VerifyError as error:
         raise ValueError(error) from error
+
+
+def find_image(hdus):
+    """Return the first image of 1 or 3 planes in a FITS file, and its shape (1 or 3, h, w)."""
+    for hdu in hdus:
+        shape = hdu.shape if hdu.is_image else ()
+        while len(shape) > 2 and shape[0] == 1:  # an axis of one wavelength or one polarisation
+            shape = shape[1:]
+        shape = (1, *shape) if len(shape) == 2 else shape
+        if len(shape) == 3 and shape[0] in (1, 3) and 0 not in shape:
+            return hdu, shape
     raise ValueError("it holds no image of 1 or 3 planes")
 
 
-def _planes(hdu):
-    """Return the pixels as float64 (1, h, w) or (3, h, w), or None if they are no such image."""
-    shape = hdu.shape if hdu.is_image else ()
-    while len(shape) > 2 and shape[0] == 1:  # an axis of one wavelength or one polarisation
-        shape = shape[1:]
-    shape = (1, *shape) if len(shape) == 2 else shape
-    if len(shape) != 3 or shape[0] not in (1, 3) or 0 in shape:
-        return None
-    return np.asarray(hdu.data, dtype=np.float64).reshape(shape)
-
-
-def stretch(flux, flux_range, path):
-    """Return flux (h, w, c) as uint8: asinh between black and white, the planes alike."""
+def scale_flux(flux, flux_range, stretch, softening, path):
+    """Return flux (h, w, c) as uint8, from black to white along the curve of `stretch`."""
     known = np.isfinite(flux)
     if not known.any(axis=(0, 1)).all():
         raise ValueError(
             f"A FITS image must have finite pixels. Got only NaN in {os.fspath(path)!r}; "
-            "leave the file out."
+            "leave it out."
         )
     black, white = np.percentile(flux[known], PERCENTILES) if flux_range is None else flux_range
-    flux = _filled(flux, known)
-    x = np.clip((flux - black) / ((white - black) or 1), 0, 1)
-    grey = np.arcsinh(x / SOFTENING) / np.arcsinh(1 / SOFTENING)
+    width = (white - black) or 1.0
+    curve = _lupton if stretch == "lupton" and flux.shape[2] == 3 else _asinh
+    return curve(_filled(flux, known), black, width, softening)
+
+
+def _asinh(flux, black, width, softening):
+    """Return flux as uint8, each plane by itself."""
+    x = np.clip((flux - black) / width, 0, 1)
+    grey = np.arcsinh(x / softening) / np.arcsinh(1 / softening)
     return np.rint(255 * grey).astype(np.uint8)
+
+
+def _lupton(flux, black, width, softening):
+    """Return flux (h, w, 3) as uint8, its mean along the curve of `_asinh`, colours kept.
+
+    Astropy's curve is ``0.1 asinh(Q (I - minimum) / stretch) / asinh(0.1 Q)``: this Q makes it
+    1 at white.
+    """
+    visualization = require("astropy.visualization", "fits", for_="stretch='lupton'")
+    q = 10 * np.sinh(np.arcsinh(1 / softening) / 10)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of pixels below black, which it makes 0
+        return visualization.make_lupton_rgb(
+            *np.moveaxis(flux, -1, 0), minimum=black, stretch=q * softening * width, Q=q
+        )
 
 
 def _filled(flux, known):

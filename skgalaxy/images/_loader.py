@@ -2,7 +2,6 @@
 
 import math
 import os
-from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -10,7 +9,14 @@ from sklearn.utils.metaestimators import available_if
 
 from skgalaxy._validation import check_bool, check_float
 from skgalaxy.images._cache import ImageCache, file_state
-from skgalaxy.images._files import Picture, check_n_jobs, read_all, read_picture
+from skgalaxy.images._files import (
+    Picture,
+    by_row,
+    check_n_jobs,
+    check_paths,
+    read_all,
+    read_picture,
+)
 
 __all__ = ["ImageLoader"]
 
@@ -40,6 +46,11 @@ class ImageLoader(TransformerMixin, BaseEstimator):
     flux_range : (float, float) or None, default=None
         For FITS: the flux that is black and the flux that is white; None is the percentiles 1
         and 99.8 of each image. See `read_image`.
+    stretch : {"asinh", "lupton"}, default="asinh"
+        For FITS: how flux goes to grey. See `read_image`.
+    softening : float > 0, default=0.1
+        For FITS: where the stretch goes over from linear to logarithmic, as a share of the way
+        from black to white.
     root : str, path-like or None, default=None
         Folder that relative paths start from. None is the working folder.
     n_jobs : int or None, default=None
@@ -51,12 +62,13 @@ class ImageLoader(TransformerMixin, BaseEstimator):
     See Also
     --------
     read_images : The same as a function.
+    pack_images : Read once and keep on disk, for pools that are read many times.
 
     Notes
     -----
     With `cache_size`, an image that any loader of this process has read with the same `size`,
-    `crop`, `color` and `flux_range` is not read again, unless its file has changed: refits, folds
-    and rounds of active learning cost no decoding. Give it room for all the images, `size` ²
+    `crop`, `color` and treatment of FITS is not read again, unless its file has changed: refits,
+    folds and rounds of active learning cost no decoding. Give it room for all the images, `size` ²
     bytes (three times that in colour) and 500 more for each: 46 MB hold 10,000 of 64 pixels. When
     it is full, those not used for longest go. The images belong to the process: copies and
     pickles of a loader have none, and every worker process of a search has its own.
@@ -97,6 +109,8 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         color=False,
         flatten=False,
         flux_range=None,
+        stretch="asinh",
+        softening=0.1,
         root=None,
         n_jobs=None,
         cache_size=0,
@@ -106,6 +120,8 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         self.color = color
         self.flatten = flatten
         self.flux_range = flux_range
+        self.stretch = stretch
+        self.softening = softening
         self.root = root
         self.n_jobs = n_jobs
         self.cache_size = cache_size
@@ -159,8 +175,9 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         """
         picture = self._check_parameters()
         paths = _check_paths(X, self.root)
-        read = partial(_read_row, paths, picture, self.cache_size * MEGABYTE)
-        images = read_all(read, len(paths), picture, self.n_jobs)
+        max_bytes = self.cache_size * MEGABYTE
+        read = by_row(lambda row: _read(paths[row], picture, max_bytes), "X")
+        images = read_all(read, range(len(paths)), picture, self.n_jobs)
         return images.reshape(len(images), -1) if self.flatten else images
 
     @available_if(lambda self: self.flatten)
@@ -199,7 +216,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         check_float(self.cache_size, "cache_size", 0, math.inf, closed="left")
         if not isinstance(self.root, (str, os.PathLike, type(None))):
             raise TypeError(f"`root` must be None or the path of a folder. Got {self.root!r}.")
-        return Picture.checked(self.size, self.crop, self.color, self.flux_range)
+        return Picture.checked(**{name: getattr(self, name) for name in Picture._fields})
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -223,13 +240,7 @@ def _check_paths(X, root):
         )
     if len(column) == 0:
         raise ValueError("`X` must hold at least one path. Got 0 rows.")
-    for row, path in enumerate(column):
-        if not isinstance(path, (str, os.PathLike)):
-            raise TypeError(
-                "`X` must hold paths of image files, str or path-like. "
-                f"Got {path!r} ({type(path).__name__}) in row {row}."
-            )
-    paths = [os.path.join(root or "", path) for path in column]
+    paths = [os.path.join(root or "", path) for path in check_paths(column, "X")]
     _check_exist(paths)
     return paths
 
@@ -248,14 +259,6 @@ def _check_exist(paths):
             f"`X` must name files that exist. Got {paths[row]!r} in row {row} "
             f"({len(missing)} of {len(paths)} are missing); check the paths, or `root`."
         )
-
-
-def _read_row(paths, picture, max_bytes, row):
-    """Return the image in a row of X, or say which row is at fault."""
-    try:
-        return _read(paths[row], picture, max_bytes)
-    except (FileNotFoundError, ValueError) as error:
-        raise type(error)(f"{error} It is row {row} of `X`.") from error
 
 
 def _read(path, picture, max_bytes):
