@@ -1,0 +1,12 @@
+"""Zooniverse: galaxies to ask its volunteers about, and the way home of their answers.
+
+`write_manifest` makes a folder that ``panoptes subject-set upload-subjects SET manifest.csv``
+uploads: images and a table of them, whose columns beginning with ``#`` volunteers never see. One
+of these, ``#id_str``, is the galaxy's id. The export of classifications that a project's owner
+requests and downloads holds it again, so `read_classifications` gives each galaxy its votes.
+"""
+
+from skgalaxy.zooniverse._classifications import read_classifications
+from skgalaxy.zooniverse._manifest import write_manifest
+
+__all__ = ["read_classifications", "write_manifest"]

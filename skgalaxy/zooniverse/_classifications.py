@@ -1,0 +1,365 @@
+"""`read_classifications`: from an export of classifications to votes.
+
+An export has a row per classification: one volunteer's answers to the tasks of a workflow, about
+one subject. It is read piece by piece; what is kept of a row is four numbers.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from skgalaxy._validation import MANGLED, check_ids
+from skgalaxy.votes import VoteTable
+
+__all__ = ["read_classifications"]
+
+COLUMNS = (
+    "classification_id",
+    "user_name",
+    "workflow_id",
+    "workflow_version",
+    "annotations",
+    "subject_data",
+)
+CHUNK_ROWS = 10_000  # some 30 MB of text
+# Of a volunteer who answered, in place of the answer's number: the task was left unanswered; or
+# the classification answers nothing at all.
+UNANSWERED, EMPTY = -1, -2
+OTHER_GALAXY = -1
+IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")  # Markdown: ![text](address)
+
+
+def read_classifications(
+    path,
+    *,
+    task,
+    answers=None,
+    question=None,
+    ids=None,
+    workflow_id=None,
+    workflow_version=None,
+    id_name="#id_str",
+):
+    """Read the votes on one question from a Zooniverse export of classifications.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The export, CSV, as a project's page "Data exports" gives it; gzipped or not.
+    task : str
+        The task that asks the question, such as "T0": one that takes one answer. It may be part
+        of a combined task.
+    answers : sequence of str, or mapping of str to str, default=None
+        The answers as volunteers read them, without images; a mapping gives them names, and puts
+        together those it gives the same name. An answer that is not among them is an error. None
+        takes all that were given, in alphabetical order.
+    question : str, default=None
+        What to call the question; None is `task`.
+    ids : sequence of str or int, default=None
+        The galaxies that were asked about: the votes of these are returned, in this order, N = 0
+        where there are none yet. Subjects without an id, or with another, are passed over. None
+        returns all galaxies in the order of the file, and refuses subjects without an id.
+    workflow_id : int or str, default=None
+        The workflow; may be None if the export holds one only.
+    workflow_version : int or str, default=None
+        Its version: 12 or "12" for all of 12.x, "12.10" for this one. None takes all.
+    id_name : str, default="#id_str"
+        The subjects' metadata that hold the galaxy's id, as `write_manifest` calls them.
+
+    Returns
+    -------
+    votes : VoteTable
+        ``votes.votes("yes")`` are the counts [k, N] to fit to.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    TypeError
+        If `workflow_version` is a float: 12.1 may have been 12.10.
+    ValueError
+        If the file is no export, or a row of it is damaged; `task` or the workflow is not in it;
+        an answer is unknown; an id is missing, or a float or a spreadsheet has cut its digits.
+        The message names the file and the row, 0 being the first below the header.
+
+    Notes
+    -----
+    Of each volunteer's classifications of a galaxy the first counts, that of the lowest
+    ``classification_id``, and what it does not answer stays unanswered: so nobody votes twice,
+    and nobody is asked about a bar who first said "smooth". A classification without any answer
+    is none. Anonymous volunteers are told apart by Zooniverse's ``not-logged-in-...``, a hash of
+    their address. If a galaxy was uploaded twice, its subjects are one galaxy. Classifications
+    of a retired subject count.
+
+    Memory grows with the number of classifications, by some 100 bytes each at the peak.
+
+    Examples
+    --------
+    >>> import json, os, tempfile
+    >>> import pandas as pd
+    >>> from skgalaxy.zooniverse import read_classifications
+    >>> export = pd.DataFrame({"user_name": ["ann", "bob", "ann"], "workflow_id": 1})
+    >>> export["classification_id"] = [101, 102, 103]
+    >>> export["workflow_version"] = "12.10"
+    >>> export["annotations"] = [
+    ...     json.dumps([{"task": "T1", "value": answer}]) for answer in ["Bar", "No bar", "No bar"]
+    ... ]
+    >>> export["subject_data"] = json.dumps({"96588001": {"#id_str": "587722981742215240"}})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "classifications.csv")
+    ...     export.to_csv(path, index=False)
+    ...     votes = read_classifications(path, task="T1", question="bar")
+    >>> votes
+    VoteTable('bar': Bar, No bar; 1 galaxies, 2 votes)
+    >>> print(votes.ids, votes.votes("Bar"))
+    ['587722981742215240'] [[1 2]]
+    """
+    _check_text(task, "task")
+    _check_text(id_name, "id_name")
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"`path` must be an existing file. Got {os.fspath(path)!r}.")
+    workflow = _Workflow.checked(workflow_id, workflow_version)
+    tally = _Tally(os.fspath(path), task, _check_answers(answers), ids, id_name)
+    for chunk in _chunks(path):
+        tally.add(workflow.select(chunk, tally.path))
+    return tally.votes(task if question is None else _check_text(question, "question"))
+
+
+class _Workflow(NamedTuple):
+    """Which rows of an export to read."""
+
+    id: str | None
+    version: str | None
+
+    @classmethod
+    def checked(cls, workflow_id, version):
+        if isinstance(version, float):
+            raise TypeError(
+                "`workflow_version` must be text or an integer, because 12.1 and 12.10 are two "
+                f"versions. Got {version!r}; put it in quotes."
+            )
+        return cls(*(None if value is None else str(value) for value in (workflow_id, version)))
+
+    def select(self, chunk, path):
+        """Return the rows of the workflow."""
+        if self.id is not None:
+            chunk = chunk[chunk["workflow_id"] == self.id]
+        if self.version is not None:
+            version = chunk["workflow_version"]
+            chunk = chunk[(version == self.version) | version.str.startswith(f"{self.version}.")]
+        return chunk
+
+
+class _Codes(dict):
+    """Numbers for keys, counted up from 0 as they come."""
+
+    def __missing__(self, key):
+        self[key] = len(self)
+        return self[key]
+
+
+class _Tally:
+    """What has been read of an export so far."""
+
+    def __init__(self, path, task, names, ids, id_name):
+        self.path, self.task, self.names, self.id_name = path, task, names, id_name
+        self.users, self.galaxies, self.answers = _Codes(), _Codes(), _Codes()
+        self.asked = None if ids is None else [str(id_) for id_ in check_ids(ids, "ids", None)]
+        for known in self.asked or ():
+            self.galaxies[known]  # numbered in this order
+        for name in (names or {}).values():
+            self.answers[name]
+        self.tasks, self.workflows, self.has_ids, self.numbers = set(), set(), False, []
+
+    def add(self, rows):
+        """Read the rows, a part of the export."""
+        self.workflows.update(rows["workflow_id"])
+        if len(self.workflows) > 1:
+            raise ValueError(
+                "`workflow_id` must be given if an export holds several workflows. Got None; "
+                f"{self.path!r} holds {', '.join(sorted(self.workflows))}."
+            )
+        answer = self._each(rows, "annotations", self._read_answer)
+        rows, answer = rows[answer != EMPTY], answer[answer != EMPTY]
+        galaxy = self._each(rows, "subject_data", self._read_galaxy)
+        number = self._each(rows, "classification_id", _read_number)
+        user = self._each(rows, "user_name", self._read_user)
+        numbers = np.stack([galaxy, user, number, answer])
+        self.numbers.append(numbers[:, galaxy != OTHER_GALAXY])
+
+    def votes(self, question):
+        """Return the votes of all rows read."""
+        self._check()
+        galaxy, user, number, answer = np.concatenate(self.numbers, axis=1)
+        order = np.lexsort((number, user, galaxy))
+        galaxy, user, answer = galaxy[order], user[order], answer[order]
+        first = (np.diff(galaxy, prepend=-1) != 0) | (np.diff(user, prepend=-1) != 0)
+        kept = first & (answer != UNANSWERED)
+        counts = np.zeros((len(self.galaxies), len(self.answers)), dtype=np.int64)
+        np.add.at(counts, (galaxy[kept], answer[kept]), 1)
+        names = list(self.answers)
+        columns = range(len(names)) if self.names else np.argsort(names)
+        return VoteTable(
+            list(self.galaxies),
+            question,
+            [names[column] for column in columns],
+            counts[:, columns],
+            source=self.path,
+        )
+
+    def _check(self):
+        """Refuse an export without the task, an answer or an id."""
+        if not self.workflows:
+            raise ValueError(
+                f"The export must hold classifications of the workflow and version. {self.path!r} "
+                "holds none; look at its columns workflow_id and workflow_version."
+            )
+        if self.task not in self.tasks:
+            raise ValueError(
+                f"`task` must be a task of the workflow. Got {self.task!r}; {self.path!r} holds "
+                f"{', '.join(sorted(self.tasks)) or 'no answers'}."
+            )
+        if not self.answers:
+            raise ValueError(f"Somebody must have answered {self.task}. {self.path!r} holds none.")
+        if not self.has_ids:
+            raise ValueError(
+                f"`id_name` must be among the subjects' metadata. Got {self.id_name!r}, which no "
+                f"subject in {self.path!r} has."
+            )
+
+    def _each(self, rows, name, read):
+        """Return ``read(text)`` for a column, called once for each text: most occur many times."""
+        codes, texts = pd.factorize(rows[name])
+        values = np.empty(len(texts), dtype=np.int64)
+        for code, text in enumerate(texts):
+            try:
+                values[code] = read(text)
+            except ValueError as error:
+                row = rows.index[np.argmax(codes == code)]
+                number = rows.at[row, "classification_id"]
+                reason = f"no JSON: {error}." if isinstance(error, json.JSONDecodeError) else error
+                raise ValueError(
+                    f"`path` must be a whole export. Got {self.path!r}, whose row {row} "
+                    f"(classification_id {number}) has in its {name!r} {reason}"
+                ) from error
+        return values[codes]
+
+    def _read_answer(self, annotations):
+        """Return the number of the answer to the task."""
+        said = dict(reversed(list(_said(json.loads(annotations)))))  # the first, if there are two
+        self.tasks.update(said)
+        if all(value in (None, "", [], {}) for value in said.values()):
+            return EMPTY
+        answer = _plain(said.get(self.task))
+        if answer is None:
+            return UNANSWERED
+        if self.names is None:
+            return self.answers[answer]
+        if answer not in self.names:
+            raise ValueError(
+                f"an answer to {self.task} that `answers` lacks: {answer!r}, not one of "
+                f"{', '.join(map(repr, self.names))}."
+            )
+        return self.answers[self.names[answer]]
+
+    def _read_galaxy(self, subject_data):
+        """Return the number of the galaxy."""
+        subjects = json.loads(subject_data)
+        if not isinstance(subjects, dict) or len(subjects) != 1:
+            raise ValueError("not one subject with its metadata.")
+        ((subject, metadata),) = subjects.items()
+        value = metadata.get(self.id_name) if isinstance(metadata, dict) else None
+        if value in (None, ""):
+            if self.asked is None:
+                raise ValueError(
+                    f"no {self.id_name!r}, subject {subject}; pass over such subjects with `ids`."
+                )
+            return OTHER_GALAXY
+        self.has_ids = True
+        id_ = str(value).strip()
+        if not isinstance(value, (str, int)) or MANGLED.fullmatch(id_):
+            raise ValueError(
+                f"an {self.id_name!r} that is a float, {value!r}: its last digits are lost. Upload "
+                f"subject {subject} again, from a manifest no spreadsheet has saved."
+            )
+        return self.galaxies[id_] if self.asked is None else self.galaxies.get(id_, OTHER_GALAXY)
+
+    def _read_user(self, name):
+        if not name.strip():
+            raise ValueError("no name; anonymous volunteers have one, 'not-logged-in-...'.")
+        return self.users[name]
+
+
+def _read_number(text):
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"no whole number, {text!r}; did a spreadsheet save the file?")
+    return int(text)
+
+
+def _said(annotations):
+    """Yield task and value of each answer, those inside combined tasks too."""
+    if not isinstance(annotations, list):
+        raise ValueError("not a list of tasks.")
+    for annotation in annotations:
+        if not isinstance(annotation, dict) or "task" not in annotation:
+            raise ValueError("not a list of tasks.")
+        value = annotation.get("value")
+        if isinstance(value, list) and any(isinstance(v, dict) and "task" in v for v in value):
+            yield from _said(value)
+        else:
+            yield str(annotation["task"]), value
+
+
+def _plain(value):
+    """Return an answer as text without images, None if it is none."""
+    if isinstance(value, (list, dict)):
+        if value:
+            raise ValueError(f"no single answer, {value!r}; `task` must take one answer.")
+        return None
+    if not isinstance(value, str):
+        return None if value is None else str(value)
+    words = IMAGE.sub(" ", value).split() or IMAGE.sub(r" \1 ", value).split()
+    return " ".join(words) or None
+
+
+def _check_text(value, name):
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"`{name}` must be text. Got {value!r}.")
+    return value
+
+
+def _check_answers(answers):
+    """Return the names of the answers by what volunteers read, or None."""
+    if answers is None:
+        return None
+    if isinstance(answers, str) or not all(isinstance(label, str) for label in answers):
+        raise TypeError(f"`answers` must be a sequence of text or a mapping. Got {answers!r}.")
+    pairs = answers.items() if isinstance(answers, Mapping) else zip(answers, answers, strict=True)
+    names = {_plain(label): name for label, name in pairs}
+    if not names or None in names:
+        raise ValueError(f"`answers` must not be empty. Got {answers!r}.")
+    return names
+
+
+def _chunks(path):
+    """Yield the export in pieces, all of it text."""
+    try:
+        chunks = pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=CHUNK_ROWS)
+        with chunks:
+            for chunk in chunks:
+                missing = [name for name in COLUMNS if name not in chunk.columns]
+                if missing:
+                    raise ValueError(f"it lacks the columns {', '.join(missing)}")
+                if not isinstance(chunk.index, pd.RangeIndex):  # pandas took a cell for a name
+                    raise ValueError("its rows have more cells than its header")
+                yield chunk[list(COLUMNS)]
+    except (ValueError, EOFError, OSError) as error:  # pandas' and Unicode errors are ValueErrors
+        raise ValueError(
+            "`path` must be an export of classifications, CSV in UTF-8. "
+            f"Got {os.fspath(path)!r}: {str(error).strip()}."
+        ) from error

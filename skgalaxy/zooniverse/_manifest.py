@@ -1,0 +1,174 @@
+"""`write_manifest`: the galaxies to ask about, ready to upload."""
+
+import os
+import re
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from skgalaxy._outputs import complete_folder
+from skgalaxy._validation import check_ids, check_int
+from skgalaxy.zooniverse._uploads import to_upload
+
+__all__ = ["write_manifest"]
+
+ID_NAME = "#id_str"
+IMAGE_NAME = "image"
+
+
+def write_manifest(folder, ids, images, *, metadata=None, size=424, flux_range=None, n_jobs=-1):
+    """Write a folder of images and their table, for Zooniverse to show to volunteers.
+
+    Upload it with Zooniverse's own client:
+    ``panoptes subject-set upload-subjects SUBJECT_SET folder/manifest.csv``.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The folder to make; it must not exist. It appears when all is in it, or not at all.
+    ids : sequence of str or int, length n_galaxies
+        The galaxies' ids, each once: the column ``#id_str``, by which `read_classifications`
+        finds them again.
+    images : sequence of str or path-like, length n_galaxies
+        Their image files. JPEG and PNG of at most 1 MiB are copied. All others (FITS, CMYK, 16
+        bits, transparent, larger) are rendered as `skgalaxy.images.read_image` does, in colour.
+    metadata : mapping of str to scalar or sequence of length n_galaxies, default=None
+        More columns, such as ``{"#acquisition": scores, "#model_version": "3", "#iteration": 1}``.
+        Zooniverse hides a column from volunteers if its name begins with ``#``, and until they
+        have answered if it begins with ``!``: hide whatever may sway them.
+    size : int, default=424
+        Width and height in pixels of images that are rendered.
+    flux_range : (float, float) or None, default=None
+        Black and white of FITS images; see `read_image`.
+    n_jobs : int or None, default=-1
+        Threads that read and render at the same time.
+
+    Returns
+    -------
+    manifest : pathlib.Path
+        ``folder/manifest.csv``; the images are in ``folder/images`` and called by their ids.
+
+    Raises
+    ------
+    FileExistsError
+        If `folder` exists.
+    FileNotFoundError
+        If an image is missing, before any is read.
+    OSError
+        If the disk is full; then there is no folder.
+    ValueError
+        If ids are missing, repeated or floats, or alike but for signs that file names cannot
+        have; if an image is damaged; if metadata are empty or name a file, which Zooniverse's
+        client would upload.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from PIL import Image
+    >>> from skgalaxy.zooniverse import write_manifest
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "galaxy.png")
+    ...     Image.new("L", (128, 128)).save(path)
+    ...     round_1 = os.path.join(folder, "round_1")
+    ...     hidden = {"#acquisition": [0.31], "#iteration": 1}
+    ...     manifest = write_manifest(round_1, [587], [path], metadata=hidden)
+    ...     print(manifest.read_text(), end="")
+    image,#id_str,#acquisition,#iteration
+    images/587.png,587,0.31,1
+    """
+    ids = check_ids(ids, "ids", None)
+    names = _file_names(ids)
+    paths = _check_images(images, len(ids))
+    columns = {ID_NAME: ids, **_check_metadata(metadata or {}, len(ids))}
+    size = check_int(size, "size", 1)
+    with complete_folder(folder) as partial_folder:
+        (partial_folder / "images").mkdir()
+        write = partial(_write_image, partial_folder, names, paths, size, flux_range)
+        rows = range(len(ids))
+        written = Parallel(n_jobs, require="sharedmem")(delayed(write)(row) for row in rows)
+        table = pd.DataFrame({IMAGE_NAME: written, **columns})
+        table.to_csv(partial_folder / "manifest.csv", index=False, lineterminator="\n")
+        _check_cells(columns, partial_folder)
+    return Path(folder) / "manifest.csv"
+
+
+def _file_names(ids):
+    """Return a file name, without its suffix, for each id; no two alike on any system."""
+    names, rows = [re.sub(r"[^A-Za-z0-9._+-]", "_", id_) for id_ in ids], {}
+    for row, name in enumerate(names):
+        other = rows.setdefault(name.lower(), row)
+        if other != row:
+            raise ValueError(
+                "`ids` must differ as names of files, in letters of either case, digits or any of "
+                f". _ + -. Got {str(ids[other])!r} in row {other} and {str(ids[row])!r} in row "
+                f"{row}; write them in two manifests."
+            )
+    return names
+
+
+def _check_images(images, n_galaxies):
+    """Return the paths of the images, which exist."""
+    if isinstance(images, (str, bytes, os.PathLike)):
+        raise TypeError(f"`images` must be a sequence of paths. Got the single path {images!r}.")
+    paths = list(images)
+    if len(paths) != n_galaxies or not paths:
+        raise ValueError(
+            "`images` must be one path per id, and at least one. "
+            f"Got {len(paths)} paths and {n_galaxies} ids."
+        )
+    for row, path in enumerate(paths):
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"`images` must be paths, str or path-like. Got {path!r} in row {row}.")
+        if not os.path.isfile(path):
+            raise FileNotFoundError(
+                f"`images` must be files that exist. Got {os.fspath(path)!r} in row {row}."
+            )
+    return paths
+
+
+def _check_metadata(metadata, n_galaxies):
+    """Return the columns, each an array of one value per galaxy."""
+    columns = {}
+    for name, values in metadata.items():
+        if not isinstance(name, str) or not name.strip("#!% ") or name in (ID_NAME, IMAGE_NAME):
+            raise ValueError(
+                f"`metadata` must have names of their own, as text. Got {name!r}; {ID_NAME!r} and "
+                f"{IMAGE_NAME!r} are taken."
+            )
+        column = np.asarray(values, dtype=object)
+        if column.shape not in ((), (n_galaxies,)):
+            raise ValueError(
+                f"`metadata` must be one value, or one per id, {n_galaxies}. "
+                f"Got shape {column.shape} for {name!r}."
+            )
+        columns[name] = np.broadcast_to(column, n_galaxies)
+    return columns
+
+
+def _write_image(folder, names, paths, size, flux_range, row):
+    """Write one image to the folder and return its name there."""
+    try:
+        suffix, data = to_upload(paths[row], size, flux_range)
+    except ValueError as error:
+        raise ValueError(f"{error} It is row {row} of `images`.") from error
+    name = f"images/{names[row]}{suffix}"
+    (folder / name).write_bytes(data)
+    return name
+
+
+def _check_cells(columns, folder):
+    """Refuse what Zooniverse's client would take for a file: it uploads any cell that is one.
+
+    It joins the manifest's folder to each cell, so that an empty cell is that folder.
+    """
+    for name, column in columns.items():
+        cells = pd.Series(column).map(lambda cell: "" if pd.isna(cell) else str(cell))
+        for row, cell in cells.drop_duplicates().items():
+            if not cell.strip() or not cell.isprintable() or os.path.exists(folder / cell):
+                raise ValueError(
+                    "`metadata` must be text of one line or numbers, not empty, and not the name "
+                    f"of a file. Got {cell!r} in row {row} of {name!r}."
+                )
