@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml
 $(OLDEST)/.installed: pyproject.toml .ci/oldest.txt
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-e ".[fits,plot,simulate,test]" --constraint .ci/oldest.txt
+		-e ".[fetch,fits,parquet,plot,simulate,test]" --constraint .ci/oldest.txt
 	touch $@
 
 demo: $(VENV)/.installed

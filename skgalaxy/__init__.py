@@ -10,8 +10,9 @@ __all__ = ["BayesianCNNRegressor", "VotePosterior", "__version__"]
 
 _HOMES = {"BayesianCNNRegressor": "estimator", "VotePosterior": "posterior"}
 _MODULES = frozenset(
-    ("acquisition", "datasets", "estimator", "exceptions", "images", "likelihoods", "losses")
-    + ("metrics", "networks", "plotting", "posterior", "query", "sampling")
+    ("acquisition", "catalogue", "datasets", "estimator", "exceptions", "images", "likelihoods")
+    + ("losses", "metrics", "networks", "plotting", "posterior", "query", "sampling", "votes")
+    + ("zooniverse",)
 )
 
 
