@@ -14,6 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+import skgalaxy
+
 
 def parser(doc):
     """Return a parser with the options of every script; the rest of `doc` is its help."""
@@ -92,7 +94,7 @@ def print_table(table):
 
 def machine():
     """Return what the figures depend on."""
-    packages = ("keras", "numpy", "scikit-learn", "skgalaxy", "tensorflow")
+    packages = ("keras", "numpy", "scikit-learn", "tensorflow")
     n = 2000
     a = np.random.default_rng(0).normal(size=(n, n)).astype("float32")
     rate = 2 * n**3 / min(timed(lambda: a @ a) for _ in range(6)) / 1e9
@@ -101,6 +103,7 @@ def machine():
         "cores": os.cpu_count(),
         "float32 matrix product, Gflop/s": round(rate),
         "python": platform.python_version(),
+        "skgalaxy": skgalaxy.__version__,
         **{name: version(name) for name in packages},
     }
 
