@@ -1,24 +1,22 @@
 """A folder of images and a table of votes, as Galaxy Zoo and Zoobot keep them.
 
-The table names a count ``{question}_{answer}`` and the volunteers who were asked that question
-``{question}_total-votes``. Volunteers are led from question to question, so each has a total of
-its own: k of the one goes with N of the same one, and with no other.
+Volunteers are led from question to question, so each has a total of its own: k of the one goes
+with N of the same one, and with no other.
 """
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from skgalaxy._validation import check_bool, check_int, first_rows
+from skgalaxy._validation import check_bool, check_int
 from skgalaxy.images import read_images
+from skgalaxy.votes import list_questions, read_votes
 
 __all__ = ["load_galaxy_zoo"]
 
 ID_COLUMNS = ("asset_id", "id_str", "dr7objid")
 SUFFIXES = (".jpg", ".jpeg", ".png")
-TOTAL = "total-votes"
 
 DESCR = """\
 Galaxy images with volunteers' votes
@@ -48,8 +46,8 @@ def load_galaxy_zoo(
     """Load galaxy images and the votes on one question.
 
     The folder holds ``images/{id}.jpg`` (or ``.jpeg``, ``.png``) and a table ``votes.csv`` with
-    one row per galaxy, an id and counts named as Zoobot names them. Every row needs an image;
-    images without a row are ignored.
+    one row per galaxy, an id and votes in any dialect that `skgalaxy.votes.read_votes` reads.
+    Every row needs an image; images without a row are ignored.
 
     Parameters
     ----------
@@ -100,8 +98,12 @@ def load_galaxy_zoo(
     FileNotFoundError
         If the folder, the table, or the image of a row is missing.
     ValueError
-        If `question` names no answer or several; if ids are missing or repeated; if counts are
-        not whole numbers with 0 <= k <= N; if an image cannot be read.
+        If `question` names no answer or several; if the table is broken, its ids are missing or
+        repeated, or its counts are not whole numbers with 0 <= k <= N; if an image cannot be read.
+
+    See Also
+    --------
+    skgalaxy.votes.read_votes : Reads the table.
 
     Examples
     --------
@@ -126,13 +128,18 @@ def load_galaxy_zoo(
     if not folder.is_dir():
         raise FileNotFoundError(f"`folder` must be an existing folder. Got {str(folder)!r}.")
 
-    frame = _read_table(folder / votes_file)
+    path = folder / votes_file
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"No table of votes {str(path)!r}. Check `folder`, or name the table in `votes_file`."
+        )
+    asked, answer = _find_answer(list_questions(path), question)
+    frame = pd.read_csv(path, dtype=dict.fromkeys(ID_COLUMNS, str), encoding="utf-8-sig")
     files = _image_files(folder / image_folder)
-    column = _find_answer(frame, question)
     id_column = _find_id_column(frame, files)
-    ids = _check_ids(frame[id_column])
-    votes = _count(frame, column, id_column)
-    paths = _match(ids, files, id_column, folder / image_folder)
+    table = read_votes(path, asked, id_column=id_column)
+    votes = table.votes(answer)
+    paths = _match(table.ids, files, id_column, folder / image_folder)
 
     images = read_images(paths, size=image_size, crop=crop, color=color)
     if return_X_y:
@@ -140,36 +147,18 @@ def load_galaxy_zoo(
     return Bunch(
         images=images,
         votes=votes,
-        ids=ids,
+        ids=table.ids,
         frame=frame,
         paths=paths,
-        question=column,
+        question=f"{asked}_{answer}",
         DESCR=DESCR.format(
             folder=folder,
             n_galaxies=len(frame),
             votes_file=votes_file,
-            question=column,
+            question=f"{asked}_{answer}",
             id_column=id_column,
         ),
     )
-
-
-def _read_table(path):
-    """Return the table of votes, its id columns as text."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"No table of votes {str(path)!r}. Check `folder`, or name the table in `votes_file`."
-        )
-    try:
-        # utf-8-sig: spreadsheets put an invisible mark before the first column's name.
-        frame = pd.read_csv(path, dtype=dict.fromkeys(ID_COLUMNS, str), encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"`votes_file` {str(path)!r} must be a CSV table. Got: {error}."
-        ) from error
-    if frame.empty:
-        raise ValueError(f"`votes_file` {str(path)!r} must have at least one row. Got none.")
-    return frame
 
 
 def _image_files(folder):
@@ -184,46 +173,28 @@ def _image_files(folder):
     return {path.stem: path for path in paths}
 
 
-def _answers(frame):
-    """Return the columns that count an answer, each with its parts: (question, answer)."""
-    parts = {
-        name: tuple(name.split("_"))
-        for name in map(str, frame.columns)
-        if name.count("_") == 1 and name not in ID_COLUMNS
-    }
-    totalled = {question for question, answer in parts.values() if answer == TOTAL}
-    numeric = set(map(str, frame.select_dtypes("number").columns))
-    loose = [question for name, (question, _) in parts.items() if name in numeric]
-    # A question has a column of total votes or, failing that, two answers in numbers.
-    return {
-        name: (question, answer)
-        for name, (question, answer) in parts.items()
-        if answer != TOTAL and (question in totalled or loose.count(question) > 1)
-    }
-
-
-def _find_answer(frame, question):
-    """Return the column that `question` names: in full, by its answer, or by a beginning."""
-    answers = _answers(frame)
-    if not isinstance(question, str) or not question:
-        raise ValueError(f"`question` must name one answer as text. Got {question!r}.")
-    if question in answers:
-        return question
-    exact = [name for name, (_, answer) in answers.items() if answer == question]
-    begun = [name for name, (_, answer) in answers.items() if answer.startswith(question)]
+def _find_answer(questions, named):
+    """Return the (question, answer) that is named: in full, by its answer, or by a beginning."""
+    if not isinstance(named, str) or not named:
+        raise ValueError(f"`question` must name one answer as text. Got {named!r}.")
+    answers = {f"{q}_{answer}": (q, answer) for q, given in questions.items() for answer in given}
+    if named in answers:
+        return answers[named]
+    exact = [name for name, (_, answer) in answers.items() if answer == named]
+    begun = [name for name, (_, answer) in answers.items() if answer.startswith(named)]
     found = exact or begun
     if len(found) == 1:
-        return found[0]
-    whole = [name for name, (asked, _) in answers.items() if asked == question]
+        return answers[found[0]]
+    whole = [name for name, (question, _) in answers.items() if question == named]
     if found:
         problem, choices = "names several answers", found
     elif whole:
         problem, choices = "is a whole question: choose one of its answers", whole
     else:
         problem, choices = "names none of the table's answers", list(answers)
-    listed = ", ".join(repr(name) for name in choices) or "(the table has none)"
     raise ValueError(
-        f"`question` must name one answer. Got {question!r}, which {problem}: {listed}."
+        f"`question` must name one answer. Got {named!r}, which {problem}: "
+        f"{', '.join(map(repr, choices))}."
     )
 
 
@@ -239,52 +210,6 @@ def _find_id_column(frame, files):
         if frame[name].isin(files.keys()).any():
             return name
     return present[0]
-
-
-def _check_ids(column):
-    """Return the ids as a text array, none missing and none twice."""
-    missing = column.isna().to_numpy()
-    if missing.any():
-        raise ValueError(
-            f"`{column.name}` must be given in every row. Got none in row {first_rows(missing)}."
-        )
-    repeated = column.duplicated(keep=False).to_numpy()
-    if repeated.any():
-        first = column[repeated].iloc[0]
-        rows = first_rows((column == first).to_numpy())
-        raise ValueError(f"`{column.name}` must not repeat. Got {first!r} in rows {rows}.")
-    return column.to_numpy(dtype=str)
-
-
-def _count(frame, column, id_column):
-    """Return the votes [k, N] on the answer in `column`."""
-    question = column.partition("_")[0]
-    total = f"{question}_{TOTAL}"
-    siblings = [name for name, (asked, _) in _answers(frame).items() if asked == question]
-    columns = [column, total] if total in frame.columns else siblings
-    counts = {name: _whole_counts(frame, name, id_column) for name in columns}
-    n_votes = counts[total] if total in counts else sum(counts.values())
-    over = np.flatnonzero(counts[column] > n_votes)
-    if over.size:
-        row = over[0]
-        raise ValueError(
-            f"`{column}` must not exceed the votes on its question. Got {counts[column][row]} of "
-            f"{n_votes[row]} in row {row} ({id_column} {frame[id_column].iloc[row]})."
-        )
-    return np.column_stack([counts[column], n_votes])
-
-
-def _whole_counts(frame, name, id_column):
-    """Return a column as int64, refusing what is not a whole number >= 0."""
-    values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
-    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0) & (values == np.floor(values))))
-    if bad.size:
-        row = bad[0]
-        raise ValueError(
-            f"`{name}` must be whole numbers >= 0. Got {frame[name].iloc[row]} in row {row} "
-            f"({id_column} {frame[id_column].iloc[row]}); correct the row or leave it out."
-        )
-    return values.astype(np.int64)
 
 
 def _match(ids, files, id_column, folder):
