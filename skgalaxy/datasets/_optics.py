@@ -1,153 +1,298 @@
 """How a simulated galaxy looks: light through a telescope on to a stretched picture.
 
-A galaxy is the dict of parameters that `_simulated.DESCR` lists. GalSim convolves and draws; only
-arms and bar, which it does not have, are computed here, in the plane of the disc.
+A galaxy is the dict of parameters that `_simulated.DESCR` lists, in arcsec. It is drawn on the
+pixels of a camera, not of the picture, as SDSS does: a small galaxy's picture is an enlargement,
+and its noise comes in blots. GalSim gives the light of bulge and disc and the point-spread
+function (PSF) as Fourier transforms; what it does not have is laid on the camera's grid,
+transformed, and multiplied by the same PSF.
 """
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
+from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.special import expit, ive
 
-SKY_ELECTRONS = 400.0  # sky level per pixel: noise of 20 electrons, as in a survey's short exposure
-ARM_SHARPNESS = 2.0  # von Mises concentration of an arm's profile across its ridge
-OVERSAMPLING = 2  # pattern pixels per picture pixel
+# SDSS: camera pixels, zero-point and sky of g, r and i together, as in its pictures.
+CAMERA_PIXEL = 0.396  # arcsec
+ZERO_POINT = 30.4  # mag of 1 electron: 29.9 in r alone (54 s); the noisier bands add a little
+SKY_ELECTRONS = 10 ** (0.4 * (ZERO_POINT - 20.9))  # per arcsec^2, of 20.9 mag/arcsec^2
+PSF_BETA = 3.5  # of the Moffat profile
 
-# The stretch: SOFTENING is in units of the sky noise, the rest are grey levels.
-SOFTENING, BLACK, LEVELS_PER_NOISE = 13.0, 5.0, 3.4
+# The stretch (Lupton et al. 2004): SOFTENING is in units of the camera's sky noise, the other in
+# grey levels, both matched to SDSS pictures.
+SKY_NOISE = np.sqrt(SKY_ELECTRONS) / CAMERA_PIXEL  # electrons per arcsec^2
+SOFTENING, LEVELS_PER_NOISE = 5.0, 7.5
+N_BANDS, RESIZE = 3, Image.Resampling.BICUBIC
+
+ARM_SHARPNESS = 1.5  # von Mises concentration of an arm's profile across its ridge
+DISC_THICKNESS = 0.12  # scale height over scale length
+N_KNOTS = 14  # star-forming regions along the arms
+SPIKE_LENGTH, SPIKE_SHARE = 6.0, 0.1  # arcsec; share of a bright star's light in each spike
+
+
+class Light(NamedTuple):
+    """What reaches the camera: electrons per pixel of the frame, through the PSF.
+
+    `arms` and `bar` are what the smooth galaxy lacks; `arms` is negative between the arms.
+    """
+
+    smooth: np.ndarray
+    arms: np.ndarray
+    bar: np.ndarray
+    others: np.ndarray
+
+    @property
+    def total(self):
+        return sum(self)
+
+
+class Camera:
+    """The square grid that a picture is taken on, with a margin that is cut away.
+
+    `n_pixels` in the frame, of `step` arcsec; `x` and `y` are arcsec from the middle.
+    """
+
+    def __init__(self, galsim, frame, picture_pixel, seeing):
+        step = max(CAMERA_PIXEL, picture_pixel / 2)  # finer would be averaged away again
+        self.n_pixels = max(2 * round(frame / step / 2), 8)
+        self.step = frame / self.n_pixels
+        seeing = max(seeing, 2 * self.step)  # what pixels can hold
+        margin = int(np.ceil(2 * seeing / self.step))
+        self.n_grid = 2 * next_fast_len(self.n_pixels // 2 + margin, real=True)
+        axis = (np.arange(self.n_grid) - (self.n_grid - 1) / 2) * self.step
+        self.x, self.y = axis[None, :], axis[:, None]
+        self._galsim = galsim
+        self._psf = self._transform(_optics(galsim)[1].dilate(seeing)).real
+
+    def expose(self, profile=None, grid=None):
+        """Return a GalSim profile, or light on the grid, through the PSF on the frame."""
+        if profile is None:
+            light = rfft2(grid)
+        else:
+            light = self._transform(profile) * _to_the_middle(self.n_grid)
+        seen = irfft2(light * self._psf, s=(self.n_grid, self.n_grid))
+        margin = (self.n_grid - self.n_pixels) // 2
+        return seen[margin:-margin, margin:-margin]
+
+    def _transform(self, profile):
+        """Return the Fourier transform of a GalSim profile, laid out as by rfft2."""
+        half = self.n_grid // 2
+        bounds = self._galsim.BoundsI(0, half, -half, half - 1)
+        image = self._galsim.ImageCD(bounds, scale=2 * np.pi / (self.n_grid * self.step))
+        return np.fft.ifftshift(profile.drawKImage(image=image, recenter=False).array, axes=0)
+
+    def point(self, grid, x, y, flux):
+        """Add points of light to the grid, each shared by its four nearest pixels."""
+        middle = (self.n_grid - 1) / 2
+        column, row = np.asarray(x) / self.step + middle, np.asarray(y) / self.step + middle
+        left, top = np.floor(column).astype(int), np.floor(row).astype(int)
+        right, low = column - left, row - top  # shares
+        inside = (left >= 0) & (top >= 0) & (left < self.n_grid - 1) & (top < self.n_grid - 1)
+        for i, j, share in (
+            (0, 0, (1 - low) * (1 - right)),
+            (0, 1, (1 - low) * right),
+            (1, 0, low * (1 - right)),
+            (1, 1, low * right),
+        ):
+            np.add.at(grid, ((top + i)[inside], (left + j)[inside]), (flux * share)[inside])
 
 
 @functools.cache
 def _optics(galsim):
-    """Return the drawing tolerances and a PSF of unit width: its tables are built once."""
+    """Return the tolerances and a PSF of unit width: its tables are built once."""
     # Looser than GalSim's defaults, which serve shape measurements to one part in a thousand.
     params = galsim.GSParams(folding_threshold=1e-2, maxk_threshold=1e-2, kvalue_accuracy=1e-4)
-    return params, galsim.Moffat(beta=3.5, fwhm=1.0, gsparams=params)
+    return params, galsim.Moffat(beta=PSF_BETA, fwhm=1.0, gsparams=params)
 
 
-def draw_light(galsim, galaxy, size):
-    """Return two noiseless images of shape (size, size): the smooth light, and arms and bar.
+@functools.lru_cache(maxsize=128)
+def _to_the_middle(n_grid):
+    """Return the factors of a transform that move light from the first pixel to the middle."""
+    shift = -2j * np.pi * (n_grid - 1) / 2
+    rows = np.exp(shift * np.fft.fftfreq(n_grid))
+    return rows[:, None] * np.exp(shift * np.fft.rfftfreq(n_grid))[None, :]
 
-    The whole galaxy has flux 1. The pattern may be negative: between the arms.
-    """
-    params, unit_psf = _optics(galsim)
-    psf = unit_psf.dilate(galaxy["psf_fwhm"])
 
-    def draw(profile):
-        seen = galsim.Convolve(profile, psf, gsparams=params)
-        return seen.drawImage(nx=size, ny=size, scale=1.0).array.astype(np.float64)
+def electrons(magnitude):
+    """Return the electrons that an object of so many magnitudes leaves in the camera."""
+    return 10 ** (0.4 * (ZERO_POINT - np.asarray(magnitude)))
 
-    smooth = draw(_smooth_profile(galsim, galaxy, params))
-    step = 1 / OVERSAMPLING
-    pattern = _pattern(galaxy, size * OVERSAMPLING, step)
-    if not pattern.any():  # an elliptical; GalSim refuses an image without flux
-        return smooth, np.zeros_like(smooth)
-    pattern = galsim.InterpolatedImage(
-        galsim.Image(pattern),
-        scale=step,
-        x_interpolant="linear",
-        normalization="sb",
-        pad_factor=1.0,
-        gsparams=params,
-        # Known beforehand; GalSim would measure both, which takes longer than the drawing.
-        _force_stepk=np.pi / size,
-        _force_maxk=np.pi / step,
+
+def draw_light(galsim, galaxy, neighbours, camera, rng):
+    """Return the `Light` of a galaxy and its neighbours, without noise."""
+    others = _neighbours(neighbours, camera)
+    if galaxy["kind"] == "artifact":
+        others += _flaw(galaxy, camera, rng)
+        nothing = np.zeros((camera.n_pixels, camera.n_pixels))
+        return Light(nothing, nothing, nothing, camera.expose(grid=others))
+    flux = electrons(galaxy["magnitude"])
+    pattern = _pattern(galaxy, camera, rng) if galaxy["disc_fraction"] else (None, None)
+    arms, bar = (
+        flux * camera.expose(grid=part) if part is not None else np.zeros([camera.n_pixels] * 2)
+        for part in pattern
     )
-    return smooth, draw(pattern)
+    smooth = flux * camera.expose(_smooth_profile(galsim, galaxy))
+    return Light(smooth, arms, bar, camera.expose(grid=others))
 
 
-def _smooth_profile(galsim, galaxy, params):
+def _smooth_profile(galsim, galaxy):
     """Return the GalSim profile of bulge and disc."""
+    params, _ = _optics(galsim)
     angle = galaxy["position_angle"] * galsim.degrees
-    disc_flux = galaxy["disc_fraction"] * (1 - galaxy["bar_fraction"])
     bulge = galsim.Sersic(
         n=galaxy["bulge_sersic"],
         half_light_radius=galaxy["bulge_radius"],
         flux=1 - galaxy["disc_fraction"],
         gsparams=params,
     ).shear(q=galaxy["bulge_axis_ratio"], beta=angle)
-    if disc_flux == 0:
+    if galaxy["disc_fraction"] == 0:
         return bulge
     disc = galsim.InclinedExponential(
         inclination=galaxy["inclination"] * galsim.degrees,
         scale_radius=galaxy["disc_radius"],
-        scale_h_over_r=0.12,
-        flux=disc_flux,
+        scale_h_over_r=DISC_THICKNESS,
+        flux=galaxy["disc_fraction"] * (1 - galaxy["bar_fraction"] - galaxy["knot_fraction"]),
         gsparams=params,
     )
     return bulge + disc.rotate(angle)
 
 
-def _pattern(galaxy, n_pixels, step):
-    """Return the surface brightness of arms and bar, flux per square pixel of the picture."""
-    x, y, cosine = _disc_plane(galaxy, n_pixels, step)
-    return _arms(galaxy, x, y, cosine) + _bar(galaxy, x, y, cosine)
+def turn(x, y, angle):
+    """Return coordinates along and across a direction, in radians."""
+    return np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
 
 
-def _disc_plane(galaxy, n_pixels, step):
-    """Return the coordinates of each pixel in the plane of the disc, and its foreshortening."""
-    axis = (np.arange(n_pixels) - (n_pixels - 1) / 2) * step
-    angle = np.radians(galaxy["position_angle"])
-    x = np.cos(angle) * axis[None, :] + np.sin(angle) * axis[:, None]
-    y = np.cos(angle) * axis[:, None] - np.sin(angle) * axis[None, :]
-    cosine = max(np.cos(np.radians(galaxy["inclination"])), 0.12)  # a disc has some thickness
-    return x, y / cosine, cosine
+def foreshortening(galaxy):
+    """Return the minor over the major axis of the disc on the sky: it has some thickness."""
+    return np.hypot(np.cos(np.radians(galaxy["inclination"])), DISC_THICKNESS)
 
 
-def openness(cosine):
+def openness(galaxy):
     """Return how open to view the plane of a disc is: 0 near edge-on, 1 below 60 degrees."""
+    cosine = np.cos(np.radians(galaxy["inclination"]))
     return np.clip((cosine - 0.15) / 0.35, 0, 1)
 
 
-def _arms(galaxy, x, y, cosine):
+def _pattern(galaxy, camera, rng):
+    """Return arms and bar on the grid, as shares of the galaxy's light; None where there is none.
+
+    The plane's brightness times the foreshortening is the sky's.
+    """
+    x, y = turn(camera.x, camera.y, np.radians(galaxy["position_angle"]))
+    y = y / foreshortening(galaxy)
+    pixel = camera.step**2 / foreshortening(galaxy)
+    arms = bar = None
+    if galaxy["arm_contrast"]:
+        arms = pixel * _arms(galaxy, x, y)
+        _add_knots(galaxy, camera, arms, rng)
+    if galaxy["bar_fraction"]:
+        bar = pixel * _bar(galaxy, x, y)
+    return arms, bar
+
+
+def _inner_radius(galaxy):
+    """Return where the arms begin, arcsec."""
+    return galaxy["bar_radius"] if galaxy["bar_fraction"] else 0.4 * galaxy["disc_radius"]
+
+
+def _winding(galaxy, radius):
+    """Return the angle in the disc of an arm's ridge at a radius."""
+    turns = np.log(radius / _inner_radius(galaxy)) / np.tan(np.radians(galaxy["pitch_angle"]))
+    return np.radians(galaxy["bar_angle"]) + galaxy["winding"] * turns
+
+
+def _arms(galaxy, x, y):
     """Return logarithmic spiral arms that add no light: brighter ridges, darker gaps."""
     scale = galaxy["disc_radius"]
-    inner = galaxy["bar_radius"] if galaxy["bar_fraction"] else 0.4 * scale
     radius = np.hypot(x, y) + 1e-9
-    turns = np.log(radius / inner) / np.tan(np.radians(galaxy["pitch_angle"]))
-    angle = np.arctan2(y, x) - np.radians(galaxy["bar_angle"])
-    phase = galaxy["n_arms"] * (angle - galaxy["winding"] * turns)
-    ridge = np.exp(ARM_SHARPNESS * (np.cos(phase) - 1)) / ive(0, ARM_SHARPNESS) - 1
+    angle = np.arctan2(y, x) - _winding(galaxy, radius)
+    profile = np.exp(ARM_SHARPNESS * (np.cos(galaxy["n_arms"] * angle) - 1))
+    ridge = profile / ive(0, ARM_SHARPNESS) - 1
+    ridge *= 1 + galaxy["arm_asymmetry"] * np.cos(angle)  # one arm is the strongest
     # Arms grow out of the middle, and end before the disc does.
-    envelope = expit((radius / inner - 1) * 4) * expit(4.2 - radius / scale)
-    disc = galaxy["disc_fraction"] * (1 - galaxy["bar_fraction"])
-    brightness = disc * np.exp(-radius / scale) / (2 * np.pi * scale**2 * cosine)
-    return galaxy["arm_contrast"] * openness(cosine) * brightness * envelope * ridge
+    envelope = expit((radius / _inner_radius(galaxy) - 1) * 4) * expit(4.2 - radius / scale)
+    brightness = galaxy["disc_fraction"] * np.exp(-radius / scale) / (2 * np.pi * scale**2)
+    return galaxy["arm_contrast"] * openness(galaxy) * brightness * envelope * ridge
 
 
-def _bar(galaxy, x, y, cosine):
+def _add_knots(galaxy, camera, arms, rng):
+    """Add star-forming regions along the arms, the light that `knot_fraction` takes."""
+    radius = _inner_radius(galaxy) + galaxy["disc_radius"] * rng.gamma(2.0, 0.6, N_KNOTS)
+    arm = rng.integers(galaxy["n_arms"], size=N_KNOTS) * 2 * np.pi / galaxy["n_arms"]
+    angle = _winding(galaxy, radius) + arm + rng.normal(0, 0.2, N_KNOTS)
+    flux = rng.dirichlet(np.ones(N_KNOTS)) * galaxy["knot_fraction"] * galaxy["disc_fraction"]
+    along, across = radius * np.cos(angle), radius * np.sin(angle) * foreshortening(galaxy)
+    camera.point(arms, *turn(along, across, -np.radians(galaxy["position_angle"])), flux)
+
+
+def _bar(galaxy, x, y):
     """Return a Ferrers bar, (1 - m**2)**2 inside the ellipse m = 1."""
-    length, width = galaxy["bar_radius"], 0.3 * galaxy["bar_radius"]
-    angle = np.radians(galaxy["bar_angle"])
-    along = np.cos(angle) * x + np.sin(angle) * y
-    across = np.cos(angle) * y - np.sin(angle) * x
+    length, width = galaxy["bar_radius"], 0.25 * galaxy["bar_radius"]
+    along, across = turn(x, y, np.radians(galaxy["bar_angle"]))
     shape = np.clip(1 - (along / length) ** 2 - (across / width) ** 2, 0, None) ** 2
     flux = galaxy["disc_fraction"] * galaxy["bar_fraction"]
-    return flux * shape * 3 / (np.pi * length * width * cosine)  # the bar's integral is pi a b / 3
+    return flux * shape * 3 / (np.pi * length * width)  # the bar's integral is pi a b / 3
 
 
-def expose(galsim, light, galaxy, rng):
-    """Return the picture, uint8 of shape (size, size): light with noise, stretched."""
-    image = galsim.Image(light * electrons_per_light(light, galaxy))
-    seed = int(rng.integers(1, 2**31 - 1))  # 0 would mean the clock to GalSim
-    image.addNoise(galsim.PoissonNoise(galsim.BaseDeviate(seed), sky_level=SKY_ELECTRONS))
-    return _stretch(image.array / np.sqrt(SKY_ELECTRONS))
+def _neighbours(neighbours, camera):
+    """Return stars and small galaxies on the grid, in electrons."""
+    grid = np.zeros((camera.n_grid, camera.n_grid))
+    flux = electrons(neighbours["magnitude"])
+    points = neighbours["radius"] < camera.step / 2  # stars, and what might as well be
+    camera.point(grid, neighbours["x"][points], neighbours["y"][points], flux[points])
+    for i in np.flatnonzero(~points):
+        x, y = camera.x - neighbours["x"][i], camera.y - neighbours["y"][i]
+        along, across = turn(x, y, neighbours["angle"][i])
+        radius = np.hypot(along, across / neighbours["axis_ratio"][i])
+        light = np.exp(-1.678 * radius / neighbours["radius"][i])
+        grid += flux[i] / light.sum() * light
+    return grid
 
 
-def electrons_per_light(light, galaxy):
-    """Return the factor that gives `light` of any unit its signal-to-noise ratio."""
-    return galaxy["signal_to_noise"] * np.sqrt(SKY_ELECTRONS) / _half_light_brightness(light)
+def _flaw(galaxy, camera, rng):
+    """Return what is no galaxy: a bright star with spikes, or a trail, in electrons."""
+    flux = 10 * electrons(galaxy["magnitude"])
+    if rng.random() < 0.4:
+        return flux * _streak(camera, np.radians(galaxy["position_angle"]), np.inf)
+    grid = np.zeros((camera.n_grid, camera.n_grid))
+    camera.point(grid, [0.0], [0.0], np.array([flux]))
+    for angle in (np.pi / 4, -np.pi / 4):  # the struts of the secondary mirror
+        grid += SPIKE_SHARE * flux * _streak(camera, angle, SPIKE_LENGTH)
+    return grid
 
 
-def _half_light_brightness(light):
-    """Return the mean over the brightest pixels that hold half of the light."""
-    brightest = np.sort(light, axis=None)[::-1]
-    total = np.cumsum(brightest)
-    n_pixels = np.searchsorted(total, total[-1] / 2) + 1
-    return total[n_pixels - 1] / n_pixels
+def _streak(camera, angle, length):
+    """Return a line of light through the middle, fading over `length` arcsec, of sum 1."""
+    along, across = turn(camera.x, camera.y, angle)
+    light = np.exp(-np.abs(along) / length - (across / camera.step) ** 2)
+    return light / light.sum()
 
 
-def _stretch(signal):
-    """Return grey levels: linear near the sky, logarithmic in bright cores."""
-    level = LEVELS_PER_NOISE * SOFTENING * np.arcsinh(signal / SOFTENING)
-    return np.clip(np.rint(BLACK + level), 0, 255).astype(np.uint8)
+def noise_variance(light, camera):
+    """Return the variance of the electrons in every pixel: of the light and the sky."""
+    return np.maximum(light, 0) + SKY_ELECTRONS * camera.step**2
+
+
+def stretch(light, camera):
+    """Return electrons per pixel as grey levels: linear near the sky, logarithmic in cores."""
+    signal = light / (camera.step**2 * SKY_NOISE * SOFTENING)
+    return LEVELS_PER_NOISE * SOFTENING * np.arcsinh(signal)
+
+
+def take_picture(light, camera, size, rng):
+    """Return the picture, uint8 of shape (size, size): light with noise, stretched, resized.
+
+    Each band is stretched by the factor of their mean, which keeps colours, and cut at black: so
+    the sky is darker and calmer than the galaxy's faint parts.
+    """
+    noise = rng.standard_normal((N_BANDS, *light.shape), np.float32)
+    noise *= np.sqrt(N_BANDS * noise_variance(light, camera)).astype(np.float32)
+    bands = light.astype(np.float32) + noise  # each times N_BANDS, so that their mean is `light`
+    mean = bands.mean(axis=0)
+    factor = stretch(mean, camera) / np.where(mean == 0, 1, mean)
+    levels = factor * np.maximum(bands, 0).mean(axis=0)
+    picture = Image.fromarray(levels.astype(np.float32)).resize((size, size), RESIZE)
+    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)

@@ -1,40 +1,53 @@
 """Simulated galaxies with votes: physics in, pictures and counts out.
 
 Each galaxy is a bulge, a disc, and what makes people say "featured": spiral arms, a bar, a disc
-seen edge-on. GalSim (Rowe et al. 2015) draws them as a telescope would::
+seen edge-on. It is drawn as a telescope would, with stars and galaxies beside it::
 
-    counts = Poisson[ PSF * (bulge + disc + pattern) + sky ],    picture = asinh stretch of counts
+    light   = PSF * (bulge + disc + arms + bar + neighbours)
+    picture = asinh stretch of Gaussian[ light, light + sky ]
 
-and the true vote fraction follows from what can be *seen* after the blur and the noise::
+and the true vote fraction of every question follows from what can be *seen* in the picture::
 
-    rho = low + (high - low) (1 - exp(-evidence)),    k ~ Binomial(N, rho)
+    rho = 1 - exp(-evidence),    k ~ Binomial(N, rho), or beta-binomial
 
-Faint arms, arms hidden by inclination and arms smaller than the point-spread function (PSF) add
-little evidence, so small and noisy galaxies look smooth, as they do to volunteers.
+`_population` says which galaxies there are, `_optics` draws them, `_volunteers` looks and votes.
 """
 
 import numbers
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
 from skgalaxy._optional import require
-from skgalaxy._validation import check_bool, check_float, check_int
-from skgalaxy.datasets._optics import (
-    SKY_ELECTRONS,
-    draw_light,
-    electrons_per_light,
-    expose,
-    openness,
-)
+from skgalaxy._validation import check_bool, check_choice, check_float, check_int
+from skgalaxy.datasets._optics import Camera, draw_light, take_picture
+from skgalaxy.datasets._population import GALAXY_ZOO_2, KINDS, draw_galaxy, draw_neighbours
+from skgalaxy.datasets._volunteers import QUESTIONS, VOTES_CAST, cast_votes, look, vote_fractions
+from skgalaxy.images._files import check_n_jobs
 
 __all__ = ["make_galaxies"]
 
-# Volunteers: rho runs from RHO_LOW (no evidence) to RHO_HIGH (overwhelming evidence).
-RHO_LOW, RHO_HIGH = 0.02, 0.98
+BLOCK = 64  # galaxies that one task draws
+# Galaxy Zoo 2 shows 424 pixels of 0.02 petroR90_r, of which the library keeps the middle 256.
+FRAME_IN_R90 = 256 * 0.02
+
+
+class Sky(NamedTuple):
+    """What galaxies are drawn from: the checked arguments of `make_galaxies`."""
+
+    size: int
+    kinds: dict[str, float]
+    magnitude: tuple[float, float]
+    radius: tuple[float, float] | None
+    seeing: tuple[float, float]
+    pixel_scale: float | None
+    votes_cast: np.ndarray
+    spread: float
+
 
 DESCR = """\
 Simulated galaxies, not observations
@@ -44,15 +57,21 @@ made-up rule for how visible features persuade volunteers. Use them to try code,
 test; draw no astronomical conclusion from them.
 
 images         uint8 (n_galaxies, image_size, image_size), grey, asinh stretch
-votes          int64 (n_galaxies, 2): k volunteers of N said "featured"; k ~ Binomial(N, rho)
-vote_fraction  float64 (n_galaxies,): the true rho in [0, 1]
+votes          int64 (n_galaxies, 2): of N volunteers asked the question, k said yes
+vote_fraction  float64 (n_galaxies,): the true rho of the question, in [0, 1]
+question       what was asked
 ids            str (n_galaxies,): "sim-000000", ...
+table          counts of all questions, one row per galaxy, in Zoobot's column names
 frame          one row of physical parameters per galaxy:
 
-  feature_strength   the hidden cause, in [0, 1]
-  disc_fraction      light in disc, bar and arms / all light
-  disc_radius        exponential scale length of the disc, pixels
-  bulge_radius       half-light radius of the bulge, pixels
+  kind               smooth, featured, barred, edge-on or artifact
+  magnitude          r band, of the whole galaxy, mag
+  half_light_radius  arcsec
+  radius_90          radius of 90 % of the Petrosian light, about, arcsec
+  feature_strength   the hidden cause of arms, in [0, 1]
+  disc_fraction      light in disc and bar / all light
+  disc_radius        exponential scale length of the disc, arcsec
+  bulge_radius       half-light radius of the bulge, arcsec
   bulge_sersic       Sersic index of the bulge (4 is de Vaucouleurs')
   bulge_axis_ratio   minor / major axis of the bulge on the sky
   inclination        degrees, 0 is face-on and 90 edge-on
@@ -62,14 +81,18 @@ frame          one row of physical parameters per galaxy:
   pitch_angle        of the logarithmic arms, degrees; 0 is wound to a ring
   winding            +1 or -1, the sense of the arms
   arm_contrast       of arms to disc, in [0, 1], before inclination and blur
-  bar_fraction       light in the bar / light in disc, bar and arms
-  bar_radius         half the length of the bar, pixels
+  arm_asymmetry      how much the strongest arm exceeds their mean, in [0, 1]
+  knot_fraction      light in star-forming regions / light of the disc
+  bar_fraction       light in the bar / light of the disc
+  bar_radius         half the length of the bar, arcsec
   bar_angle          of the bar in the plane of the disc, degrees from the major axis
-  psf_fwhm           full width at half maximum of the Moffat PSF, pixels
-  signal_to_noise    mean per pixel over the brightest pixels that hold half the light
-  visible_structure  light in arms and bar that is left to see after blur, inclination and noise
-                     / all light
-  visible_edge       how plainly the disc is seen edge-on, in [0, 1]
+  seeing             full width at half maximum of the Moffat PSF, arcsec
+  pixel_scale        arcsec per pixel of the picture
+  visible_arms       detectability d' of the arms in the picture, after blur and noise
+  visible_bar        the same of the bar
+  visible_axis_ratio minor / major axis of the galaxy in the picture
+  rho_featured, rho_edge-on, rho_bar, rho_artifact
+                     the true vote fractions; of those asked: see `make_galaxies`
 """
 
 
@@ -77,18 +100,24 @@ def make_galaxies(
     n_galaxies=1000,
     image_size=64,
     *,
-    featured_fraction=0.25,
-    n_votes=40,
-    psf_fwhm=(1.2, 2.0),
-    signal_to_noise=(40.0, 200.0),
+    kinds=None,
+    question="featured",
+    magnitude=(14.0, 17.0),
+    radius=None,
+    seeing=(1.2, 1.8),
+    pixel_scale=None,
+    n_votes="gz2",
+    vote_spread=0.0,
     return_X_y=False,
+    n_jobs=None,
     verbose=False,
     random_state=None,
 ):
     """Draw simulated galaxies and volunteers' votes on them.
 
-    Galaxy `i` depends on `random_state` and `i`, not on `n_galaxies`: a longer run begins with
-    the shorter one. Needs GalSim: ``pip install skgalaxy[simulate]``.
+    The defaults imitate Galaxy Zoo 2. Galaxy `i` depends on `random_state` and `i`, not on
+    `n_galaxies` or `n_jobs`: a longer run begins with the shorter one. Needs GalSim:
+    ``pip install skgalaxy[simulate]``.
 
     Parameters
     ----------
@@ -97,22 +126,40 @@ def make_galaxies(
     image_size : int, default=64
         Width and height of a picture in pixels, at least 16. Galaxies fill the same part of it
         at every size.
-    featured_fraction : float in [0, 1], default=0.25
-        Share of galaxies with strong features (``feature_strength`` above 1/2). Strength is
-        continuous: 0.25 gives many smooth galaxies and a long tail, as on the sky. How many of
-        the strong win most votes depends on how well they are seen.
-    n_votes : int or (int, int), default=40
-        Volunteers per galaxy, or the least and the most of them (both included, all equally
-        likely). 0 is allowed.
-    psf_fwhm : float or (float, float), default=(1.2, 2.0)
-        Full width at half maximum of the point-spread function in pixels of the picture, in
-        [0.5, image_size / 8], or the ends of a range to draw it from.
-    signal_to_noise : float or (float, float), default=(40.0, 200.0)
-        Mean signal-to-noise ratio per pixel over the brightest pixels that hold half of a
-        galaxy's light, in [0.1, 1000], or the ends of a range to draw it from (evenly in its
-        logarithm). The sky noise is the same in every picture, so a low ratio is a dim galaxy.
+    kinds : dict of str to float, default=None
+        Probability of every kind, "smooth", "featured" (a spiral without a bar), "barred",
+        "edge-on" and "artifact" (a bright star or a trail, no galaxy); those left out get 0, all
+        add up to 1. None takes shares that give the vote fractions of Galaxy Zoo 2. The kind is
+        what the galaxy *is*; how many say so depends on how well it is seen.
+    question : {"featured", "edge-on", "bar"}, default="featured"
+        What `votes` and `vote_fraction` are about. As in Galaxy Zoo, "edge-on" is asked of those
+        who said "featured", and "bar" of those who then said "not edge-on": N is the number of
+        those, and may be 0.
+    magnitude : float or (float, float), default=(14.0, 17.0)
+        Apparent magnitude in r, mag in [8, 22], or the ends of a range; fainter galaxies are the
+        more numerous, 10^(0.6 m).
+    radius : float or (float, float), default=None
+        Half-light radius, arcsec in [0.1, 200], or the ends of a range (even in the logarithm).
+        None draws a surface brightness by the kind of galaxy, with a 90 % radius of at least 3
+        arcsec.
+    seeing : float or (float, float), default=(1.2, 1.8)
+        Full width at half maximum of the point-spread function, arcsec in [0.3, 20], or the ends
+        of a range. SDSS has a median of 1.3 in r and 1.4 in g, before resampling.
+    pixel_scale : float, default=None
+        Arcsec per pixel of the picture, in [0.02, 10]. None fits each picture to its galaxy as
+        Galaxy Zoo 2 does: 5.12 times the 90 % radius are `image_size` pixels.
+    n_votes : int, (int, int) or {"gz2", "decals", "stripe82"}, default="gz2"
+        Volunteers on the first question: so many; the least and the most of them (both
+        included, all equally likely); or as many as in a published table. 0 is allowed.
+    vote_spread : float in [0, 1), default=0.0
+        How much the volunteers whom chance sends to a galaxy differ from the average crowd: the
+        correlation between two votes on it. Votes are beta-binomial of concentration
+        ``1 / vote_spread - 1``, with a variance ``1 + (N - 1) vote_spread`` times the binomial's.
     return_X_y : bool, default=False
         Return ``(images, votes)`` instead of everything.
+    n_jobs : int or None, default=None
+        Processes that draw at the same time; -1 is one per processor, None is one or what
+        ``joblib.parallel_config`` says.
     verbose : bool, default=False
         Show a progress bar.
     random_state : int, Generator, RandomState or None, default=None
@@ -122,15 +169,21 @@ def make_galaxies(
     -------
     galaxies : sklearn.utils.Bunch
         images : uint8 array of shape (n_galaxies, image_size, image_size)
-            Grey pictures.
+            Grey pictures, as `load_galaxy_zoo` returns those of SDSS.
         votes : int64 array of shape (n_galaxies, 2)
             Columns [k, N].
         vote_fraction : float64 array of shape (n_galaxies,)
-            The true probability that a volunteer says "featured".
+            The true probability that a volunteer who is asked says yes.
+        question : str
+            As given.
         ids : str array of shape (n_galaxies,)
             Names.
+        table : pandas.DataFrame of n_galaxies rows
+            Ids (``id_str``) and counts of all questions, in Zoobot's column names: with the
+            images, what `load_galaxy_zoo` reads.
         frame : pandas.DataFrame of n_galaxies rows
-            Physical parameters; units in ``DESCR``.
+            Physical parameters, what can be seen, and the true vote fractions of all questions;
+            units in ``DESCR``.
         DESCR : str
             What all this is.
 
@@ -146,85 +199,158 @@ def make_galaxies(
     References
     ----------
     Rowe et al. 2015, "GalSim: The modular galaxy image simulation toolkit", Astronomy and
-    Computing 10, 121.
+    Computing 10, 121. Willett et al. 2013, "Galaxy Zoo 2", MNRAS 435, 2835. Strauss et al. 2002,
+    "Spectroscopic target selection in SDSS", AJ 124, 1810.
 
     Examples
     --------
     >>> from skgalaxy.datasets import make_galaxies
-    >>> galaxies = make_galaxies(3, random_state=0)
+    >>> galaxies = make_galaxies(3, kinds={"barred": 0.5, "smooth": 0.5}, random_state=0)
     >>> galaxies.images.shape, galaxies.images.dtype
     ((3, 64, 64), dtype('uint8'))
-    >>> galaxies.votes[:, 1]
+    >>> make_galaxies(3, n_votes=40, random_state=0).votes[:, 1]
     array([40, 40, 40])
     """
     n_galaxies = check_int(n_galaxies, "n_galaxies", 1)
-    size = check_int(image_size, "image_size", 16)
-    exponent = _strength_exponent(check_float(featured_fraction, "featured_fraction", 0, 1))
-    n_votes = _check_vote_range(n_votes)
-    psf_fwhm = _check_range(psf_fwhm, "psf_fwhm", 0.5, size / 8)
-    signal_to_noise = _check_range(signal_to_noise, "signal_to_noise", 0.1, 1000)
+    sky = Sky(
+        size=check_int(image_size, "image_size", 16),
+        kinds=_check_kinds(kinds),
+        magnitude=_check_range(magnitude, "magnitude", 8, 22),
+        radius=None if radius is None else _check_range(radius, "radius", 0.1, 200),
+        seeing=_check_range(seeing, "seeing", 0.3, 20),
+        pixel_scale=_check_scale(pixel_scale),
+        votes_cast=_check_votes(n_votes),
+        spread=check_float(vote_spread, "vote_spread", 0, 1, closed="left"),
+    )
+    question = check_choice(question, "question", QUESTIONS)
     return_X_y = check_bool(return_X_y, "return_X_y")
     verbose = check_bool(verbose, "verbose")
+    check_n_jobs(n_jobs)
     entropy = _entropy(random_state)
-    galsim = require("galsim", "simulate", for_="make_galaxies")
+    require("galsim", "simulate", for_="make_galaxies")
 
-    images = np.empty((n_galaxies, size, size), dtype=np.uint8)
-    votes = np.empty((n_galaxies, 2), dtype=np.int64)
-    vote_fraction = np.empty(n_galaxies)
-    rows = []
-    for i in tqdm(range(n_galaxies), desc="galaxies", disable=not verbose):
-        # The i-th child of the root seed, whatever the number of its siblings.
-        rng = np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(i,)))
-        galaxy = _draw_parameters(rng, exponent, size, psf_fwhm, signal_to_noise)
-        smooth, pattern = draw_light(galsim, galaxy, size)
-        galaxy |= _appearance(galaxy, smooth, pattern)
-        images[i] = expose(galsim, smooth + pattern, galaxy, rng)
-        vote_fraction[i] = _vote_fraction(galaxy)
-        votes[i] = _cast_votes(rng, vote_fraction[i], n_votes)
-        rows.append(galaxy)
+    images, rows, counts = _draw_all(n_galaxies, entropy, sky, n_jobs, verbose)
+    ids = np.array([f"sim-{i:06d}" for i in range(n_galaxies)])
+    table = pd.DataFrame(counts)
+    answer = "_".join(QUESTIONS[question])
+    total = f"{QUESTIONS[question][0]}_total-votes"
+    votes = table[[answer, total]].to_numpy(dtype=np.int64)
     if return_X_y:
         return images, votes
-    ids = np.array([f"sim-{i:06d}" for i in range(n_galaxies)])
+    table.insert(0, "id_str", ids)
+    frame = pd.DataFrame(rows)
     return Bunch(
         images=images,
         votes=votes,
-        vote_fraction=vote_fraction,
+        vote_fraction=frame[f"rho_{question}"].to_numpy(),
+        question=question,
         ids=ids,
-        frame=pd.DataFrame(rows),
+        table=table,
+        frame=frame,
         DESCR=DESCR,
     )
 
 
-def _check_range(value, name, low, high):
-    """Return `value`, a number or a pair of them, as two floats in [low, high]."""
-    if isinstance(value, numbers.Real):
-        value = (value, value)
+def _draw_all(n_galaxies, entropy, sky, n_jobs, verbose):
+    """Return the pictures, and two lists of dicts: parameters and counts."""
+    blocks = [range(i, min(i + BLOCK, n_galaxies)) for i in range(0, n_galaxies, BLOCK)]
+    images = np.empty((n_galaxies, sky.size, sky.size), dtype=np.uint8)
+    rows, counts = [], []
+    drawn = Parallel(n_jobs, return_as="generator")(
+        delayed(_draw_block)(block, entropy, sky) for block in blocks
+    )
+    with tqdm(total=n_galaxies, desc="galaxies", disable=not verbose) as bar:
+        for block, galaxies in zip(blocks, drawn, strict=True):
+            for i, (image, row, count) in zip(block, galaxies, strict=True):
+                images[i] = image
+                rows.append(row)
+                counts.append(count)
+            bar.update(len(block))
+    return images, rows, counts
+
+
+def _draw_block(block, entropy, sky):
+    """Return picture, parameters and counts of the galaxies of those numbers."""
+    galsim = require("galsim", "simulate", for_="make_galaxies")
+    # The i-th child of the root seed, whatever the number of its siblings.
+    seeds = (np.random.SeedSequence(entropy, spawn_key=(i,)) for i in block)
+    return [_draw_one(galsim, seed, sky) for seed in seeds]
+
+
+def _draw_one(galsim, seed, sky):
+    """Return picture, parameters and counts of one galaxy.
+
+    What it is, what surrounds it, the noise and the votes have each a stream of their own.
+    """
+    what, around, noise, voting = map(np.random.default_rng, seed.spawn(4))
+    galaxy = draw_galaxy(what, sky.kinds, sky.magnitude, sky.radius, sky.seeing)
+    scale = sky.pixel_scale or FRAME_IN_R90 * galaxy["radius_90"] / sky.size
+    galaxy["pixel_scale"] = scale
+    camera = Camera(galsim, sky.size * scale, scale, galaxy["seeing"])
+    neighbours = draw_neighbours(around, sky.size * scale)
+    light = draw_light(galsim, galaxy, neighbours, camera, around)
+    galaxy |= look(galaxy, light, camera)
+    rho = vote_fractions(galaxy)
+    galaxy |= {f"rho_{question}": value for question, value in rho.items()}
+    image = take_picture(light.total, camera, sky.size, noise)
+    return image, galaxy, cast_votes(voting, rho, sky.votes_cast, sky.spread)
+
+
+def _check_kinds(kinds):
+    """Return the share of every kind, in the order of `KINDS`."""
+    if kinds is None:
+        kinds = GALAXY_ZOO_2
+    if not isinstance(kinds, dict):
+        raise TypeError(f"`kinds` must be a dict of kind to probability. Got {kinds!r}.")
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise ValueError(f"`kinds` may name {', '.join(map(repr, KINDS))}. Got {unknown[0]!r}.")
+    shares = {kind: check_float(kinds.get(kind, 0), "kinds", 0, 1) for kind in KINDS}
+    if abs(sum(shares.values()) - 1) > 1e-6:
+        raise ValueError(f"`kinds` must add up to 1. Got {sum(shares.values()):g}.")
+    return shares
+
+
+def _check_scale(pixel_scale):
+    if pixel_scale is None:
+        return None
+    return check_float(pixel_scale, "pixel_scale", 0.02, 10)
+
+
+def _check_pair(value, name):
+    """Return `value`, a number or a pair of them, as a pair."""
+    if isinstance(value, numbers.Number):
+        return value, value
     try:
         first, last = value
     except (TypeError, ValueError):
         raise TypeError(
             f"`{name}` must be a number or a pair (low, high). Got {value!r}."
         ) from None
-    first, last = (check_float(end, name, low, high) for end in (first, last))
-    if first > last:
-        raise ValueError(f"`{name}` must be a pair (low, high) with low <= high. Got {value!r}.")
     return first, last
 
 
-def _check_vote_range(n_votes):
-    """Return `n_votes`, an int or a pair of them, as two ints >= 0."""
-    if isinstance(n_votes, numbers.Number):
-        n_votes = (n_votes, n_votes)
-    try:
-        fewest, most = n_votes
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"`n_votes` must be an integer or a pair (low, high). Got {n_votes!r}."
-        ) from None
-    fewest, most = (check_int(end, "n_votes", 0) for end in (fewest, most))
-    if fewest > most:
-        raise ValueError(f"`n_votes` must be a pair (low, high) with low <= high. Got {n_votes!r}.")
-    return fewest, most
+def _check_order(first, last, name):
+    if first > last:
+        raise ValueError(
+            f"`{name}` must be a pair (low, high) with low <= high. Got {(first, last)!r}."
+        )
+
+
+def _check_range(value, name, low, high):
+    """Return `value`, a number or a pair of them, as two floats in [low, high]."""
+    first, last = (check_float(end, name, low, high) for end in _check_pair(value, name))
+    _check_order(first, last, name)
+    return first, last
+
+
+def _check_votes(n_votes):
+    """Return an array of numbers of votes, all equally likely."""
+    if isinstance(n_votes, str):
+        return VOTES_CAST[check_choice(n_votes, "n_votes", VOTES_CAST)]
+    fewest, most = (check_int(end, "n_votes", 0) for end in _check_pair(n_votes, "n_votes"))
+    _check_order(fewest, most, "n_votes")
+    return np.arange(fewest, most + 1)
 
 
 def _entropy(random_state):
@@ -241,104 +367,3 @@ def _entropy(random_state):
         "`random_state` must be None, an integer >= 0, a Generator or a RandomState. "
         f"Got {random_state!r}."
     )
-
-
-def _strength_exponent(featured_fraction):
-    """Return the exponent a for which u**a exceeds 1/2 in that share of uniform draws u.
-
-    At 0.25 the quartiles of u**a are 0.04, 0.19, 0.5: close to the vote fractions of the
-    239,000 galaxies of Galaxy Zoo 2 (0.10, 0.20, 0.53).
-    """
-    if featured_fraction == 0:
-        return np.inf
-    if featured_fraction == 1:
-        return 0.0
-    return np.log(0.5) / np.log1p(-featured_fraction)
-
-
-def _draw_parameters(rng, exponent, size, psf_fwhm, signal_to_noise):
-    """Return one galaxy's physical parameters (a dict, in the units of `DESCR`).
-
-    Takes the same number of random numbers for every galaxy, so a change of one argument
-    changes what depends on it and nothing else.
-    """
-    u = iter(rng.random(20))
-
-    def uniform(low, high):
-        return low + (high - low) * next(u)
-
-    strength = next(u) ** exponent
-    radius = size * 0.08 * 2 ** next(u)  # half-light radius: 0.08 to 0.16 of the picture
-    inclination = np.arccos(next(u))  # discs point anywhere
-    # Ellipticals at the smooth end, late-type spirals at the other, lenticulars between.
-    disc_fraction = np.clip((strength - 0.03) / 0.35, 0, 1) ** 0.7 * uniform(0.7, 0.97)
-    flattening = uniform(0.4, 1.0) * (1 - disc_fraction) + 0.7 * disc_fraction
-    disc_radius = radius / 1.678  # half the light of an exponential disc lies within 1.678 h
-    has_disc = disc_fraction > 0
-    has_bar = has_disc & (next(u) < 0.4)
-    return {
-        "feature_strength": strength,
-        "disc_fraction": disc_fraction,
-        "disc_radius": disc_radius,
-        "bulge_radius": radius * (1 - 0.75 * disc_fraction),
-        "bulge_sersic": round(2 * (1.5 + (1 - disc_fraction) * uniform(0.5, 3.0))) / 2,
-        "bulge_axis_ratio": np.sqrt(flattening**2 + (1 - flattening**2) * np.cos(inclination) ** 2),
-        "inclination": np.degrees(inclination),
-        "position_angle": uniform(0, 180),
-        "n_arms": 2 + int(next(u) > 0.65) + int(next(u) > 0.75),
-        "pitch_angle": uniform(12, 32),
-        "winding": 1 if next(u) < 0.5 else -1,
-        "arm_contrast": has_disc * strength**0.7 * uniform(0.6, 1.0),
-        "bar_fraction": has_bar * strength**0.5 * uniform(0.08, 0.2),
-        "bar_radius": disc_radius * uniform(0.9, 1.6),
-        "bar_angle": uniform(0, 180),
-        "psf_fwhm": uniform(*psf_fwhm),
-        "signal_to_noise": np.exp(uniform(*np.log(signal_to_noise))),
-    }
-
-
-def _appearance(galaxy, smooth, pattern):
-    """Return what can be seen of the features: light share of the structure, how edge-on it is."""
-    light = smooth + pattern
-    noise = np.sqrt(SKY_ELECTRONS) / electrons_per_light(light, galaxy)
-    cosine = np.cos(np.radians(galaxy["inclination"]))
-    structure = np.abs(pattern).sum() / light.sum() * openness(cosine)
-    edge = galaxy["disc_fraction"] * expit((0.33 - _disc_axis_ratio(galaxy)) / 0.05)
-    return {
-        "visible_structure": structure * _detected(pattern, noise, 10.0),
-        "visible_edge": edge * _detected(light, noise, 20.0),
-    }
-
-
-def _detected(light, noise, threshold):
-    """Return the share, 0 to 1, that noise leaves to see: 1/2 at a total S/N of `threshold`."""
-    squared = np.square(light).sum() / noise**2
-    return squared / (squared + threshold**2)
-
-
-def _disc_axis_ratio(galaxy):
-    """Return the axis ratio of the disc as seen, from the second moments of disc and PSF."""
-    major = 3 * galaxy["disc_radius"] ** 2
-    minor = major * (np.cos(np.radians(galaxy["inclination"])) ** 2 + 0.12**2)
-    blur = (galaxy["psf_fwhm"] / 2.355) ** 2
-    return np.sqrt((minor + blur) / (major + blur))
-
-
-def _vote_fraction(galaxy):
-    """Return rho: each piece of evidence persuades its share of the volunteers still in doubt."""
-    evidence = (
-        0.02
-        # An elongated elliptical is taken for a disc now and then.
-        + 0.25 * (1 - galaxy["disc_fraction"]) * (1 - galaxy["bulge_axis_ratio"])
-        + 0.15 * galaxy["disc_fraction"]
-        + 25.0 * galaxy["visible_structure"] ** 1.5
-        + 1.1 * galaxy["visible_edge"]
-    )
-    return RHO_LOW + (RHO_HIGH - RHO_LOW) * -np.expm1(-evidence)
-
-
-def _cast_votes(rng, vote_fraction, n_votes):
-    """Return k and N."""
-    fewest, most = n_votes
-    n = int(rng.integers(fewest, most, endpoint=True))
-    return int(rng.binomial(n, vote_fraction)), n

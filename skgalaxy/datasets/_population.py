@@ -1,0 +1,159 @@
+"""Which galaxies there are: random physical parameters, in magnitudes and arcseconds.
+
+A galaxy is of one of five kinds, which fix how much of it is disc, how it is inclined and what is
+in the disc. Its brightness and size follow Galaxy Zoo 2 (Willett et al. 2013): r < 17 mag, counts
+as of galaxies spread evenly in space, and a half-light surface brightness by kind with a
+spread of 0.7 mag/arcsec^2 (cf. Strauss et al. 2002, the SDSS main sample), set so that the frames
+and grey levels of the pictures are those of real ones.
+"""
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+# Shares of the kinds that give the vote fractions of Galaxy Zoo 2 (benchmarks/simulated_sky.py).
+GALAXY_ZOO_2 = {"smooth": 0.45, "featured": 0.36, "barred": 0.1, "edge-on": 0.08, "artifact": 0.01}
+
+# What is even between two ends, by kind. A negative fraction counts as 0: none.
+KINDS = {
+    "smooth": {
+        "disc_fraction": (-0.5, 0.6),
+        "cosine": (0.35, 1.0),
+        "strength": (0.0, 0.0),
+        "bar_fraction": (0.0, 0.0),
+        "surface_brightness": 19.25,
+    },
+    "featured": {
+        "disc_fraction": (0.6, 0.97),
+        "cosine": (0.3, 1.0),
+        "strength": (0.0, 1.0),
+        "bar_fraction": (0.0, 0.0),
+        "surface_brightness": 20.05,
+    },
+    "barred": {
+        "disc_fraction": (0.65, 0.95),
+        "cosine": (0.35, 1.0),
+        "strength": (-0.3, 1.0),
+        "bar_fraction": (0.1, 0.4),
+        "surface_brightness": 19.95,
+    },
+    "edge-on": {
+        "disc_fraction": (0.6, 0.95),
+        "cosine": (0.0, 0.22),
+        "strength": (0.0, 1.0),
+        "bar_fraction": (0.0, 0.0),
+        "surface_brightness": 19.95,
+    },
+    "artifact": {  # the galaxy behind the flaw, not seen
+        "disc_fraction": (0.0, 0.0),
+        "cosine": (0.35, 1.0),
+        "strength": (0.0, 0.0),
+        "bar_fraction": (0.0, 0.0),
+        "surface_brightness": 19.95,
+    },
+}
+SURFACE_BRIGHTNESS_SPREAD = 0.7  # mag/arcsec^2, standard deviation within a kind
+SMALLEST_R90 = 3.0  # arcsec: Galaxy Zoo 2 asks for petroR90_r > 3
+EVEN_COUNTS = 0.6  # d log10(number) / d mag of galaxies spread evenly in space
+
+
+def draw_galaxy(rng, kinds, magnitude, radius, seeing):
+    """Return one galaxy's parameters, a dict in the units of `_simulated.DESCR`.
+
+    `kinds` maps names to shares; the rest are (low, high). Takes the same number of random
+    numbers for every galaxy, so that a change of one argument changes what depends on it and
+    nothing else.
+    """
+    u = iter(rng.random(24))
+
+    def uniform(low, high):
+        return low + (high - low) * next(u)
+
+    kind = _pick(next(u), kinds)
+    ranges = KINDS[kind]
+    disc_fraction = max(uniform(*ranges["disc_fraction"]), 0.0)
+    cosine = uniform(*ranges["cosine"])
+    strength = max(uniform(*ranges["strength"]), 0.0)
+    bar_fraction = uniform(*ranges["bar_fraction"])
+    mag = _magnitude(next(u), *magnitude)
+    concentration = 2.3 + 0.9 * (1 - disc_fraction)  # R90 / R50 of a disc, and of an elliptical
+    size, drawn = _radius(next(u), mag, ranges["surface_brightness"], concentration), next(u)
+    if radius is not None:
+        size = radius[0] * (radius[1] / radius[0]) ** drawn
+    # Half the light of a disc in a *round* aperture: 1.68 h face-on, 1.05 h edge-on.
+    disc_radius = size / (1.05 + 0.63 * cosine)
+    flattening = uniform(0.45, 1.0) * (1 - disc_fraction) + 0.7 * disc_fraction
+    return {
+        "kind": kind,
+        "magnitude": mag,
+        "half_light_radius": size,
+        "radius_90": concentration * size,
+        "feature_strength": strength,
+        "disc_fraction": disc_fraction,
+        "disc_radius": disc_radius,
+        "bulge_radius": size * (1 - 0.75 * disc_fraction),
+        "bulge_sersic": round(2 * (1.2 + (1 - disc_fraction) * uniform(0.4, 2.4))) / 2,
+        "bulge_axis_ratio": np.sqrt(flattening**2 + (1 - flattening**2) * cosine**2),
+        "inclination": np.degrees(np.arccos(cosine)),
+        "position_angle": uniform(0, 180),
+        "n_arms": 2 + int(next(u) > 0.65) + int(next(u) > 0.75),
+        "pitch_angle": uniform(12, 32),
+        "winding": 1 if next(u) < 0.5 else -1,
+        "arm_contrast": strength * uniform(0.7, 1.0),
+        "arm_asymmetry": uniform(0.1, 0.7),
+        "knot_fraction": 0.12 * strength * next(u),
+        "bar_fraction": bar_fraction,
+        "bar_radius": disc_radius * uniform(0.8, 2.2),
+        "bar_angle": uniform(0, 180),
+        "seeing": uniform(*seeing),
+    }
+
+
+def _pick(u, shares):
+    """Return the name that the uniform number `u` falls on."""
+    edges = np.cumsum(list(shares.values()))
+    return list(shares)[np.searchsorted(edges[:-1], u, side="right")]
+
+
+def _magnitude(u, bright, faint):
+    """Return a magnitude between the two, numbers growing as 10^(0.6 m)."""
+    span = 10 ** (EVEN_COUNTS * (bright - faint))
+    return faint + np.log10(span + (1 - span) * u) / EVEN_COUNTS
+
+
+def _radius(u, magnitude, surface_brightness, concentration):
+    """Return a half-light radius in arcsec, none too small to be asked about.
+
+    The mean surface brightness within it is m + 2.5 log10(2 pi R^2), Gaussian above the limit.
+    """
+    smallest = magnitude + 2.5 * np.log10(2 * np.pi * (SMALLEST_R90 / concentration) ** 2)
+    # The share of the kind that is large enough. In the upper tail, where 1 - ndtr would be 0.
+    share = ndtr((surface_brightness - smallest) / SURFACE_BRIGHTNESS_SPREAD)
+    brightness = surface_brightness - SURFACE_BRIGHTNESS_SPREAD * ndtri(share * (1 - u))
+    return np.sqrt(10 ** (0.4 * (brightness - magnitude)) / (2 * np.pi))
+
+
+# Counts on the sky to the limit of SDSS at high galactic latitude, stars and galaxies together;
+# their slope lies between that of stars and that of galaxies (Yasuda et al. 2001).
+NEIGHBOURS_PER_ARCMIN2, NEIGHBOUR_MAGNITUDES, NEIGHBOUR_SLOPE = 7.0, (15.0, 22.0), 0.3
+STAR_SHARE = 0.4
+
+
+def draw_neighbours(rng, frame):
+    """Return stars and small galaxies in a `frame` so many arcsec wide: a dict of arrays.
+
+    x and y are arcsec from the middle; radius is that of half the light, 0 for a star.
+    """
+    number = rng.poisson(NEIGHBOURS_PER_ARCMIN2 * (frame / 60) ** 2)
+    u = rng.random((number, 7))
+    bright, faint = NEIGHBOUR_MAGNITUDES
+    span = 10 ** (NEIGHBOUR_SLOPE * (bright - faint))
+    magnitude = faint + np.log10(span + (1 - span) * u[:, 2]) / NEIGHBOUR_SLOPE
+    radius = np.where(u[:, 3] < STAR_SHARE, 0, 0.35 + 0.5 * u[:, 4] + 0.1 * (faint - magnitude))
+    return {
+        "x": (u[:, 0] - 0.5) * frame,
+        "y": (u[:, 1] - 0.5) * frame,
+        "magnitude": magnitude,
+        "radius": radius,
+        "axis_ratio": 0.3 + 0.7 * u[:, 5],
+        "angle": np.pi * u[:, 6],
+    }
