@@ -1,0 +1,512 @@
+"""The command line: it says what the library says, and leaves whole files or none."""
+
+import errno
+import hashlib
+import json
+import re
+import shlex
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.base import clone
+
+from skgalaxy import cli
+from skgalaxy.query import predict_posterior
+from skgalaxy.votes import read_votes
+
+N_GALAXIES = 24
+NAMED = "smooth-or-featured_featured-or-disk"
+
+
+def run(*arguments):
+    return cli.main([str(argument) for argument in arguments])
+
+
+def write_images(folder, ids, seed=0):
+    """Draw one noisy picture for each id, brighter from one to the next."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir()
+    for i, id_ in enumerate(ids):
+        pixels = 40 + 160 * i / len(ids) + 20 * rng.normal(size=(24, 24))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{id_}.png")
+
+
+def write_votes(path, ids, n_votes=40):
+    k = np.arange(len(ids))
+    columns = {"id_str": ids, "smooth-or-featured_smooth": n_votes - k, NAMED: k}
+    table = pd.DataFrame({**columns, "smooth-or-featured_total-votes": n_votes})
+    table.to_csv(path, index=False)
+
+
+@pytest.fixture(scope="session")
+def sky(tmp_path_factory):
+    """Return a folder of images, votes.csv and a model of them, that tests must not change."""
+    folder = tmp_path_factory.mktemp("sky")
+    ids = [f"58772298174{i:07d}" for i in range(N_GALAXIES)]
+    write_images(folder / "images", ids)
+    write_votes(folder / "votes.csv", ids)
+    settings = ("--answer", "featured", "--size", 16, "--epochs", 1, "--quiet")
+    model = folder / "model.joblib"
+    assert run("train", folder / "images", folder / "votes.csv", *settings, "--model", model) == 0
+    return folder
+
+
+@pytest.fixture
+def pool(tmp_path):
+    """Return a folder of 9 images, the fifth of which is broken."""
+    write_images(tmp_path / "pool", range(1, 10), seed=1)
+    (tmp_path / "pool" / "5.png").write_bytes(b"no image")
+    (tmp_path / "pool" / "notes.txt").write_text("not a galaxy")
+    return tmp_path / "pool"
+
+
+def read_catalogue(path):
+    return pd.read_csv(path, comment="#", dtype={"id_str": str})
+
+
+def read_any_catalogue(path):
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    if path.suffix == ".csv":
+        return read_catalogue(path)
+    from astropy.table import Table
+
+    table = Table.read(path)
+    table.convert_bytestring_to_unicode()
+    return table
+
+
+def fails(capsys, status, *arguments):
+    """Run what must fail; return what it says, one line of it if the data are at fault."""
+    capsys.readouterr()
+    assert run(*arguments) == status
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in error
+    if status == 1:
+        assert error.startswith("skgalaxy: ")
+        assert error.count("\n") == 1
+    return error
+
+
+# Help
+
+
+@pytest.mark.parametrize("name", [None, *cli.commands.commands])
+def test_help(name, capsys):
+    assert run(*filter(None, [name, "--help"])) == 0
+    text = capsys.readouterr().out
+    assert "Examples:\n" in text
+    assert text.endswith("\n")
+
+
+@pytest.mark.parametrize("name", cli.commands.commands)
+def test_examples_are_commands(name):
+    """Every option in an example is one of its command."""
+    lines = cli.commands.epilog + cli.commands.commands[name].epilog
+    examples = re.findall(rf"skgalaxy {name}\b(?:.*\\\n)*.*", lines)
+    known = {text for option in cli.commands.commands[name].params for text in option.opts}
+    for example in examples:
+        options = {word for word in shlex.split(example) if re.match("--?[a-z]", word)}
+        assert options <= known, example
+    assert examples
+
+
+def test_help_is_quick():
+    """It imports none of what takes its time."""
+    code = "import sys; from skgalaxy.cli import main; main(['--help']); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "pandas", "sklearn", "keras"} & set(ran.stdout.split())
+
+
+def test_tensorflow_does_not_greet(sky, tmp_path):
+    command = ["predict", sky / "model.joblib", sky / "images", tmp_path / "c.csv", "--quiet"]
+    run = [sys.executable, "-m", "skgalaxy", *command]
+    ran = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert ran.stdout == ran.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("train",),
+        ("simulate", "sky", "--size", "8"),
+        ("predict", "no.joblib", ".", "c.csv"),
+    ],
+)
+def test_wrong_command_lines(arguments, capsys):
+    assert fails(capsys, 2, *arguments).startswith("Usage:")
+
+
+# train
+
+
+def test_train_is_the_library(sky):
+    """The model holds a pipeline from paths to posteriors, which Python users can load."""
+    content = joblib.load(sky / "model.joblib")
+    assert set(content) == {"pipeline", "question", "answer", "n_galaxies"}
+    assert (content["question"], content["answer"]) == tuple(NAMED.split("_"))
+    assert content["n_galaxies"] == N_GALAXIES
+    loader, estimator = content["pipeline"]
+    assert (loader.size, loader.root, estimator.epochs, estimator.verbose) == (16, None, 1, False)
+    table = read_votes(sky / "votes.csv")
+    pixels = loader.transform([sky / "images" / f"{id_}.png" for id_ in table.ids])
+    again = clone(estimator).fit(pixels, table.votes("featured"))
+    np.testing.assert_array_equal(
+        estimator.sample_posterior(pixels), again.sample_posterior(pixels)
+    )
+
+
+def test_train_learns_from_the_joined(sky, tmp_path, capsys):
+    """The same galaxies in another order, with others and N = 0 among them: the same model."""
+    table = pd.read_csv(sky / "votes.csv", dtype={"id_str": str})
+    more = pd.concat([table, table.head(2).assign(id_str=["1", "2"])])
+    more.iloc[3, 1:] = 0
+    more.to_csv(tmp_path / "more.csv", index=False)
+    table.drop(3).to_csv(tmp_path / "less.csv", index=False)
+    draws = []
+    for name in ("more", "less"):
+        settings = ("--answer", "featured", "--size", 16, "--epochs", 1)
+        paths = (sky / "images", tmp_path / f"{name}.csv", "--model", tmp_path / name)
+        assert run("train", *paths, *settings) == 0
+        error = capsys.readouterr().err
+        left_out = re.search(r"(\d+) galaxies .*: (\d+) images .*, (\d+) rows .*, (\d+) ", error)
+        expected = {"more": (23, 0, 2, 1), "less": (23, 1, 0, 0)}[name]
+        assert tuple(map(int, left_out.groups())) == expected
+        pipeline = joblib.load(tmp_path / name)["pipeline"]
+        draws.append(predict_posterior(pipeline, [*(sky / "images").iterdir()]).draws)
+    np.testing.assert_array_equal(*draws)
+
+
+def test_train_leaves_out_broken_images(sky, tmp_path, capsys):
+    ids = [f"{i:02d}" for i in range(8)]
+    write_images(tmp_path / "images", ids)
+    write_votes(tmp_path / "votes.csv", ids)
+    (tmp_path / "images" / "05.png").write_bytes(b"")
+    paths = ("train", tmp_path / "images", tmp_path / "votes.csv", "--model", tmp_path / "model")
+    settings = ("--answer", "featured", "--size", 16, "--epochs", 1, "--quiet")
+    assert "05.png" in fails(capsys, 1, *paths, *settings, "--strict")
+    assert not (tmp_path / "model").exists()
+    assert run(*paths, *settings) == 0
+    error = capsys.readouterr().err
+    assert "05.png" in error
+    assert error.count("\n") == 1
+    assert joblib.load(tmp_path / "model")["n_galaxies"] == 7
+
+
+def test_several_answers_are_one(tmp_path):
+    ids = ["a", "b", "c", "d"]
+    write_images(tmp_path / "images", ids)
+    table = pd.DataFrame({"id_str": ids, "bar_strong": 3, "bar_weak": 2, "bar_no": 5})
+    table.to_csv(tmp_path / "votes.csv", index=False)
+    paths = ("train", tmp_path / "images", tmp_path / "votes.csv", "--model", tmp_path / "model")
+    settings = ("--answer", "weak", "--answer", "str", "--size", 16, "--epochs", 1, "--quiet")
+    assert run(*paths, *settings) == 0
+    assert joblib.load(tmp_path / "model")["answer"] == "weak-or-strong"
+
+
+def test_bad_votes(sky, tmp_path, capsys):
+    """Each is one sentence, before any training, and no model."""
+
+    def error_of(text, *options, answer="featured"):
+        (tmp_path / "votes.csv").write_text(text)
+        settings = ("--answer", answer, "--model", tmp_path / "model", *options)
+        error = fails(capsys, 1, "train", sky / "images", tmp_path / "votes.csv", *settings)
+        assert not (tmp_path / "model").exists()
+        return error
+
+    header, row, *rows = (sky / "votes.csv").read_text().splitlines()
+    assert "none is called so" in error_of(f"{header}\n{row}\n", answer="barred")
+    assert "Got 'bar'" in error_of(f"{header}\n{row}\n", "--question", "bar")
+    assert "--id-column" in error_of(f"{header}\n7,20,20,40\n")
+    assert "N = 0 everywhere" in error_of(f"{header}\n{row.split(',')[0]},0,0,0\n")
+    assert "must not repeat" in error_of(f"{header}\n{row}\n{row}\n")
+    assert "is the file whole?" in error_of(f"{header}\n{row}\n{rows[0][:-4]}\n")
+
+
+def test_full_disk(sky, tmp_path, monkeypatch, capsys):
+    def dump(_, file):
+        file.write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(joblib, "dump", dump)
+    settings = ("--answer", "featured", "--size", 16, "--epochs", 1, "--quiet")
+    paths = (sky / "images", sky / "votes.csv", "--model", tmp_path / "model")
+    assert "No space left on device" in fails(capsys, 1, "train", *paths, *settings)
+    assert [*tmp_path.iterdir()] == []
+
+
+# predict
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".fits"])
+def test_predict(suffix, sky, pool, tmp_path, capsys):
+    """A row for each image that can be read, what the pipeline in the model says of it."""
+    pytest.importorskip({".parquet": "pyarrow", ".fits": "astropy"}.get(suffix, "pandas"))
+    path = tmp_path / f"catalogue{suffix}"
+    assert run("predict", sky / "model.joblib", pool, path, "--n-votes", 10, "--quiet") == 0
+    left_out = re.findall("left out: .*", capsys.readouterr().err)
+    assert len(left_out) == 1
+    assert "5.png" in left_out[0]
+    catalogue = read_any_catalogue(path)
+    assert [*catalogue["id_str"]] == [*"12346789"]
+    paths = [pool / f"{i}.png" for i in "12346789"]
+    posterior = predict_posterior(joblib.load(sky / "model.joblib")["pipeline"], paths)
+    np.testing.assert_allclose(catalogue[f"{NAMED}_fraction"], posterior.mean, rtol=1e-6)
+    votes = catalogue[f"{NAMED}_expected_votes"]
+    np.testing.assert_allclose(votes, 10 * posterior.mean, rtol=1e-6)
+
+
+def test_predict_says_what_predicted(sky, tmp_path):
+    run("predict", sky / "model.joblib", sky / "images", tmp_path / "c.csv", "--quiet")
+    header = (tmp_path / "c.csv").read_text()
+    assert '"model": "model.joblib"' in header
+    assert f'"n_trained_on": {N_GALAXIES}' in header
+    digest = hashlib.sha256((sky / "model.joblib").read_bytes()).hexdigest()
+    assert f'"model_sha256": "{digest[:16]}"' in header
+
+
+def test_strict(sky, pool, tmp_path, capsys):
+    command = ("predict", sky / "model.joblib", pool, tmp_path / "c.csv", "--strict", "--quiet")
+    assert "5.png" in fails(capsys, 1, *command)
+    assert not (tmp_path / "c.csv").exists()
+
+
+def test_store_is_not_decoded_again(sky, pool, tmp_path):
+    (pool / "5.png").unlink()
+    command = ("predict", sky / "model.joblib", pool)
+    settings = ("--store", tmp_path / "packed", "--quiet")
+    assert run(*command, tmp_path / "first.csv", *settings) == 0
+    for path in pool.glob("*.png"):
+        path.write_bytes(b"gone")
+    assert run(*command, tmp_path / "second.csv", *settings) == 0
+    assert (tmp_path / "first.csv").read_bytes() == (tmp_path / "second.csv").read_bytes()
+
+
+def test_crop_of_the_pool(sky, pool, tmp_path, capsys):
+    """The pool may show another part of the sky than the images of training."""
+    command = ("predict", sky / "model.joblib", pool)
+    assert run(*command, tmp_path / "c.csv", "--crop", 12, "--quiet") == 0
+    assert run(*command, tmp_path / "whole.csv", "--quiet") == 0
+    cropped, whole = read_catalogue(tmp_path / "c.csv"), read_catalogue(tmp_path / "whole.csv")
+    assert (cropped[f"{NAMED}_fraction"] != whole[f"{NAMED}_fraction"]).all()
+    error = fails(capsys, 1, *command, tmp_path / "d.csv", "--crop", 100, "--quiet")
+    assert "all broken; the first: `crop` must not exceed" in error
+
+
+def test_bad_catalogues(sky, tmp_path, capsys, monkeypatch):
+    """What cannot be written is refused before anything is read or predicted."""
+    monkeypatch.setattr("skgalaxy.images.pack_images", None)
+    command = ("predict", sky / "model.joblib", sky / "images")
+    assert "does not end in" in fails(capsys, 2, *command, tmp_path / "c.txt")
+    assert "folder that exists" in fails(capsys, 1, *command, tmp_path / "none" / "c.csv")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert "pyarrow" in fails(capsys, 1, *command, tmp_path / "c.parquet")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_bad_models(sky, tmp_path, capsys):
+    """Damaged, something else, or nothing of ours: one sentence that names the file."""
+    whole = (sky / "model.joblib").read_bytes()
+    content = joblib.load(sky / "model.joblib")
+    (tmp_path / "cut").write_bytes(whole[:-1000])
+    (tmp_path / "text").write_text("id,k,N")
+    joblib.dump({"pipeline": content["pipeline"]}, tmp_path / "unnamed")
+    joblib.dump({**content, "pipeline": content["pipeline"][-1:]}, tmp_path / "no_loader")
+    for name in ("cut", "text", "unnamed", "no_loader"):
+        error = fails(capsys, 1, "predict", tmp_path / name, sky / "images", tmp_path / "c.csv")
+        assert re.search(rf"`MODEL` must be .*{name}'", error)
+
+
+def test_bad_folders(sky, tmp_path, capsys):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / ".hidden.png").touch()
+    command = ("predict", sky / "model.joblib", folder, tmp_path / "c.csv")
+    assert "Got none" in fails(capsys, 1, *command)
+    for name in ("7.png", "7.JPEG"):
+        (folder / name).touch()
+    assert "'7.JPEG' and '7.png'" in fails(capsys, 1, *command)
+    (folder / "7.JPEG").unlink()
+    assert "all broken" in fails(capsys, 1, *command, "--quiet")
+    try:
+        with open(bytes(folder) + b"/\xff.png", "w"):
+            pass
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 only")
+    assert "rename it" in fails(capsys, 1, *command)
+
+
+# rank
+
+
+def test_rank_is_by_mutual_information(sky, pool, tmp_path, capsys):
+    run("predict", sky / "model.joblib", pool, tmp_path / "c.csv", "--quiet")
+    capsys.readouterr()
+    assert run("rank", sky / "model.joblib", pool, "-n", 8, "-o", tmp_path / "r.csv") == 0
+    assert run("rank", sky / "model.joblib", pool, "-n", 3) == 0
+    three = capsys.readouterr().out
+    eight = (tmp_path / "r.csv").read_text()
+    assert eight.startswith(three)
+    assert three.splitlines()[0] == "id_str,image,mutual_information"
+    catalogue = read_catalogue(tmp_path / "c.csv").set_index("id_str")
+    expected = catalogue[f"{NAMED}_mutual_information"].sort_values(ascending=False)
+    ranking = pd.read_csv(tmp_path / "r.csv", dtype={"id_str": str}, index_col="id_str")
+    np.testing.assert_allclose(ranking["mutual_information"], expected, rtol=1e-5)
+    assert [*ranking.index] == [*expected.index]
+    assert [*ranking["image"]] == [str(pool / f"{id_}.png") for id_ in ranking.index]
+
+
+def test_rank_writes_a_manifest(sky, pool, tmp_path, capsys):
+    command = ("rank", sky / "model.joblib", pool, "-n", 2, "--manifest", tmp_path / "round_1")
+    assert run(*command, "-o", tmp_path / "r.csv", "--quiet") == 0
+    manifest = pd.read_csv(tmp_path / "round_1" / "manifest.csv", dtype={"#id_str": str})
+    ranking = pd.read_csv(tmp_path / "r.csv", dtype={"id_str": str})
+    assert [*manifest["#id_str"]] == [*ranking["id_str"]]
+    assert [*manifest["#acquisition"]] == [*ranking["mutual_information"]]
+    assert {*manifest["#model_version"]} == {"model.joblib"}
+    for image, id_ in zip(manifest["image"], manifest["#id_str"], strict=True):
+        path = tmp_path / "round_1" / image
+        assert path.read_bytes() == (pool / f"{id_}.png").read_bytes()
+    assert "choose another" in fails(capsys, 1, *command)
+
+
+def test_rank_goes_on(sky, pool, tmp_path, capsys):
+    """Scores that were kept are used; those of another pool are refused."""
+    command = ("rank", sky / "model.joblib", pool, "-n", 4, "--quiet")
+    checkpoint = ("--checkpoint", tmp_path / "scores")
+    assert run(*command, "-o", tmp_path / "r1.csv", *checkpoint) == 0
+    assert run(*command, "-o", tmp_path / "r2.csv", *checkpoint) == 0
+    assert (tmp_path / "r1.csv").read_bytes() == (tmp_path / "r2.csv").read_bytes()
+    (pool / "5.png").unlink()
+    assert "same pool" in fails(capsys, 1, *command, *checkpoint)
+
+
+def test_rank_of_too_few(sky, pool, capsys):
+    (pool / "5.png").unlink()
+    error = fails(capsys, 1, "rank", sky / "model.joblib", pool, "--quiet")
+    assert "`-n` must not exceed the 8 galaxies. Got 100." in error
+
+
+# Outputs
+
+
+def test_nothing_is_replaced(sky, pool, tmp_path, capsys):
+    """Outputs that are there stay, before anything is read, unless told otherwise."""
+    there = tmp_path / "there.csv"
+    there.write_text("mine")
+    model = ("predict", sky / "model.joblib")
+    for command in (
+        (*model, sky / "images", there),
+        ("rank", sky / "model.joblib", sky / "images", "-o", there),
+        ("train", sky / "images", sky / "votes.csv", "--answer", "smooth", "--model", there),
+        ("votes", sky / "votes.csv", "-o", there),
+    ):
+        assert "add --force" in fails(capsys, 1, *command)
+        assert there.read_text() == "mine"
+    assert run(*model, sky / "images", there, "--force", "--quiet") == 0
+    assert len(read_catalogue(there)) == N_GALAXIES
+    assert "choose another." in fails(capsys, 1, "simulate", pool)
+
+
+# votes
+
+
+def test_questions_are_listed(sky, capsys):
+    assert run("votes", sky / "votes.csv") == 0
+    assert capsys.readouterr().out == "smooth-or-featured: smooth, featured-or-disk\n"
+
+
+def test_votes_are_tidied(tmp_path, capsys):
+    """Of any dialect, in columns that are read again."""
+    lines = ["dr7objid,t03_bar_a06_bar_count,t03_bar_a07_no_bar_count"]
+    lines += ["587722981746540704,4,6", "587722982293766366,,"]
+    (tmp_path / "gz2.csv").write_text("\n".join(lines))
+    assert run("votes", tmp_path / "gz2.csv", "--question", "bar") == 0
+    (tmp_path / "tidy.csv").write_text(capsys.readouterr().out)
+    table = read_votes(tmp_path / "tidy.csv", "bar")
+    assert [*table.ids] == ["587722981746540704", "587722982293766366"]
+    assert table.votes("yes").tolist() == [[4, 10], [0, 0]]
+    assert run("votes", tmp_path / "gz2.csv", "-o", tmp_path / "file.csv") == 0
+    assert (tmp_path / "file.csv").read_bytes() == (tmp_path / "tidy.csv").read_bytes()
+
+
+def test_votes_of_an_export(tmp_path, capsys):
+    said = {"ann": "Yes, a bar", "bob": "No bar", "eve": "Yes, a bar"}
+    rows = [
+        {
+            "classification_id": number,
+            "user_name": name,
+            "workflow_id": 1,
+            "workflow_version": "1.1",
+            "annotations": json.dumps([{"task": "T0", "value": answer}]),
+            "subject_data": json.dumps({"9": {"#id_str": "587722981742215240"}}),
+        }
+        for number, (name, answer) in enumerate(said.items())
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "export.csv", index=False)
+    command = ("votes", tmp_path / "export.csv", "--task", "T0", "--question", "bar")
+    answers = ("--answer", "Yes, a bar=yes", "--answer", "No bar=no")
+    assert run(*command, *answers, "-o", tmp_path / "bars.csv") == 0
+    table = read_votes(tmp_path / "bars.csv")
+    assert (table.question, table.votes("yes").tolist()) == ("bar", [[2, 3]])
+    assert "TEXT=NAME" in fails(capsys, 2, *command, "--answer", "bar")
+    assert "'Yes, a bar'" in fails(capsys, 1, *command, "--answer", "No bar=no")
+
+
+def test_real_votes(shared_data, tmp_path):
+    """Recovered from published fractions they are those that were counted."""
+    folder = shared_data / "galaxy_zoo_2"
+    settings = ("--question", "smooth-or-featured", "--id-column", "asset_id")
+    for name in ("hart16_rows", "votes"):
+        assert run("votes", folder / f"{name}.csv", *settings, "-o", tmp_path / name) == 0
+    hart16, exact = (read_votes(tmp_path / name) for name in ("hart16_rows", "votes"))
+    assert len(exact) == 800
+    np.testing.assert_array_equal(
+        hart16.reindex(exact.ids).votes("featured"), exact.votes("featured")
+    )
+
+
+def test_real_galaxies(shared_data, tmp_path, capsys):
+    """Train on JPEGs of one survey, predict others that were cropped before."""
+    folder, sdss = shared_data / "galaxy_zoo_2", shared_data / "sdss_pool" / "images"
+    for name, source in (("images", folder / "images"), ("pool", sdss)):
+        (tmp_path / name).mkdir()
+        for path in sorted(source.iterdir())[:20]:
+            (tmp_path / name / path.name).symlink_to(path)
+    paths = (tmp_path / "images", folder / "votes.csv", "--model", tmp_path / "model")
+    settings = ("--answer", "featured", "--size", 16, "--crop", 256, "--epochs", 1)
+    assert "--id-column" in fails(capsys, 1, "train", *paths, *settings)
+    assert run("train", *paths, *settings, "--id-column", "asset_id") == 0
+    assert "20 galaxies have an image and votes" in capsys.readouterr().err
+    command = ("predict", tmp_path / "model", tmp_path / "pool", tmp_path / "c.csv")
+    assert run(*command, "--crop", 128) == 0
+    catalogue = read_catalogue(tmp_path / "c.csv")
+    assert [*catalogue["id_str"]] == [path.stem for path in sorted(sdss.iterdir())[:20]]
+
+
+# simulate
+
+
+def test_simulate(tmp_path, capsys):
+    """What it writes, the library and `train` read."""
+    pytest.importorskip("galsim")
+    from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
+
+    command = ("simulate", tmp_path / "sky", "-n", 6, "--size", 16, "--seed", 3)
+    assert run(*command, "--quiet") == 0
+    loaded = load_galaxy_zoo(tmp_path / "sky", question=NAMED, image_size=16, crop=None)
+    drawn = make_galaxies(6, image_size=16, random_state=3)
+    np.testing.assert_array_equal(loaded.images, drawn.images)
+    np.testing.assert_array_equal(loaded.votes, drawn.votes)
+    truth = pd.read_csv(tmp_path / "sky" / "truth.csv")
+    assert [*truth["id_str"]] == [*loaded.ids]
+    paths = (tmp_path / "sky" / "images", tmp_path / "sky" / "votes.csv")
+    settings = ("--question", "bar", "--answer", "yes", "--size", 16, "--epochs", 1, "--quiet")
+    assert run("train", *paths, *settings, "--model", tmp_path / "bars.joblib") == 0
