@@ -1,11 +1,19 @@
 """Scoring a pool that does not fit: time and memory against the number of galaxies.
 
 Every number of galaxies is scored in a process of its own, from a memory-mapped file of uint8
-images of 64 px. Memory is the most that the process held while scoring (Linux' VmHWM, pages of
-the file included), above what it held before it had predicted anything.
+images of 64 px, just written and so in the system's cache. Memory is the most that the process
+held while scoring (Linux' VmHWM, pages of the file included), above what it held with the packages
+imported and nothing done.
 """
 
-from _report import Target, finish, parser, timed  # first: quietens TensorFlow
+from _report import (
+    Target,
+    finish,
+    parser,
+    reset_peak,
+    status_mb,
+    timed,
+)  # first: quietens TensorFlow
 
 import argparse
 import json
@@ -77,6 +85,7 @@ def score(path, size, precision):
     """Score the first `size` galaxies of the pool."""
     from skgalaxy import BayesianCNNRegressor, VotePosterior, query
 
+    idle = status_mb("VmRSS")
     pool = np.load(path, mmap_mode="r")
     model = BayesianCNNRegressor(epochs=1, precision=precision, random_state=0)
     model.fit(np.array(pool[:64]), np.linspace(0, 1, 64))
@@ -89,8 +98,7 @@ def score(path, size, precision):
         )
         return scores[0]
 
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is what is held now
-    idle = status_mb("VmRSS")
+    reset_peak()
     seconds = timed(lambda: query.score_pool(model, pool[:size], mutual_information, verbose=True))
     return {
         "seconds": seconds,
@@ -98,12 +106,6 @@ def score(path, size, precision):
         "idle_mb": idle,
         "memory_mb": status_mb("VmHWM") - idle,
     }
-
-
-def status_mb(key):
-    """Return an entry of Linux' /proc/self/status, in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024 / 1e6
 
 
 def plot(sizes, seconds, memory, path):
