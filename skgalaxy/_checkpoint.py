@@ -1,17 +1,25 @@
 """Scores kept in a file while a pool is scored, so that an interrupt costs one block of them.
 
-The file is a row of ``.npy`` records, one per block, each written whole and flushed to the disk
-before the next is computed. What a crash left of the last one is written over.
+The file is an SQLite database: whatever kills the process, or the machine, a block is in it whole
+or not at all. What it belongs to is told by what the caller says of the scoring, and by the first
+and the last block, which are scored again when scoring goes on.
 """
 
-import os
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 __all__ = ["ScoreCheckpoint"]
 
-_MAGIC = np.lib.format.magic(1, 0)[:-2]
+_SQLITE = b"SQLite format 3"
+_OURS = 0x736B6778  # application_id of the database: "skgx"
+_TABLES = """
+CREATE TABLE scoring (is_of TEXT);
+CREATE TABLE blocks (number INTEGER PRIMARY KEY, scores BLOB, means BLOB);
+"""
 
 
 class ScoreCheckpoint:
@@ -21,77 +29,66 @@ class ScoreCheckpoint:
     ----------
     path : str, path-like or None
         Created if it is not there.
-    total : int or None
-        Number of galaxies to score, if it is known.
+    **is_of : str, int or None
+        What the scoring is of, in JSON's types: it must be the same when it goes on.
 
     Attributes
     ----------
-    blocks : list of ndarray
-        Scores that were kept, in order.
+    scores : list of ndarray
+        The blocks that were kept, in order.
 
     Raises
     ------
     ValueError
-        If the file is no checkpoint, or one of more galaxies.
+        If the file is something else, or of another scoring.
     """
 
-    def __init__(self, path, total):
+    def __init__(self, path, **is_of):
         self.path = None if path is None else Path(path)
-        self.blocks = []
-        self._end = 0  # of the whole records in the file
-        if self.path is not None and self.path.exists():
-            self._read()
-        n_kept = sum(map(len, self.blocks))
-        if total is not None and n_kept > total:
-            raise ValueError(
-                "`checkpoint` must be of the same pool. Got "
-                f"{self.path} with {n_kept} scores for {total} galaxies; delete it to start over."
-            )
+        self.scores, self._means = [], []
+        if self.path is not None:
+            self._open(json.dumps(is_of, sort_keys=True))
 
-    def append(self, scores):
-        """Keep a block of scores; it is on the disk when this returns."""
-        self.blocks.append(scores)
-        if self.path is None:
-            return
-        with self.path.open("r+b" if self.path.exists() else "xb") as file:
-            file.truncate(self._end)  # what a crash left of the block that came next
-            file.seek(self._end)
-            np.save(file, scores, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-            self._end = file.tell()
+    def append(self, scores, means):
+        """Keep a block of scores and posterior means; it is on the disk when this returns."""
+        if self.path is not None:
+            row = len(self.scores), scores.tobytes(), means.tobytes()
+            with closing(sqlite3.connect(self.path, isolation_level=None)) as database:
+                database.execute("INSERT INTO blocks VALUES (?, ?, ?)", row)
+        self.scores.append(scores)
+        self._means.append(means)
 
-    def check_first(self, scores):
-        """Raise ValueError unless the first block, computed again, is the one that was kept."""
-        kept = self.blocks[0]
-        if kept.shape != scores.shape or not _alike(kept, scores):
-            raise ValueError(
-                "`checkpoint` must be of the same learner, pool, score and number of votes. Got "
-                f"{self.path}, whose first {len(kept)} scores are others; delete it to start over."
-            )
+    def check(self, number, scores, means):
+        """Raise ValueError unless a block that was computed again is the one that was kept."""
+        kept = self.scores[number], self._means[number]
+        for old, new in zip(kept, (scores, means), strict=True):
+            # another machine may round otherwise
+            if old.shape != new.shape or not np.allclose(old, new, rtol=1e-3, atol=1e-6):
+                self._refuse(f"whose block {number} of scores is another")
 
-    def _read(self):
-        """Read the whole records, and note where they end."""
-        with self.path.open("rb") as file:
-            if not _MAGIC.startswith(file.read(len(_MAGIC))):
-                raise ValueError(
-                    f"`checkpoint` must be a file that skgalaxy began, or none. Got {self.path}, "
-                    "which is something else."
-                )
+    def _open(self, is_of):
+        """Read what is kept, or begin; all of what makes a file ours comes in one transaction."""
+        with self.path.open("ab+") as file:
             file.seek(0)
-            while (scores := _next_record(file)) is not None:
-                self.blocks.append(scores)
-                self._end = file.tell()
+            if not _SQLITE.startswith(file.read(len(_SQLITE))):
+                self._refuse("which is something else")
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as database:
+            if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                database.executescript(f"BEGIN; PRAGMA application_id = {_OURS}; {_TABLES}")
+                database.execute("INSERT INTO scoring VALUES (?)", [is_of])
+                database.execute("COMMIT")
+            if database.execute("PRAGMA application_id").fetchone() != (_OURS,):
+                self._refuse("which is something else")
+            (found,) = database.execute("SELECT is_of FROM scoring").fetchone()
+            if found != is_of:
+                self._refuse(f"which is of {found} and not of {is_of}")
+            query = "SELECT scores, means FROM blocks ORDER BY number"
+            for scores, means in database.execute(query):
+                self.scores.append(np.frombuffer(scores))
+                self._means.append(np.frombuffer(means))
 
-
-def _alike(a, b):
-    """Return whether scores are the same but for what another machine may round otherwise."""
-    return np.allclose(a, b, rtol=1e-3, atol=1e-6, equal_nan=True)
-
-
-def _next_record(file):
-    """Return the next array in the file, or None at its end or where it was cut."""
-    try:
-        return np.load(file, allow_pickle=False)
-    except (EOFError, ValueError):
-        return None
+    def _refuse(self, problem):
+        raise ValueError(
+            "`checkpoint` must be a new file, or of the same learner, pool, score and `n_votes`. "
+            f"Got {self.path}, {problem}; choose another file."
+        )

@@ -25,6 +25,7 @@ from skgalaxy.likelihoods import binomial
 
 __all__ = ["expected_entropy", "mutual_information", "predictive_entropy"]
 
+_MOST_BY_MOMENTS = 256
 _BLOCK = 2**14  # values of ρ at once: they stay in the cache, and scratch memory stays small
 
 
@@ -42,16 +43,23 @@ def _scores(of_block, draws, n_votes):
     return scores_G
 
 
+def _mixture(rho_DG, n):
+    """Return p̄_k, shape (K, G): by moments, whose matrix of K x K is only for the usual N."""
+    if n <= _MOST_BY_MOMENTS:
+        return binomial.mixture_pmf_by_moments(rho_DG, n)
+    return binomial.mixture_pmf(rho_DG.T, n).T
+
+
 def _entropy(pmf, axis=0):
     return np.maximum(-binomial.x_log_x(pmf).sum(axis=axis), 0)
 
 
 def _predictive(rho_DG, n):
-    return _entropy(binomial.mixture_pmf_by_moments(rho_DG, n))
+    return _entropy(_mixture(rho_DG, n))
 
 
 def _expected(rho_DG, n):
-    return _mean_entropy(rho_DG, n, binomial.mixture_pmf_by_moments(rho_DG, n))
+    return _mean_entropy(rho_DG, n, _mixture(rho_DG, n))
 
 
 def _mean_entropy(rho_DG, n, pmf_KG):
@@ -60,7 +68,7 @@ def _mean_entropy(rho_DG, n, pmf_KG):
 
 
 def _plug_in(rho_DG, n):
-    pmf_KG = binomial.mixture_pmf_by_moments(rho_DG, n)
+    pmf_KG = _mixture(rho_DG, n)
     mi_G = _entropy(pmf_KG) - _mean_entropy(rho_DG, n, pmf_KG)
     return np.where(_agree(rho_DG), 0, np.maximum(mi_G, 0))
 

@@ -20,6 +20,7 @@ __all__ = [
     "ImageSpec",
     "VoteBatches",
     "as_rows",
+    "check_dtype",
     "check_like",
     "distinct_images",
     "image_shape_of",
@@ -113,6 +114,15 @@ def as_rows(X):
     if isinstance(first, np.ndarray | list | tuple):
         raise ValueError(f"{_UNEQUAL} Got an array of {type(first).__name__}.")
     return X
+
+
+def check_dtype(X):
+    """Raise ValueError if the rows of an array are of numbers wider than float64."""
+    dtype = getattr(X, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize > 8:
+        raise ValueError(
+            f"`X` must hold numbers of at most 64 bits. Got {dtype}; convert it to float32."
+        )
 
 
 def check_like(X, spec):

@@ -24,7 +24,7 @@ from skgalaxy.sampling import DrawnNetworks
 
 __all__ = ["SCHEDULES", "TrainedNetwork", "check_callbacks", "schedule_callbacks", "signature"]
 
-_KEPT = 8  # compiled models: a search over two networks and four numbers of draws
+_KEPT = 32  # compiled models: a committee of unlike networks, each trained and drawn from
 _kept = OrderedDict()
 _kept_lock = threading.Lock()
 

@@ -37,6 +37,7 @@ from skgalaxy.batches import (
     ImageSpec,
     VoteBatches,
     as_rows,
+    check_dtype,
     check_like,
     distinct_images,
     image_shape_of,
@@ -46,7 +47,7 @@ from skgalaxy.compiled import SCHEDULES, TrainedNetwork, check_callbacks, schedu
 from skgalaxy.exceptions import InconsistentVersionWarning, NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.networks import GalaxyZooNetwork, build_model
-from skgalaxy.pools import ahead, blocks, is_batched, is_stored, n_rows
+from skgalaxy.pools import blocks_ahead, is_batched, is_stored, n_rows
 from skgalaxy.posterior import VotePosterior
 
 __all__ = ["BayesianCNNRegressor"]
@@ -181,7 +182,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         X : array-like of shape (n_galaxies, h, w), (n_galaxies, h, w, c) or (n_galaxies, n)
             Images, uint8 or of finite numbers in any unit: they are centred and scaled by the
             mean and standard deviation of the training images, channel by channel. Memory maps,
-            Zarr, HDF5 and Dask arrays are read batch by batch and stay where they are.
+            Zarr and HDF5 arrays are read batch by batch and stay where they are.
         y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
             Counts [k, N], k of N volunteers said yes; or vote fractions in [0, 1].
         sample_weight : array-like of shape (n_galaxies,), default=None
@@ -230,7 +231,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         kept, held_out = split_rows(len(rows), validation_fraction, seeds["order"])
         spec = self._spec if previous else ImageSpec.measure(X, rows[kept], image_shape)
         if validation_data is not None:
-            validation = self._validation_batches(validation_data, spec)
+            validation = checked._validation_batches(validation_data, spec)
         elif len(held_out):
             validation = VoteBatches(X, rows[held_out], votes[held_out], self.batch_size)
         else:
@@ -370,10 +371,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         n_draws = check_int(self.n_draws, "n_draws", 1)
-        images = ahead(self._image_blocks(X))
+        images = self._image_blocks(X)
         logits = []
         with tqdm(
-            total=n_rows(X), unit="galaxy", desc="posterior", disable=not self.verbose
+            total=n_rows(X), unit="galaxy", desc="posterior", disable=not self.verbose, delay=5
         ) as bar:
             for block in self._network.logits(images, n_draws, self._seeds["masks"]):
                 logits.append(block)
@@ -444,8 +445,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     def _image_blocks(self, X):
         """Return blocks of images like those of `fit`; raise ValueError now if X is no such."""
         if is_batched(X):
-            return (self._check_images(batch, reset=False)[0] for batch in blocks(X))
-        return blocks(self._check_images(X, reset=False)[0])
+            return (self._check_images(batch, reset=False)[0] for batch in blocks_ahead(X))
+        return blocks_ahead(self._check_images(X, reset=False)[0])
 
     def _check_images(self, X, *, reset, spec=None):
         """Return X as an array whose rows are images, and its image shape.
@@ -453,6 +454,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Rows are finite; those of a stored X are checked when they are read.
         """
         X = as_rows(X)
+        check_dtype(X)
         if is_stored(X):
             self._check_array(np.asarray(X[:1]), reset=reset)
         else:

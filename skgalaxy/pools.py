@@ -1,21 +1,35 @@
 """Galaxies that need not fit in memory: read a block at a time, the next one ahead.
 
 X may be rows in memory (array, list, data frame); *stored* rows, read when they are sliced
-(``np.memmap``, Zarr, HDF5, Dask); or *batches* by number (``keras.utils.PyDataset``). `blocks`
-gives all three as blocks of a bounded number of bytes, and `ahead` reads the next block in a
-thread while the caller computes with this one, so that reading, decoding and computing overlap.
+(``np.memmap``, Zarr, HDF5); or *batches* by number (``keras.utils.PyDataset``). `blocks` gives all
+three as blocks of a bounded number of bytes. `blocks_ahead` reads the next block in a thread while
+the caller computes with this one, so that reading, decoding and computing overlap.
 """
 
+import contextlib
+import math
 import mmap
 from concurrent.futures import ThreadPoolExecutor
 
+import joblib
 import numpy as np
+import sklearn
 
-__all__ = ["ALIGNED", "ahead", "blocks", "is_batched", "is_stored", "n_rows", "take"]
+__all__ = [
+    "ALIGNED",
+    "blocks",
+    "blocks_ahead",
+    "first_and_last",
+    "is_batched",
+    "is_stored",
+    "n_rows",
+    "take",
+]
 
-ALIGNED = 128  # blocks start at multiples of it: networks see the same batches, whatever the block
+ALIGNED = 128  # blocks of images have a multiple of it, so that networks see the same batches
 _BUDGET = 2**25  # bytes of a block
 _MOST = 16 * ALIGNED  # galaxies: a few seconds' work, the most that an interrupt may lose
+_PROBE = 16  # galaxies of the first block, where it is not known what they will take
 _END = object()
 
 
@@ -41,8 +55,16 @@ def take(X, rows):
     if not is_stored(X):
         return np.asarray(X[rows])
     order = np.argsort(rows)  # HDF5 reads in its own order only
-    values = np.asarray(X[rows[order]])[np.argsort(order)]
+    read = np.asarray(X[rows[order]])
+    values = np.empty_like(read)
+    values[order] = read
     return _finite(values, rows)
+
+
+def blocks_ahead(X, prepare=None, done=()):
+    """Yield what `blocks` does, the next block read meanwhile if it is not in memory already."""
+    found = blocks(X, prepare, done)
+    return _ahead(found) if prepare or is_stored(X) or is_batched(X) else found
 
 
 def blocks(X, prepare=None, done=()):
@@ -55,55 +77,80 @@ def blocks(X, prepare=None, done=()):
     prepare : callable, default=None
         What makes of rows what is wanted, such as images of paths; None leaves them as they are.
     done : sequence of int, default=()
-        Lengths of blocks that were dealt with earlier. Only the first of them is given again.
+        Lengths of blocks that were dealt with earlier. Of them, the first and the last are
+        given again.
 
     Yields
     ------
     block : array-like
         At least one, though X be empty.
     """
-    prepare = prepare or (lambda block: block)
+    again = first_and_last(done)
     if is_batched(X):
         if len(X) == 0:
             raise ValueError("`X` must hold at least one batch. Got none.")
-        for number in (0, *range(max(1, len(done)), len(X))):
+        for number in (*again, *range(len(done), len(X))):
             batch = X[number]
-            yield prepare(batch[0] if isinstance(batch, tuple | list) else batch)
+            images = batch[0] if isinstance(batch, tuple | list) else batch
+            if len(images):
+                yield prepare(images) if prepare else images
         return
-    start, size = 0, ALIGNED
-    while start == 0 or start < n_rows(X):
-        block = prepare(_read(X, start, start + size))
+    ends = np.cumsum(done, dtype=int)
+    parts = [slice(ends[number] - done[number], ends[number]) for number in again]
+    start, size = sum(done), _PROBE if prepare else _rows_within_budget(X)
+    while parts or start == 0 or start < n_rows(X):
+        part = parts.pop(0) if parts else slice(start, start + size)
+        block = prepare(_read(X, part)) if prepare else _read(X, part)
         yield block
-        start = max(start + size, sum(done))
+        start = max(start, part.stop)
         size = _rows_within_budget(block)
 
 
-def ahead(items):
-    """Yield `items`, the next one computed in a thread while the caller uses this one."""
-    items = iter(items)
+def first_and_last(done):
+    """Return the numbers of the first and the last of the blocks that are done."""
+    return sorted({0, len(done) - 1}) if done else []
+
+
+def _ahead(items):
+    """Yield `items`, the next one computed in a thread while the caller uses this one.
+
+    The thread has the caller's settings of scikit-learn and joblib, which are kept per thread.
+    """
+    items, config, n_jobs = iter(items), sklearn.get_config(), joblib.effective_n_jobs(None)
+
+    def following():
+        with sklearn.config_context(**config), joblib.parallel_config(n_jobs=n_jobs):
+            return next(items, _END)
+
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, _END)
+        coming = thread.submit(following)
         while (item := coming.result()) is not _END:
-            coming = thread.submit(next, items, _END)
+            coming = thread.submit(following)
             yield item
 
 
-def _rows_within_budget(block):
-    """Return how many rows like those of `block` make a block."""
-    row_bytes = getattr(block, "nbytes", 0) / max(1, n_rows(block))
-    within = _BUDGET / row_bytes if row_bytes else _MOST
-    return int(np.clip(within, ALIGNED, _MOST)) // ALIGNED * ALIGNED
+def _rows_within_budget(X):
+    """Return how many rows like those of X make a block, a multiple of `ALIGNED` if that many."""
+    if hasattr(X, "dtype") and hasattr(X, "shape"):
+        row_bytes = X.dtype.itemsize * math.prod(X.shape[1:])
+    else:
+        head = X.iloc[:1] if hasattr(X, "iloc") else X[:1]
+        row_bytes = np.asarray(head).nbytes
+    within = min(_MOST, _BUDGET // max(1, row_bytes))
+    if within >= ALIGNED:
+        return within // ALIGNED * ALIGNED
+    return 2 ** int(math.log2(max(1, within)))
 
 
-def _read(X, start, stop):
+def _read(X, part):
     """Return rows of X: a view of those in memory, a checked copy of stored ones."""
     if hasattr(X, "iloc"):
-        return X.iloc[start:stop]
+        return X.iloc[part]
     if not is_stored(X):
-        return X[start:stop]
-    values = np.array(X[start:stop])
+        return X[part]
+    values = np.array(X[part]) if isinstance(X, np.memmap) else np.asarray(X[part])
     _let_go(X)
-    return _finite(values, np.arange(start, start + len(values)))
+    return _finite(values, np.arange(part.start, part.start + len(values)))
 
 
 def _finite(values, rows):
@@ -122,4 +169,5 @@ def _let_go(X):
             return
         X = X.base
     if isinstance(X, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        X.madvise(mmap.MADV_DONTNEED)
+        with contextlib.suppress(OSError):  # pages may be locked
+            X.madvise(mmap.MADV_DONTNEED)

@@ -11,6 +11,7 @@ larger than memory, and with a checkpoint an interrupted scoring goes on where i
 Importing this module also mends modAL for scikit-learn >= 1.8 (`skgalaxy._modal_compat`).
 """
 
+import hashlib
 from functools import partial
 
 import numpy as np
@@ -21,7 +22,7 @@ from tqdm.auto import tqdm
 from skgalaxy import _modal_compat
 from skgalaxy._checkpoint import ScoreCheckpoint
 from skgalaxy._validation import check_int, check_n_votes
-from skgalaxy.pools import ahead, blocks, n_rows
+from skgalaxy.pools import blocks, blocks_ahead, first_and_last, n_rows
 from skgalaxy.posterior import VotePosterior
 
 __all__ = ["mutual_information_sampling", "predict_posterior", "random_sampling", "score_pool"]
@@ -66,7 +67,7 @@ def predict_posterior(learner, X):
 def _posteriors(learner, X, done=()):
     """Yield the posterior of X block by block; the next block is prepared meanwhile."""
     prepare, predict = _stages(learner)
-    return map(predict, ahead(blocks(X, prepare, done)))
+    return map(predict, blocks_ahead(X, prepare, done))
 
 
 def _stages(learner):
@@ -110,15 +111,16 @@ def score_pool(
         As in `predict_posterior`.
     X : array-like or keras.utils.PyDataset
         The pool: an array, a column of paths (for a Pipeline that reads them), a memory map, a
-        Zarr, HDF5 or Dask array, or batches of images. It is read in blocks of about 32 MB,
-        the next one while this one is scored.
+        Zarr or HDF5 array, or batches of images. It is read in blocks of at most 32 MB and 2,048
+        galaxies, the next one while this one is scored.
     score : callable, default=VotePosterior.mutual_information
         ``score(posterior, n_votes)`` returns a number per galaxy.
     n_votes : int or array-like of shape (n_galaxies,), default=40
         Volunteers who would be asked about a galaxy, N; for batches one number.
     checkpoint : str or path-like, default=None
-        File in which scores are kept while they are computed. If it is there already, scoring
-        goes on where it stopped, with the same result.
+        File (SQLite) in which scores are kept while they are computed. If it is there already,
+        scoring goes on where it stopped, with the same result; the first and the last block are
+        scored again, to see that learner and pool are the same.
     verbose : bool, default=False
         Show a progress bar.
 
@@ -131,7 +133,8 @@ def score_pool(
     TypeError
         If `learner` predicts no posterior.
     ValueError
-        If X or `n_votes` is out of range, or `checkpoint` is not of this learner and pool.
+        If X or `n_votes` is out of range, `score` returns something else, or `checkpoint` is
+        not of this learner, pool, score and `n_votes`.
 
     Examples
     --------
@@ -143,24 +146,54 @@ def score_pool(
     array([0.   , 0.648])
     """
     total = n_rows(X)
-    n_votes = check_int(n_votes, "n_votes", 0) if total is None else check_n_votes(n_votes, total)
-    kept = ScoreCheckpoint(checkpoint, total)
-    done = [len(scores) for scores in kept.blocks]
-    start, again = 0, bool(done)  # of what was done, the first block is scored again, to compare
-    with tqdm(
-        total=total, initial=sum(done), unit="galaxy", desc="scores", disable=not verbose
-    ) as bar:
+    n_votes = _check_expected_votes(n_votes, total)
+    kept = ScoreCheckpoint(
+        checkpoint,
+        galaxies=total,
+        batches=len(X) if total is None else None,
+        n_votes=hashlib.sha256(np.asarray(n_votes)).hexdigest()[:16],
+        score=getattr(score, "__qualname__", type(score).__qualname__),
+    )
+    done = [len(scores) for scores in kept.scores]
+    starts = np.cumsum([0, *done])
+    again = first_and_last(done)  # these are scored again, to compare
+    start = starts[-1]
+    with tqdm(total=total, initial=start, unit="galaxy", desc="scores", disable=not verbose) as bar:
         for posterior in _posteriors(learner, X, done):
-            stop = start + len(posterior)
-            scores = score(posterior, n_votes if total is None else n_votes[start:stop])
+            first = starts[again[0]] if again else start
+            rows = slice(first, first + len(posterior))
+            scores = _scores_of(posterior, score, n_votes if total is None else n_votes[rows])
             if again:
-                kept.check_first(scores)
-                start, again = sum(done), False
+                kept.check(again.pop(0), scores, posterior.mean)
             else:
-                kept.append(scores)
+                kept.append(scores, posterior.mean)
                 bar.update(len(scores))
-                start = stop
-    return np.concatenate(kept.blocks)
+                start = rows.stop
+    return np.concatenate(kept.scores)
+
+
+def _check_expected_votes(n_votes, total):
+    """Return N of every galaxy, or one N if it is not known how many there are."""
+    if total is not None:
+        return check_n_votes(n_votes, total)
+    if np.ndim(n_votes):
+        raise ValueError(
+            "`n_votes` must be one integer where X is batches, whose galaxies are not counted. "
+            f"Got an array of shape {np.shape(n_votes)}."
+        )
+    return check_n_votes(n_votes, 1)[0]
+
+
+def _scores_of(posterior, score, n_votes):
+    """Return the scores of a block, one finite number per galaxy."""
+    scores = np.asarray(score(posterior, n_votes), dtype=np.float64)
+    if scores.shape != (len(posterior),) or not np.isfinite(scores).all():
+        problem = "NaN or infinity" if scores.shape == (len(posterior),) else f"{scores.shape}"
+        raise ValueError(
+            "`score` must return one finite number per galaxy, shape "
+            f"({len(posterior)},) here. Got {problem}."
+        )
+    return scores
 
 
 def mutual_information_sampling(

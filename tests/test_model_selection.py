@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
@@ -288,3 +289,16 @@ def test_log_loss_is_scikit_learns_on_single_votes():
     assert binomial_log_loss(y, rho) == pytest.approx(log_loss(single, predicted))
     assert np.isnan(binomial_log_loss([[0, 0]], [0.5]))
     assert binomial_log_loss([[1, 2]], [0.0]) == np.inf
+
+
+def test_validation_data_of_a_refit_are_like_its_own_galaxies(small):
+    """A second fit may be to other features than the first."""
+    rng = np.random.default_rng(0)
+    y = np.column_stack([rng.integers(0, 11, 40), np.full(40, 10)])
+    model = BayesianCNNRegressor(**small)
+    for names in ("abc", "abcdef"):
+        X = pd.DataFrame(rng.normal(size=(40, len(names))), columns=list(names))
+        model.fit(X, y, validation_data=(X, y))
+        assert list(model.feature_names_in_) == list(names)
+        with pytest.raises(ValueError, match="feature names should match"):
+            model.fit(X, y, validation_data=(X[X.columns[::-1]], y))

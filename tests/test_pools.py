@@ -1,19 +1,27 @@
 """Galaxies that need not fit in memory: the same answers, in bounded memory, from any source."""
 
+import contextlib
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import types
+from pathlib import Path
 
 import h5py
+import joblib
 import keras
 import numpy as np
+import pandas as pd
 import pytest
+import sklearn
 from conftest import small_parameters
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior, pools, query
-from skgalaxy.pools import ALIGNED, ahead, blocks, take
+from skgalaxy.pools import ALIGNED, blocks, blocks_ahead, take
 
 
 class Batches(keras.utils.PyDataset):
@@ -73,11 +81,15 @@ class TestReading:
 
     def test_blocks_keep_to_their_budget(self, monkeypatch):
         monkeypatch.setattr(pools, "_BUDGET", 2 * ALIGNED * 100)
-        sizes = [len(block) for block in blocks(np.zeros((1000, 100), np.uint8))]
-        assert sizes == [ALIGNED, 256, 256, 256, 1000 - 3 * 256 - ALIGNED]
+        X = np.zeros((1000, 100), np.uint8)
+        for rows in (X, list(X), pd.DataFrame(X)):
+            assert [len(block) for block in blocks(rows)] == [256, 256, 256, 232]
         # what counts is the size of what is made of the rows: here twice as many bytes
-        sizes = [len(b) for b in blocks(np.zeros((1000, 100), np.uint8), lambda x: x.repeat(2, 1))]
-        assert sizes == [ALIGNED] * 7 + [1000 - 7 * ALIGNED]
+        sizes = [len(block) for block in blocks(X, lambda rows: rows.repeat(2, axis=1))]
+        assert sizes == [16, *[ALIGNED] * 7, 1000 - 16 - 7 * ALIGNED]
+        wide = np.zeros((40, 3000), np.uint8)
+        assert [len(block) for block in blocks(wide)] == [8, 8, 8, 8, 8]
+        assert len(next(blocks(np.zeros((2, 10**6), np.uint8)))) == 1
 
     def test_an_empty_pool_is_one_empty_block(self):
         assert [len(block) for block in blocks([])] == [0]
@@ -113,8 +125,33 @@ class TestReading:
         X[250] = 7
         assert np.concatenate(list(blocks(X))).sum() == X.sum() == 28
 
+    @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux tells")
+    def test_the_pages_of_a_map_are_given_back(self, tmp_path):
+        X = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (100_000, 1024))
+        X.flush()
+        X = np.load(tmp_path / "x.npy", mmap_mode="r")
+
+        def held_mb():
+            return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+
+        before = held_mb()
+        assert max(held_mb() for _ in blocks(X)) - before < 40
+
 
 class TestAhead:
+    @staticmethod
+    def test_keeps_the_callers_settings():
+        """scikit-learn and joblib keep theirs per thread."""
+
+        def settings(rows):
+            seen.append((sklearn.get_config()["transform_output"], joblib.effective_n_jobs(None)))
+            return rows
+
+        seen = []
+        with sklearn.config_context(transform_output="pandas"), joblib.parallel_config(n_jobs=3):
+            list(blocks_ahead(np.zeros((20, 2)), settings))
+        assert set(seen) == {("pandas", 3)}
+
     def test_reads_while_the_caller_computes(self):
         """Each step waits for the other side's: without overlap nobody would get on."""
         turns = [threading.Event() for _ in range(3)]
@@ -124,13 +161,13 @@ class TestAhead:
                 turn.set()  # the caller of item number - 1 waits for this
                 yield number
 
-        for number in ahead(reading()):
+        for number in pools._ahead(reading()):
             if number < 2:
                 assert turns[number + 1].wait(5)
 
     def test_no_more_than_one_ahead(self):
         read = []
-        for number in ahead(read.append(i) or i for i in range(10)):
+        for number in pools._ahead(read.append(i) or i for i in range(10)):
             time.sleep(0.01)
             assert len(read) <= number + 2
 
@@ -139,7 +176,7 @@ class TestAhead:
             yield 1
             raise ValueError("no more")
 
-        items = ahead(failing())
+        items = pools._ahead(failing())
         assert next(items) == 1
         with pytest.raises(ValueError, match="no more"):
             next(items)
@@ -187,6 +224,12 @@ class TestEstimator:
         with pytest.raises(ValueError, match=r"NaN or infinity in row 7"):
             BayesianCNNRegressor(**small_parameters()).fit(hdf5(X, tmp_path), y)
 
+    @pytest.mark.skipif(np.dtype(np.longdouble).itemsize <= 8, reason="no wider floats here")
+    def test_numbers_too_wide(self, toy):
+        X, y, _ = toy
+        with pytest.raises(ValueError, match=r"`X` must hold numbers of at most 64 bits"):
+            BayesianCNNRegressor(**small_parameters()).fit(X.astype(np.longdouble), y)
+
     def test_batches_are_not_trained_on(self, toy):
         X, y, _ = toy
         with pytest.raises(ValueError, match=r"`X` must be an array to train on.* Got Batches"):
@@ -224,9 +267,31 @@ class TestScorePool:
         rows = np.tile(np.arange(len(images)), 12)
         scores = query.score_pool(pipeline, rows)
         assert sum(seen) == len(rows)
-        assert seen[0] == ALIGNED
+        assert seen[0] == 16
         assert max(seen) == 16 * ALIGNED
         np.testing.assert_allclose(scores, np.tile(query.score_pool(fitted, images), 12), atol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("score", "got"),
+        [
+            (lambda posterior, n_votes: posterior.draws, r"\(286, 10\)"),
+            (lambda posterior, n_votes: posterior.std[:3], r"\(3,\)"),
+            (lambda posterior, n_votes: 1.0, r"\(\)"),
+            (lambda posterior, n_votes: posterior.std * np.nan, "NaN or infinity"),
+        ],
+    )
+    def test_scores_that_are_none(self, score, got, images, fitted, tmp_path):
+        path = tmp_path / "scores"
+        with pytest.raises(ValueError, match=rf"`score` must return one finite number.*Got {got}"):
+            query.score_pool(fitted, images, score, checkpoint=path)
+        as_list = query.score_pool(
+            fitted, images, lambda posterior, n_votes: posterior.std.tolist()
+        )
+        np.testing.assert_allclose(as_list, fitted.predict_posterior(images).std)
+
+    def test_votes_of_batches(self, images, fitted):
+        with pytest.raises(ValueError, match=r"one integer where X is batches.*shape \(286,\)"):
+            query.score_pool(fitted, Batches(images), n_votes=np.full(286, 40))
 
 
 class TestCheckpoint:
@@ -258,21 +323,38 @@ class TestCheckpoint:
             query.score_pool(self.learner(fail_after=after), pool, checkpoint=path)
         resumed = self.learner()
         np.testing.assert_array_equal(query.score_pool(resumed, pool, checkpoint=path), expected)
-        assert len(resumed.calls) == 6 - max(0, after - 1)  # the first is scored again, to compare
+        scored_again = min(after, 2)  # the first and the last of what was kept
+        assert len(resumed.calls) == 6 - after + scored_again
         finished = self.learner()
         np.testing.assert_array_equal(query.score_pool(finished, pool, checkpoint=path), expected)
-        assert len(finished.calls) == 1
+        assert len(finished.calls) == 2
 
-    def test_resumes_from_any_cut(self, pool, tmp_path):
-        """A crash may leave any part of what was last written."""
-        path = tmp_path / "scores"
-        expected = query.score_pool(self.learner(), pool, checkpoint=path)
-        whole = path.read_bytes()
-        for length in [*range(0, len(whole), 397), 1, 5, 6, 10, 127, 128, 129, len(whole) - 1]:
-            path.write_bytes(whole[:length])
+    def test_resumes_after_a_kill(self, pool, tmp_path):
+        """SIGKILL at moments spread over a scoring in another process."""
+        code = """
+import sys, time, types, numpy as np
+from skgalaxy import VotePosterior, pools, query
+pools._MOST = pools.ALIGNED
+def predict_posterior(X):
+    time.sleep(0.05)
+    return VotePosterior(X)
+learner = types.SimpleNamespace(predict_posterior=predict_posterior)
+print("ready", flush=True)
+query.score_pool(learner, np.load(sys.argv[1]), checkpoint=sys.argv[2])
+"""
+        np.save(tmp_path / "pool.npy", pool)
+        expected = query.score_pool(self.learner(), pool)
+        for delay in (0.0, 0.01, 0.1, 0.2):
+            path = tmp_path / f"scores-{delay}"
+            command = [sys.executable, "-c", code, str(tmp_path / "pool.npy"), str(path)]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE)
+            process.stdout.readline()
+            time.sleep(delay)
+            process.kill()
+            process.wait()
+            process.stdout.close()
             scores = query.score_pool(self.learner(), pool, checkpoint=path)
             np.testing.assert_array_equal(scores, expected)
-            assert path.read_bytes() == whole
 
     def test_batches_resume(self, tmp_path):
         pool = np.random.default_rng(1).uniform(size=(300, 6))
@@ -293,33 +375,46 @@ class TestCheckpoint:
             scores, query.score_pool(self.learner(), pool, n_votes=n_votes)
         )
 
-    @pytest.mark.parametrize("other", ["pool", "n_votes", "fewer galaxies"])
-    def test_refuses_the_checkpoint_of_another(self, other, pool, tmp_path):
+    @pytest.mark.parametrize(
+        ("other", "problem"),
+        [
+            ({"X": lambda pool: pool[::-1]}, "block 0"),
+            ({"X": lambda pool: np.vstack([pool[:ALIGNED], pool[: ALIGNED - 1 : -1]])}, "block 5"),
+            ({"X": lambda pool: pool[:200]}, '"galaxies": 657.* not of .*"galaxies": 200'),
+            ({"X": Batches}, '"batches": null.* not of .*"batches": 10'),
+            ({"n_votes": np.r_[np.full(200, 40), np.full(457, 3)]}, "n_votes"),
+            ({"score": lambda posterior, n_votes: posterior.std}, "score"),
+        ],
+    )
+    def test_refuses_the_checkpoint_of_another(self, other, problem, pool, tmp_path):
         path = tmp_path / "scores"
         query.score_pool(self.learner(), pool, checkpoint=path)
         kept = path.read_bytes()
-        arguments = {
-            "pool": {"X": pool[::-1]},
-            "n_votes": {"X": pool, "n_votes": 30},
-            "fewer galaxies": {"X": pool[:200]},
-        }[other]
-        with pytest.raises(ValueError, match=r"`checkpoint` must be of the same.*start over"):
-            query.score_pool(self.learner(), checkpoint=path, **arguments)
+        X = other.pop("X", lambda pool: pool)(pool)
+        with pytest.raises(ValueError, match=rf"`checkpoint` must be .*{problem}"):
+            query.score_pool(self.learner(), X, checkpoint=path, **other)
         assert path.read_bytes() == kept
 
-    @pytest.mark.parametrize("content", [b"precious notes", b"my scores\n"])
-    def test_refuses_a_file_of_something_else(self, content, pool, tmp_path):
-        path = tmp_path / "notes"
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"`checkpoint` must be a file that skgalaxy began"):
-            query.score_pool(self.learner(), pool, checkpoint=path)
-        assert path.read_bytes() == content
+    def test_refuses_another_learner_though_all_scores_are_zero(self, tmp_path):
+        """Networks that agree score 0 whatever they predict."""
+        path = tmp_path / "scores"
+        query.score_pool(self.learner(), np.full((300, 4), 0.2), checkpoint=path)
+        with pytest.raises(ValueError, match="block 0 of scores is another"):
+            query.score_pool(self.learner(), np.full((300, 4), 0.7), checkpoint=path)
 
-    def test_refuses_an_array_of_something_else(self, pool, tmp_path):
-        path = tmp_path / "images.npy"
-        np.save(path, pool)
-        content = path.read_bytes() + b"and more"
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"`checkpoint` must be of the same"):
+    @pytest.mark.parametrize("kind", ["text", "object array", "cut array", "database"])
+    def test_refuses_a_file_of_something_else(self, kind, pool, tmp_path):
+        path = tmp_path / "mine"
+        if kind == "text":
+            path.write_text("precious notes")
+        elif kind == "database":
+            with contextlib.closing(sqlite3.connect(path)) as database, database:
+                database.execute("CREATE TABLE notes (note TEXT)")
+        else:
+            with path.open("wb") as file:
+                np.save(file, np.array([1, "x"], object) if kind == "object array" else pool)
+                file.truncate(file.tell() - 8 * (kind == "cut array"))
+        content = path.read_bytes()
+        with pytest.raises(ValueError, match=r"`checkpoint` must be a new file, .* something else"):
             query.score_pool(self.learner(), pool, checkpoint=path)
         assert path.read_bytes() == content
