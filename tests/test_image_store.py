@@ -227,7 +227,11 @@ class TestStopped:
             patch.setattr(os, "rename", counted(os.rename))
             patch.setattr(os, "replace", counted(os.replace))
             patch.setattr(os, "fsync", counted(os.fsync))
-            with pytest.raises(Stopped) if step < N_STEPS else pytest.warns(UserWarning):
+            with (
+                pytest.raises(Stopped)
+                if step < N_STEPS
+                else pytest.warns(UserWarning, match="1 of 11")
+            ):
                 pack_images(paths, store, size=8, n_jobs=1)
         if (store / "images.npy").exists():
             np.testing.assert_array_equal(open_images(store, verify=True), expected)
