@@ -52,6 +52,8 @@ from skgalaxy.posterior import VotePosterior
 
 __all__ = ["BayesianCNNRegressor"]
 
+_BAR_AFTER = 5  # seconds: a pool that is scored in blocks has a bar of its own
+
 
 class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     """Bayesian convolutional network for vote fractions, learned from k of N votes.
@@ -373,9 +375,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         n_draws = check_int(self.n_draws, "n_draws", 1)
         images = self._image_blocks(X)
         logits = []
-        with tqdm(
-            total=n_rows(X), unit="galaxy", desc="posterior", disable=not self.verbose, delay=5
-        ) as bar:
+        counted = {"total": n_rows(X), "desc": "posterior", "unit": "galaxy"}
+        with tqdm(**counted, delay=_BAR_AFTER, disable=not self.verbose) as bar:
             for block in self._network.logits(images, n_draws, self._seeds["masks"]):
                 logits.append(block)
                 bar.update(len(block))

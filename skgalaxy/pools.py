@@ -47,7 +47,9 @@ def n_rows(X):
     """Return the number of galaxies in X; None if that is known only when all batches are read."""
     if is_batched(X):
         return None
-    return X.shape[0] if hasattr(X, "shape") else len(X)
+    if hasattr(X, "shape"):
+        return X.shape[0]
+    return len(X if hasattr(X, "__len__") else np.asarray(X))
 
 
 def take(X, rows):

@@ -385,7 +385,7 @@ def test_rank_goes_on(sky, pool, tmp_path, capsys):
     assert run(*command, "-o", tmp_path / "r2.csv", *checkpoint) == 0
     assert (tmp_path / "r1.csv").read_bytes() == (tmp_path / "r2.csv").read_bytes()
     (pool / "5.png").unlink()
-    assert "same pool" in fails(capsys, 1, *command, *checkpoint)
+    assert "`checkpoint` must be" in fails(capsys, 1, *command, *checkpoint)
 
 
 def test_rank_of_too_few(sky, pool, capsys):

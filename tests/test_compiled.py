@@ -89,7 +89,8 @@ def test_what_cannot_be_described_is_not_shared():
     assert signature(build()) != signature(build())
 
 
-def test_few_models_are_kept(toy, small):
+def test_few_models_are_kept(toy, small, monkeypatch):
+    monkeypatch.setattr(compiled, "_KEPT", 8)
     X, y, _ = toy
     for units in range(10, 16):
         parameters = {**small, "network": GalaxyZooNetwork(((4,),), units), "epochs": 1}

@@ -129,7 +129,7 @@ def test_posterior_from_estimator(pyplot, images, posterior):
     np.testing.assert_array_equal(display.vote_lines_[2][0].get_xdata(), [3, 3])
     flat = images.reshape(3, -1)
     display = PosteriorDisplay.from_estimator(model, flat, images=images, n_votes=7)
-    assert model.X is flat
+    assert np.array_equal(model.X, flat)
     assert len(display.posterior_lines_[0].get_ydata()) == 8
     with pytest.raises(ValueError, match=r"`images` must have shape .* Got shape \(3, 144\)"):
         PosteriorDisplay.from_estimator(model, flat)
