@@ -63,6 +63,13 @@ def check_choice(value, name, choices):
     return value
 
 
+def check_n_jobs(n_jobs):
+    """Refuse what is no number of threads or processes, as joblib counts them."""
+    is_int = isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and not (is_int and n_jobs != 0):
+        raise ValueError(f"`n_jobs` must be None or an integer other than 0. Got {n_jobs!r}.")
+
+
 def check_draws(draws):
     """Return `draws` as a float64 array of shape (n_galaxies, n_draws) in [0, 1]."""
     draws = np.asarray(draws, dtype=np.float64)

@@ -23,11 +23,10 @@ from sklearn.utils import Bunch
 from tqdm import tqdm
 
 from skgalaxy._optional import require
-from skgalaxy._validation import check_bool, check_choice, check_float, check_int
+from skgalaxy._validation import check_bool, check_choice, check_float, check_int, check_n_jobs
 from skgalaxy.datasets._optics import Camera, draw_light, take_picture
 from skgalaxy.datasets._population import GALAXY_ZOO_2, KINDS, draw_galaxy, draw_neighbours
 from skgalaxy.datasets._volunteers import QUESTIONS, VOTES_CAST, cast_votes, look, vote_fractions
-from skgalaxy.images._files import check_n_jobs
 
 __all__ = ["make_galaxies"]
 

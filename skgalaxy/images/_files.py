@@ -1,7 +1,6 @@
 """Read one image file, or many."""
 
 import math
-import numbers
 import os
 import struct
 import zlib
@@ -13,7 +12,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from PIL import Image, ImageOps
 
-from skgalaxy._validation import check_bool, check_choice, check_float, check_int
+from skgalaxy._validation import check_bool, check_choice, check_float, check_int, check_n_jobs
 from skgalaxy.images._fits import STRETCHES, is_fits, read_flux, scale_flux
 
 __all__ = [
@@ -21,7 +20,6 @@ __all__ = [
     "Picture",
     "broken_files",
     "by_row",
-    "check_n_jobs",
     "check_paths",
     "decode",
     "flux_picture",
@@ -289,13 +287,6 @@ def broken_files(paths, broken):
     table = pd.DataFrame(texts, dtype=object)
     table.insert(0, "row", np.array(rows, dtype=np.int64))
     return table
-
-
-def check_n_jobs(n_jobs):
-    """Refuse what is no number of threads."""
-    is_int = isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and not (is_int and n_jobs != 0):
-        raise ValueError(f"`n_jobs` must be None or an integer other than 0. Got {n_jobs!r}.")
 
 
 def _check_flux_range(flux_range):

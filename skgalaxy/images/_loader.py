@@ -7,12 +7,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
-from skgalaxy._validation import check_bool, check_float
+from skgalaxy._validation import check_bool, check_float, check_n_jobs
 from skgalaxy.images._cache import ImageCache, file_state
 from skgalaxy.images._files import (
     Picture,
     by_row,
-    check_n_jobs,
     check_paths,
     read_all,
     read_picture,

@@ -27,13 +27,12 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from skgalaxy._outputs import complete_file, complete_folder
-from skgalaxy._validation import check_bool, check_choice
+from skgalaxy._validation import check_bool, check_choice, check_n_jobs
 from skgalaxy.images._files import (
     ON_ERROR,
     Picture,
     broken_files,
     by_row,
-    check_n_jobs,
     check_paths,
     read_all,
     read_picture,
