@@ -3,8 +3,8 @@
 Side by side on the same network and images: ``keras.Model.predict``, which draws nothing, in its
 own batches of 32 and in ours of 128 (the faster is what we compare with); `predict_posterior`; one
 forward pass per draw with dropout switched on (compiled, batches of 128); and, if it is installed
-(``pip install 'skgalaxy[bench]'``), baal's ways with the same weights in torch. Then dropout
-between the convolutions as well, and how time grows with draws.
+(``pip install 'skgalaxy[bench]'``), baal's ways with the same weights in torch. Then the
+beta-binomial likelihood, an ensemble, and dropout elsewhere; and how time grows with draws.
 """
 
 from _report import (  # first: quietens TensorFlow
@@ -27,6 +27,7 @@ import tensorflow as tf
 from keras import layers
 
 from skgalaxy import BayesianCNNRegressor
+from skgalaxy.networks import GalaxyZooNetwork
 
 N_DRAWS = 50
 
@@ -46,6 +47,7 @@ def main():
     figures = {
         "floor": floor(models, X, repeats, targets),
         "loop": loop(models["float32"], X[: sizes["loop"]], repeats, targets),
+        "rungs": rungs(models["float32"], X, repeats, targets),
         "convolutions": convolutions(X[: sizes["loop"] // 2], repeats, targets),
     }
     if find_spec("baal"):
@@ -58,10 +60,11 @@ def main():
     finish(options, None, {"sizes": sizes, **figures}, targets)
 
 
-def fitted(X, precision="float32", network=None, n_draws=N_DRAWS):
+def fitted(X, precision="float32", network=None, n_draws=N_DRAWS, **parameters):
     """Return an estimator of the default network, trained for one pass."""
+    parameters = {"epochs": 1, "random_state": 0, **parameters}
     model = BayesianCNNRegressor(
-        epochs=1, precision=precision, network=network, n_draws=n_draws, random_state=0
+        precision=precision, network=network, n_draws=n_draws, **parameters
     )
     few = X[:64]
     return model.fit(few, np.linspace(0, 1, len(few)))
@@ -94,6 +97,28 @@ def floor(models, X, repeats, targets):
         Target("50 in bfloat16 over its own predict", seconds["50 draws, bfloat16"] / half, 1.1),
         Target("200 in bfloat16 over its own predict", seconds["200 draws, bfloat16"] / half, 1.35),
     ]
+    return seconds
+
+
+def rungs(model, X, repeats, targets):
+    """Time the beta-binomial, an ensemble, and dropout before the dense layer, against predict."""
+    wide = {"likelihood": "beta_binomial"}
+    before_dense = GalaxyZooNetwork(dropout_before="dense")
+    every = {
+        "beta-binomial": fitted(X, **wide),
+        "beta-binomial per galaxy": fitted(X, network=GalaxyZooNetwork(n_outputs=2), **wide),
+        "ensemble of 3": fitted(X, n_networks=3),
+        "dropout before the dense layer": fitted(X, network=before_dense),
+    }
+    works = {name: partial(rung.predict_posterior, X) for name, rung in every.items()}
+    keras_model = model.network_.model_
+    reference = "Keras predict, in 128s"
+    works[reference] = partial(keras_model.predict, X, batch_size=128, verbose=0)
+    seconds = side_by_side(works, repeats)
+    show(f"Rungs: {len(X)} images", seconds, reference, len(X))
+    for name in every:
+        limit = 3.3 if name == "ensemble of 3" else 1.1
+        targets.append(Target(f"{name}, over predict", seconds[name] / seconds[reference], limit))
     return seconds
 
 

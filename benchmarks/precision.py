@@ -14,6 +14,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from skgalaxy import BayesianCNNRegressor
+from skgalaxy.ensemble import Ensemble
 from skgalaxy.datasets import load_galaxy_zoo
 from skgalaxy.images import read_images
 from skgalaxy.metrics import vote_fraction_rmse
@@ -52,7 +53,8 @@ def rankings(model, pool):
     reference = model.predict_posterior(pool)
     rounded = with_precision(model, "bfloat16").predict_posterior(pool)
     redrawn = copy.copy(model)
-    redrawn._seeds = {**model._seeds, "masks": model._seeds["masks"] + 1}
+    seeds = [{**seed, "masks": seed["masks"] + 1} for seed in model._ensemble.seeds]
+    redrawn._ensemble = Ensemble(model._ensemble.networks, seeds)
     mi, mi_rounded, mi_redrawn = (
         posterior.mutual_information(N_VOTES)
         for posterior in (reference, rounded, redrawn.predict_posterior(pool))
@@ -70,8 +72,7 @@ def rankings(model, pool):
 def with_precision(model, precision):
     """Return a copy of a fitted estimator that computes with the same weights in `precision`."""
     other = copy.copy(model).set_params(precision=precision)
-    build = other._builder(model._spec, model._seeds["weights"])
-    other._network = model._network.rebuilt(build)
+    other._ensemble = model._ensemble.rebuilt(other._builder(model._spec))
     return other
 
 

@@ -88,6 +88,29 @@ def check_draws(draws):
     return draws
 
 
+_LEAST_CONCENTRATION = 1e-9  # below, its inverse times the number of votes loses digits
+
+
+def check_parameters(draws, concentration):
+    """Return the draws, and the concentrations if there are any: tuple of (n_galaxies, n_draws)."""
+    draws = check_draws(draws)
+    if concentration is None:
+        return (draws,)
+    concentration = np.asarray(concentration, dtype=np.float64)
+    try:
+        concentration = np.broadcast_to(concentration, draws.shape)
+    except ValueError as error:
+        raise ValueError(
+            f"`concentration` must be a number or of the shape of `draws`, {draws.shape}. "
+            f"Got shape {concentration.shape}."
+        ) from error
+    if not (concentration > 0).all():
+        raise ValueError(
+            f"`concentration` must be > 0; infinity is the binomial. Got {np.min(concentration):g}."
+        )
+    return draws, concentration
+
+
 def check_whole(values, name):
     """Return `values` as int64, refusing what is not a whole finite number >= 0."""
     try:
@@ -147,9 +170,29 @@ def check_targets(y, sample_weight=None, n_galaxies=None):
     """Return the targets as weighted counts: two float64 arrays, k and N, of shape (n_galaxies,).
 
     Counts ``(n, 2)`` multiply by `sample_weight`; fractions ``(n,)`` take it as N (1 by
-    default). Both enter the log-likelihood as ``k log ρ + (N - k) log(1 - ρ)``, so the pair
-    (w k, w N) is all that training and scoring need (design: "Targets").
+    default). Both enter the log-likelihood of the binomial as ``k log ρ + (N - k) log(1 - ρ)``,
+    so the pair (w k, w N) is all that it needs.
     """
+    votes, n_votes, weight = _votes_and_weights(y, sample_weight, n_galaxies)
+    return votes * weight, n_votes * weight
+
+
+def check_weighted_votes(y, sample_weight=None, n_galaxies=None):
+    """Return votes k, N and the weight of each galaxy's log-likelihood, of one vote at least.
+
+    `sample_weight` is that weight for counts, and N for fractions, whose weight is 1.
+    """
+    votes, n_votes, weight = _votes_and_weights(y, sample_weight, n_galaxies)
+    if not (n_votes * weight).any():
+        raise ValueError(
+            "`y` and `sample_weight` must give at least one vote of weight > 0. "
+            "Got N = 0 or zero weight for every galaxy."
+        )
+    return votes, n_votes, weight
+
+
+def _votes_and_weights(y, sample_weight, n_galaxies):
+    """Return votes k, N and weights, three float64 arrays."""
     if y is None:
         raise ValueError(
             "A fit to votes requires y to be passed, but the target y is None. "
@@ -173,7 +216,9 @@ def check_targets(y, sample_weight=None, n_galaxies=None):
             f"`X` and `y` must have the same number of rows. Got {n_galaxies} and {len(y)}."
         )
     weight = check_weight(sample_weight, len(y))
-    return votes * weight, n_votes * weight
+    if y.ndim == 2 and y.shape[1] == 2:
+        return votes, n_votes, weight
+    return votes * weight, n_votes * weight, np.ones(len(y))
 
 
 def check_fractions(y):

@@ -1,8 +1,8 @@
 """The training set: each image once, how images are scaled, and shuffled batches of them.
 
-The likelihood knows only which votes an image got in all. So rows that show the same image are
-put together and their votes added: a row repeated three times and a row of weight 3 are the same
-training set, and so are any two orders of its rows.
+Rows that show the same image are put together, with the mean of their counts and the sum of their
+weights, or with the sum of their votes where these are fractions of one: so a row repeated three
+times and a row of weight 3 are the same training set, and so are any two orders of its rows.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ __all__ = [
     "check_dtype",
     "check_like",
     "distinct_images",
+    "image_digests",
     "image_shape_of",
     "split_rows",
 ]
@@ -34,32 +35,49 @@ _UNEQUAL = (
 )
 
 
-def distinct_images(X, votes):
+def distinct_images(X, votes, *, add_votes=False):
     """Return rows of `X`, each image with votes once, and the votes of each in all.
 
     Parameters
     ----------
     X : array of shape (n_galaxies, ...)
-    votes : ndarray of shape (n_galaxies, 2)
-        Weighted counts [k, N].
+    votes : ndarray of shape (n_galaxies, 3)
+        Counts and weights [k, N, w].
+    add_votes : bool, default=False
+        Whether rows of the same image are parts of its votes, as fractions of single votes are,
+        rather than the same votes again.
 
     Returns
     -------
     rows : ndarray of shape (n_images,)
         In an order that follows from the images, not from their rows.
-    votes : ndarray of shape (n_images, 2)
-        Sums of [k, N], float32.
+    votes : ndarray of shape (n_images, 3)
+        Weighted means of [k, N], and sums of w; or sums of [k, N], and means of w. float32.
+    digests : ndarray of shape (n_images,)
+        Of the images, as `image_digests` gives them.
     """
-    judged = np.flatnonzero(votes[:, 1] > 0)  # galaxies that nobody judged teach nothing
+    judged = np.flatnonzero(votes[:, 1] * votes[:, 2] > 0)  # the others teach nothing
+    digests = image_digests(X, judged)
+    digests, first, image = np.unique(digests, return_index=True, return_inverse=True)
+    k, n_votes, weight = votes[judged].T
+    total = np.bincount(image, weight)
+    counts = np.stack([np.bincount(image, weight * x) / total for x in (k, n_votes)], axis=1)
+    if add_votes:
+        n_rows = np.bincount(image)
+        counts, total = counts * n_rows[:, None], total / n_rows
+    return judged[first], np.column_stack([counts, total]).astype(np.float32), digests
+
+
+def image_digests(X, rows):
+    """Return what tells images apart, shape (n_rows,); equal images have equal ones."""
     dtype = _dtype(X)
-    keys = [
-        hashlib.blake2b(np.ascontiguousarray(image, dtype), digest_size=16).digest()
-        for start in range(0, len(judged), _CHUNK)
-        for image in take(X, judged[start : start + _CHUNK])
+    digests = [
+        # + 0: a pixel of -0.0 is one of 0.0
+        hashlib.blake2b(np.ascontiguousarray(image, dtype) + dtype(0), digest_size=16).hexdigest()
+        for start in range(0, len(rows), _CHUNK)
+        for image in take(X, rows[start : start + _CHUNK])
     ]
-    _, first, image = np.unique(np.array(keys, "S16"), return_index=True, return_inverse=True)
-    sums = [np.bincount(image, votes[judged, column]) for column in (0, 1)]
-    return judged[first], np.stack(sums, axis=1).astype(np.float32)
+    return np.array(digests, "S32")
 
 
 def _dtype(X):
@@ -173,7 +191,7 @@ def split_rows(n_rows, fraction, seed):
 
 
 class VoteBatches(keras.utils.PyDataset):
-    """Shuffled batches of (images, [k, N]), read from X row by row as they are needed."""
+    """Shuffled batches of (images, [k, N], weights), read from X row by row as they are needed."""
 
     def __init__(self, X, rows, votes, batch_size, seed=None):
         super().__init__()
@@ -187,7 +205,8 @@ class VoteBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         picked = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return take(self.X, self.rows[picked]), self.votes[picked]
+        votes = self.votes[picked]
+        return take(self.X, self.rows[picked]), votes[:, :2], votes[:, 2]
 
     def on_epoch_end(self):
         if self.rng is not None:

@@ -56,7 +56,7 @@ def make_catalogue(posterior, ids, *, question, answer, n_votes=40):
         ``id_str``, text, and in this order, each with ``{question}_{answer}`` before it:
 
         - ``_fraction``: posterior mean of the vote fraction ρ;
-        - ``_5pc``, ``_95pc``: the percentiles of ρ over draws, a central interval of 90 %;
+        - ``_5pc``, ``_95pc``: the percentiles of ρ, a central interval of 90 %;
         - ``_expected_votes``: the mean of k, N times the fraction;
         - ``_mutual_information``: between k and the network's weights, in nats.
 

@@ -52,7 +52,7 @@ def check_callbacks(callbacks):
 
 
 def signature(model):
-    """Return what models of the same architecture share: a hashable key.
+    """Return what models of the same architecture and loss share: a hashable key.
 
     The configuration with Keras' running names numbered in order of appearance, and the classes
     of the layers themselves, for a class may be defined again under its name. A model that cannot
@@ -66,7 +66,8 @@ def signature(model):
         return uuid.uuid4().hex
     if _holds_function(config):
         return uuid.uuid4().hex
-    return hashlib.sha256(text.encode()).hexdigest(), frozenset(_classes(model))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return digest, frozenset(_classes(model)), type(getattr(model, "loss", None))
 
 
 def _numbered(config, numbers):
@@ -225,6 +226,7 @@ class TrainedNetwork:
     def train(self, batches, validation, *, epochs, learning_rate, callbacks, keep):
         """Train for `epochs` passes over `batches` and call ``keep(network, history)``.
 
+        ``callbacks()`` makes the Keras callbacks.
         Interrupted after at least one pass, what was learned is kept before the interrupt goes on.
         """
         trainer = _lend(("train", self.key), lambda: _Trainer(self.build()))
@@ -240,7 +242,7 @@ class TrainedNetwork:
                 model.fit(
                     batches,
                     epochs=epochs,
-                    callbacks=[*callbacks, history],
+                    callbacks=[*callbacks(), history],
                     validation_data=validation,
                     shuffle=False,
                     verbose=0,
@@ -253,17 +255,22 @@ class TrainedNetwork:
         finally:
             trainer.lock.release()
 
-    def logits(self, blocks, n_draws, seed):
-        """Yield the logits of every galaxy and draw for each of `blocks` of images.
+    def outputs(self, images, n_draws, seed):
+        """Return the outputs of every draw, shape (n_galaxies, n_draws, n_outputs).
 
-        They are of shape (n_galaxies, n_draws); the masks follow from `seed`.
+        The masks follow from `seed`.
         """
         sampler = self._sampler(n_draws)
-        for images in blocks:
-            with sampler.lock:
-                sampler.hold(self.state, seed)
-                logits = sampler.drawn.logits(images)
-            yield logits
+        with sampler.lock:
+            sampler.hold(self.state, seed)
+            return sampler.drawn.outputs(images)
+
+    def embed(self, images, n_draws, seed):
+        """Return what the first dropout acts on, shape (n_galaxies, n_features)."""
+        sampler = self._sampler(n_draws)
+        with sampler.lock:
+            sampler.hold(self.state, seed)
+            return sampler.drawn.embed(images)
 
     def has_spread(self, n_draws):
         """Return whether the network has dropout, so that its draws differ."""

@@ -23,7 +23,6 @@ from functools import partial
 
 import numpy as np
 from scikeras.wrappers import KerasRegressor
-from scipy.special import expit
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -32,7 +31,13 @@ from tqdm.keras import TqdmCallback
 
 from skgalaxy import __version__
 from skgalaxy._runtime import fastest_precision
-from skgalaxy._validation import check_bool, check_choice, check_float, check_int, check_targets
+from skgalaxy._validation import (
+    check_bool,
+    check_choice,
+    check_float,
+    check_int,
+    check_weighted_votes,
+)
 from skgalaxy.batches import (
     ImageSpec,
     VoteBatches,
@@ -40,11 +45,14 @@ from skgalaxy.batches import (
     check_dtype,
     check_like,
     distinct_images,
+    image_digests,
     image_shape_of,
     split_rows,
 )
-from skgalaxy.compiled import SCHEDULES, TrainedNetwork, check_callbacks, schedule_callbacks
+from skgalaxy.compiled import SCHEDULES, check_callbacks, schedule_callbacks
+from skgalaxy.ensemble import Ensemble
 from skgalaxy.exceptions import InconsistentVersionWarning, NoSpreadWarning
+from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.networks import GalaxyZooNetwork, build_model
 from skgalaxy.pools import blocks_ahead, is_batched, is_stored, n_rows
@@ -64,11 +72,18 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         ``network(image_shape, dropout=...)`` returns a functional or Sequential
         ``keras.Model`` from images of `image_shape` to one logit (no sigmoid). None is
         `skgalaxy.networks.GalaxyZooNetwork`, the network of Walmsley et al. 2020.
+    likelihood : {"binomial", "beta_binomial"}, default="binomial"
+        How votes scatter about a network's vote fraction. With "beta_binomial" networks also
+        learn how far from it a galaxy's own may be: one concentration for all galaxies, or one
+        per galaxy if the network gives its logarithm as a second output.
     dropout : float in [0, 1), default=0.5
         Dropout rate given to `network`, in training and in prediction. 0 makes all draws equal.
+    n_networks : int, default=1
+        Networks to train, from different weights and in different orders: an ensemble, for as
+        many times the cost. Networks that were trained apart disagree where dropout does not.
     n_draws : int, default=50
-        Number of networks drawn for the posterior. Draws are nearly free, and more of them
-        rank galaxies better.
+        Number of networks drawn by dropout from each trained one, for the posterior. Draws are
+        nearly free, and more of them rank galaxies better.
     epochs : int, default=60
         Passes over the training set.
     batch_size : int, default=32
@@ -89,7 +104,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     validation_fraction : float in [0, 1), default=0
         Share of the images to hold out of training and follow the loss on.
     callbacks : sequence of keras.callbacks.Callback, default=None
-        Called while training (copies of them): EarlyStopping, ModelCheckpoint, TensorBoard ...
+        Called while training (copies of them, for every network of an ensemble anew):
+        EarlyStopping, ModelCheckpoint, TensorBoard ...
     warm_start : bool, default=False
         Let `fit` go on from the present weights instead of starting afresh.
     verbose : bool, default=False
@@ -100,12 +116,12 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     network_ : scikeras.wrappers.KerasRegressor
-        A copy of the trained network, made when asked for; its Keras model, from X to logits,
-        is ``network_.model_``.
+        A copy of the trained network, made when asked for; its Keras model, from X to logits
+        (and log concentrations), is ``network_.model_``. Of an ensemble the first.
     history_ : dict of list
         Per epoch, "loss": the mean negative log-likelihood of a galaxy's votes, without its
         constant log C(N, k); "val_loss" where galaxies are held out, "learning_rate" with a
-        schedule.
+        schedule. Of an ensemble the mean.
     n_iter_ : int
         Epochs trained.
     image_shape_ : tuple
@@ -145,7 +161,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         self,
         *,
         network=None,
+        likelihood="binomial",
         dropout=0.5,
+        n_networks=1,
         n_draws=50,
         epochs=60,
         batch_size=32,
@@ -161,7 +179,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         random_state=None,
     ):
         self.network = network
+        self.likelihood = likelihood
         self.dropout = dropout
+        self.n_networks = n_networks
         self.n_draws = n_draws
         self.epochs = epochs
         self.batch_size = batch_size
@@ -225,12 +245,17 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         self, X, y, sample_weight, epochs, *, resume, validation_data=None, validation_fraction=0
     ):
         self._check_parameters()
-        previous = getattr(self, "_network", None) if resume else None
+        previous = getattr(self, "_ensemble", None) if resume else None
         checked = copy.copy(self)  # self changes when something was learned, and not before
         X, image_shape = checked._check_images(X, reset=previous is None)
-        rows, votes = _distinct_images(X, y, sample_weight)
-        seeds = self._seeds if previous else _draw_seeds(self.random_state)
-        kept, held_out = split_rows(len(rows), validation_fraction, seeds["order"])
+        rows, votes, digests = _distinct_images(X, y, sample_weight)
+        if previous and len(previous.seeds) != self.n_networks:
+            raise ValueError(
+                f"`n_networks` must stay as it was, {len(previous.seeds)}, to go on training. "
+                f"Got {self.n_networks}; use `fit` with `warm_start=False`."
+            )
+        seeds = previous.seeds if previous else _draw_seeds(self.random_state, self.n_networks)
+        kept, held_out = split_rows(len(rows), validation_fraction, seeds[0]["order"])
         spec = self._spec if previous else ImageSpec.measure(X, rows[kept], image_shape)
         if validation_data is not None:
             validation = checked._validation_batches(validation_data, spec)
@@ -238,30 +263,32 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             validation = VoteBatches(X, rows[held_out], votes[held_out], self.batch_size)
         else:
             validation = None
-        build = self._builder(spec, seeds["weights"])
-        network = previous.rebuilt(build) if previous else TrainedNetwork(build)
+        build = self._builder(spec)
+        ensemble = previous.rebuilt(build) if previous else Ensemble.untrained(build, seeds)
         n_iter, history = (self.n_iter_, self.history_) if previous else (0, {})
+        seen = self._trained_on if previous else digests[:0]
 
-        def keep(trained, more):
+        def batches_of(seed):
+            seed = seed["order"] + n_iter
+            return VoteBatches(X, rows[kept], votes[kept], self.batch_size, seed)
+
+        def keep(trained, histories):
+            more = _mean_history(histories)
             more_epochs = len(more["loss"])
-            if not np.isfinite(more["loss"][-1]):
-                raise ValueError(
-                    f"Training diverged: the loss is {more['loss'][-1]} after {more_epochs} "
-                    "epochs. Lower `learning_rate`."
-                )
-            self._network, self._spec, self._seeds = trained, spec, seeds
+            self._ensemble, self._spec, self._likelihood = trained, spec, self.likelihood
+            self._trained_on = np.union1d(seen, digests)
             self._take_features(checked)
             self.image_shape_, self.n_features_in_ = image_shape, math.prod(image_shape)
             self.history_ = _joined(history, n_iter, more, more_epochs)
             self.n_iter_ = n_iter + more_epochs
 
-        network.train(
-            VoteBatches(X, rows[kept], votes[kept], self.batch_size, seeds["order"] + n_iter),
-            validation,
+        ensemble.train(
+            batches_of,
+            keep,
+            validation=validation,
             epochs=epochs,
             learning_rate=self.learning_rate,
-            callbacks=self._callbacks(epochs),
-            keep=keep,
+            callbacks=partial(self._callbacks, epochs),
         )
         return self
 
@@ -280,7 +307,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             )
         X, y, *weight = validation_data
         X, _ = copy.copy(self)._check_images(X, reset=False, spec=spec)
-        return VoteBatches(X, *_distinct_images(X, y, *(weight or [None])), self.batch_size)
+        rows, votes, _ = _distinct_images(X, y, *(weight or [None]))
+        return VoteBatches(X, rows, votes, self.batch_size)
 
     def _callbacks(self, epochs):
         """Return copies: a callback keeps what it saw, and `fit` changes no parameter."""
@@ -288,23 +316,23 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         bar = [TqdmCallback(verbose=0)] if self.verbose else []
         return [*course, *copy.deepcopy(list(self.callbacks or [])), *bar]
 
-    def _builder(self, spec, seed):
-        """Return a function without arguments that builds the model to train."""
+    def _builder(self, spec):
+        """Return what makes of a seed the model to train."""
         return partial(
             build_model,
             builder=_builder_of(self.network),
+            likelihood=self.likelihood,
             spec=spec,
             dropout=self.dropout,
             augment=self.augment,
             precision=fastest_precision() if self.precision == "auto" else self.precision,
-            seed=seed,
         )
 
     @property
     def network_(self):
         """The trained network, a KerasRegressor from X to logits; made anew when asked for."""
         check_is_fitted(self)
-        network = KerasRegressor(self._network.to_keras())
+        network = KerasRegressor(self._ensemble.networks[0].to_keras())
         spec = self._spec
         return network.initialize(np.zeros((2, *spec.shape), spec.dtype), np.zeros((2, 1)))
 
@@ -323,7 +351,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         super().__setstate__(state)
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "_network")
+        return hasattr(self, "_ensemble")
 
     def predict(self, X, return_std=False):
         """Posterior mean of the vote fraction.
@@ -333,7 +361,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         X : array-like
             Images, as in `fit`.
         return_std : bool, default=False
-            Also return the standard deviation over draws.
+            Also return its standard deviation.
 
         Returns
         -------
@@ -353,7 +381,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         return (posterior.mean, posterior.std) if return_std else posterior.mean
 
     def sample_posterior(self, X):
-        """Vote fractions ρ of every drawn network.
+        """Vote fractions that every drawn network expects.
 
         Parameters
         ----------
@@ -363,31 +391,36 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        draws : ndarray of shape (n_galaxies, n_draws)
-            In [0, 1]; column d is the same network for every galaxy and every call.
+        draws : ndarray of shape (n_galaxies, n_networks * n_draws)
+            In [0, 1]; column d is the same network for every galaxy and every call. Concentrations
+            of a beta-binomial are not in it: `predict_posterior` has them.
 
         Raises
         ------
         NotFittedError, ValueError
             As in `predict`.
         """
+        return self.predict_posterior(X).draws
+
+    def _outputs(self, X):
+        """Return what every drawn network gives, shape (n_galaxies, n_networks * n_draws, P)."""
         check_is_fitted(self)
         n_draws = check_int(self.n_draws, "n_draws", 1)
         images = self._image_blocks(X)
-        logits = []
+        outputs = []
         counted = {"total": n_rows(X), "desc": "posterior", "unit": "galaxy"}
         with tqdm(**counted, delay=_BAR_AFTER, disable=not self.verbose) as bar:
-            for block in self._network.logits(images, n_draws, self._seeds["masks"]):
-                logits.append(block)
+            for block in images:
+                outputs.append(self._ensemble.outputs(block, n_draws))
                 bar.update(len(block))
-        if not self._network.has_spread(n_draws):
+        if not self._ensemble.has_spread(n_draws):
             warnings.warn(
                 "The network has no active dropout: all draws are equal and mutual information "
-                "is 0 everywhere; set `dropout` > 0 for a posterior.",
+                "is 0 everywhere; set `dropout` > 0 or `n_networks` > 1 for a posterior.",
                 NoSpreadWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        return expit(np.concatenate(logits), dtype=np.float64)
+        return np.concatenate(outputs)
 
     def predict_posterior(self, X):
         """Posterior over vote fractions and votes.
@@ -406,7 +439,59 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         NotFittedError, ValueError
             As in `predict`.
         """
-        return VotePosterior(self.sample_posterior(X))
+        outputs = self._outputs(X)
+        return VotePosterior(*LIKELIHOODS[self._likelihood].parameters(outputs))
+
+    def embed(self, X):
+        """Features that the network has learned: what its first dropout acts on.
+
+        Parameters
+        ----------
+        X : array-like or keras.utils.PyDataset
+            Images, as in `sample_posterior`.
+
+        Returns
+        -------
+        features : ndarray of shape (n_galaxies, n_features)
+            float32; of an ensemble all networks' side by side.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`, or if the network has no dropout.
+        """
+        check_is_fitted(self)
+        images = self._image_blocks(X)
+        if not self._ensemble.has_dropout(self.n_draws):
+            raise ValueError(
+                "`embed` gives what dropout acts on, but the network has none. "
+                f"Got `dropout` of {self.dropout}; use more than 0."
+            )
+        return np.concatenate([self._ensemble.embed(block, self.n_draws) for block in images])
+
+    def was_trained_on(self, X):
+        """Whether `fit` was given these very images, with votes.
+
+        Those that `validation_fraction` holds out are among them. Posteriors of such galaxies are
+        too narrow, and tell nothing about those of others.
+
+        Parameters
+        ----------
+        X : array-like
+            Images, as in `fit`.
+
+        Returns
+        -------
+        trained_on : ndarray of bool of shape (n_galaxies,)
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
+        """
+        check_is_fitted(self)
+        X, _ = self._check_images(X, reset=False)
+        return np.isin(image_digests(X, np.arange(len(X))), self._trained_on)
 
     def score(self, X, y, sample_weight=None):
         """D², the fraction of binomial deviance explained: 1 is best, 0 is the mean.
@@ -431,7 +516,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
                 "`network` must be None or a callable network(image_shape, dropout=...) that "
                 f"returns a keras.Model. Got {self.network!r}."
             )
+        check_choice(self.likelihood, "likelihood", tuple(LIKELIHOODS))
         check_float(self.dropout, "dropout", 0, 1, closed="left")
+        check_int(self.n_networks, "n_networks", 1)
         check_int(self.n_draws, "n_draws", 1)
         check_int(self.epochs, "epochs", 1)
         check_int(self.batch_size, "batch_size", 1)
@@ -480,10 +567,26 @@ def _builder_of(network):
     return GalaxyZooNetwork() if network is None else clone(network, safe=False)
 
 
-def _draw_seeds(random_state):
-    """Return the seeds of weights, masks and the order of batches."""
-    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=3)
-    return dict(zip(("weights", "masks", "order"), map(int, seeds), strict=True))
+def _draw_seeds(random_state, n_networks):
+    """Return the seeds of weights, masks and the order of batches, for each network."""
+    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=(n_networks, 3))
+    names = "weights", "masks", "order"
+    return [dict(zip(names, map(int, row), strict=True)) for row in seeds]
+
+
+def _mean_history(histories):
+    """Return the mean over networks; of an epoch, over those that trained so long."""
+    longest = max(len(history["loss"]) for history in histories)
+    keys = dict.fromkeys(key for history in histories for key in history)
+    padded = {
+        key: [_padded(history[key], longest) for history in histories if key in history]
+        for key in keys
+    }
+    return {key: np.nanmean(values, axis=0).tolist() for key, values in padded.items()}
+
+
+def _padded(values, length):
+    return values + [np.nan] * (length - len(values))
 
 
 def _joined(history, epochs, more, more_epochs):
@@ -495,11 +598,6 @@ def _joined(history, epochs, more, more_epochs):
 
 
 def _distinct_images(X, y, sample_weight):
-    """Return the rows of X that hold images with votes, each image once, and their votes."""
-    votes = np.stack(check_targets(y, sample_weight, n_rows(X)), axis=1)
-    if not votes[:, 1].any():
-        raise ValueError(
-            "`y` and `sample_weight` must give at least one vote of weight > 0. "
-            "Got N = 0 or zero weight for every galaxy."
-        )
-    return distinct_images(X, votes)
+    """Return the rows of X that hold images with votes, each image once, votes and digests."""
+    votes = np.stack(check_weighted_votes(y, sample_weight, n_rows(X)), axis=1)
+    return distinct_images(X, votes, add_votes=np.shape(y)[1:] != (2,))

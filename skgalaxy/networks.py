@@ -1,6 +1,7 @@
 """What Keras builds: the paper's network, the views it is trained on, and the model around it.
 
-A *network* maps standardised images to one logit of the vote fraction. The model that is trained
+A *network* maps standardised images to one logit of the vote fraction, and for the beta-binomial
+likelihood, if it likes, to the logarithm of a concentration beside it. The model that is trained
 is ``images -> standardise -> random views (in training only) -> network``. Whatever builds the
 network is called as ``builder(image_shape, dropout=...)``; `GalaxyZooNetwork` is the default.
 """
@@ -15,7 +16,9 @@ import numpy as np
 from keras import layers, ops
 from sklearn.base import BaseEstimator
 
-from skgalaxy.losses import BinomialLoss
+from skgalaxy._validation import check_choice
+from skgalaxy.likelihoods import LIKELIHOODS
+from skgalaxy.losses import LOSSES
 
 __all__ = ["GalaxyZooNetwork", "RandomView"]
 
@@ -33,7 +36,13 @@ class GalaxyZooNetwork(BaseEstimator):
     filters : sequence of sequences of int, default=((32, 32), (64, 64), (128,), (128,))
         Filters of every convolution, block by block.
     dense_units : int, default=128
-        Width of the dense layer, the one that dropout acts on.
+        Width of the dense layer.
+    n_outputs : {1, 2}, default=1
+        1 is the logit of the vote fraction. 2 adds the logarithm of the galaxy's concentration,
+        for ``likelihood="beta_binomial"``.
+    dropout_before : {"output", "dense"}, default="output"
+        The layer before which dropout acts: as published, or on the convolutions' features, where
+        its spread follows the error better (see the study of calibration).
 
     References
     ----------
@@ -47,17 +56,30 @@ class GalaxyZooNetwork(BaseEstimator):
     (None, 1) 548,833 weights
     """
 
-    def __init__(self, filters=((32, 32), (64, 64), (128,), (128,)), dense_units=128):
+    def __init__(
+        self,
+        filters=((32, 32), (64, 64), (128,), (128,)),
+        dense_units=128,
+        n_outputs=1,
+        *,
+        dropout_before="output",
+    ):
         self.filters = filters
         self.dense_units = dense_units
+        self.n_outputs = n_outputs
+        self.dropout_before = dropout_before
 
     def __call__(self, image_shape, *, dropout):
+        check_choice(self.dropout_before, "dropout_before", ("output", "dense"))
         inputs = x = keras.Input(image_shape)
         if len(image_shape) == 3:
             x = self._convolve(x)
+        if self.dropout_before == "dense":
+            x = layers.Dropout(dropout)(x)
         x = layers.Dense(self.dense_units, activation="relu")(x)
-        x = layers.Dropout(dropout)(x)
-        return keras.Model(inputs, layers.Dense(1)(x))
+        if self.dropout_before == "output":
+            x = layers.Dropout(dropout)(x)
+        return keras.Model(inputs, layers.Dense(self.n_outputs)(x))
 
     def _convolve(self, x):
         for block in self.filters:
@@ -122,6 +144,22 @@ class Standardise(layers.Layer):
         return (ops.cast(images, self.compute_dtype) - self.mean) / self.std
 
 
+@keras.saving.register_keras_serializable("skgalaxy")
+class GlobalConcentration(layers.Layer):
+    """Put beside every logit one learned number: the log concentration of all galaxies."""
+
+    def build(self, shape):
+        start = keras.initializers.Constant(_FIRST_CONCENTRATION / _HASTE)
+        self.log_concentration = self.add_weight((1,), start)
+
+    def call(self, logits):
+        log_s = _HASTE * self.log_concentration
+        return ops.concatenate([logits, ops.zeros_like(logits) + log_s], axis=-1)
+
+
+_FIRST_CONCENTRATION = math.log(10)
+_HASTE = 10  # Adam moves every weight by about its learning rate: too slow for one that is alone
+
 _seeding = threading.RLock()  # threads share Python's generator: one builds at a time
 
 
@@ -142,14 +180,15 @@ def seeded_layers(seed):
             np.random.set_state(state[1])
 
 
-def build_model(*, builder, spec, dropout, augment, precision, seed):
+def build_model(*, builder, likelihood, spec, dropout, augment, precision, seed):
     """Return the compiled model that is trained: standardise, random views, network.
 
     Parameters
     ----------
     builder : callable
         ``builder(image_shape, dropout=...)`` returns a functional or Sequential Keras model
-        with one output, the logit.
+        with one output, the logit; with two for some likelihoods.
+    likelihood : {"binomial", "beta_binomial"}
     spec : ImageSpec
     dropout, augment, precision
         As in `BayesianCNNRegressor`.
@@ -158,7 +197,8 @@ def build_model(*, builder, spec, dropout, augment, precision, seed):
     """
     with seeded_layers(seed):
         network = builder(spec.image_shape, dropout=dropout)
-        check_network(network, spec.image_shape)
+        max_outputs = LIKELIHOODS[likelihood].MAX_OUTPUTS
+        check_network(network, spec.image_shape, max_outputs)
         set_precision(network, precision)
         inputs = x = keras.Input(spec.shape, dtype=spec.dtype)
         if spec.shape != spec.image_shape:
@@ -168,13 +208,16 @@ def build_model(*, builder, spec, dropout, augment, precision, seed):
         standardise.set_weights([spec.mean, spec.std])
         if augment and len(spec.image_shape) == 3:
             x = RandomView()(x)
-        model = keras.Model(inputs, network(x))
-    model.compile(keras.optimizers.Adam(), BinomialLoss())
+        outputs = network(x)
+        if outputs.shape[-1] < max_outputs:
+            outputs = GlobalConcentration()(outputs)
+        model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.Adam(), LOSSES[likelihood]())
     model.optimizer.build(model.trainable_variables)
     return model
 
 
-def check_network(network, image_shape):
+def check_network(network, image_shape, max_outputs=1):
     """Raise ValueError unless `network` is a Keras graph from `image_shape` to one logit."""
     if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
         raise ValueError(
@@ -189,10 +232,12 @@ def check_network(network, image_shape):
     for variable in network.variables:
         variable._skgalaxy_taken = True
     shapes = network.input_shape, network.output_shape
-    if shapes != ((None, *image_shape), (None, 1)):
+    allowed = [(None, n_outputs) for n_outputs in range(1, max_outputs + 1)]
+    if shapes[0] != (None, *image_shape) or shapes[1] not in allowed:
+        more = ", or to it and the logarithm of a concentration" if max_outputs > 1 else ""
         raise ValueError(
             f"`network` must map images {image_shape} to one logit, shape (None, 1), of the vote "
-            f"fraction (no sigmoid). Got a model from {shapes[0]} to {shapes[1]}."
+            f"fraction (no sigmoid){more}. Got a model from {shapes[0]} to {shapes[1]}."
         )
     activation = getattr(network.layers[-1], "activation", keras.activations.linear)
     if activation is not keras.activations.linear:

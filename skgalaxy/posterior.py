@@ -2,8 +2,10 @@
 
 `VotePosterior` holds, for every galaxy, the vote fractions ρ_d of D drawn networks. Over ρ the
 posterior is these D points; over k of N votes it is their equal mixture of binomials,
-``p(k) = (1/D) Σ_d Bin(k; N, ρ_d)`` (Walmsley et al. 2020, arXiv:1905.07424). Column d is one and
-the same network for every galaxy, so draws of different galaxies are jointly meaningful.
+``p(k) = (1/D) Σ_d Bin(k; N, ρ_d)`` (Walmsley et al. 2020, arXiv:1905.07424). Networks that also
+say how sure they are give concentrations s_d: then these points are Betas of mean ρ_d, and the
+binomials beta-binomials. Column d is one and the same network for every galaxy, so draws of
+different galaxies are jointly meaningful.
 """
 
 import numpy as np
@@ -11,8 +13,8 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from skgalaxy import acquisition
-from skgalaxy._validation import check_draws, check_float, check_n_votes, check_votes
-from skgalaxy.likelihoods import binomial
+from skgalaxy._validation import check_float, check_n_votes, check_parameters, check_votes
+from skgalaxy.likelihoods import likelihood_of
 
 __all__ = ["VotePosterior"]
 
@@ -26,18 +28,24 @@ class VotePosterior:
     ----------
     draws : array-like of shape (n_galaxies, n_draws)
         Vote fractions ρ in [0, 1]; column d belongs to the same network for every galaxy.
+    concentration : array-like of shape (n_galaxies, n_draws), default=None
+        How sure each network is of its vote fraction: ρ ~ Beta(ρ_d s_d, (1 - ρ_d) s_d), s_d > 0,
+        as after s_d votes. One number or a column will do. None is the binomial likelihood: each
+        network is certain, as with infinite s_d.
 
     Attributes
     ----------
     draws : ndarray of shape (n_galaxies, n_draws)
         As given, float64, read-only.
+    concentration : ndarray of shape (n_galaxies, n_draws) or None
+        As given, read-only.
     mean, std : ndarray of shape (n_galaxies,)
-        Mean and standard deviation of ρ over draws.
+        Mean and standard deviation of ρ.
 
     Raises
     ------
     ValueError
-        If `draws` is not two-dimensional or leaves [0, 1].
+        If `draws` is not two-dimensional or leaves [0, 1], or a concentration is not > 0.
 
     References
     ----------
@@ -54,9 +62,11 @@ class VotePosterior:
            [0.25, 0.5 , 0.25]])
     """
 
-    def __init__(self, draws):
-        self.draws = check_draws(draws).view()
-        self.draws.flags.writeable = False
+    def __init__(self, draws, concentration=None):
+        self._parameters = tuple(x.view() for x in check_parameters(draws, concentration))
+        for values in self._parameters:
+            values.flags.writeable = False
+        self.draws, self.concentration = (*self._parameters, None)[:2]
 
     def __repr__(self):
         n_galaxies, n_draws = self.draws.shape
@@ -65,10 +75,13 @@ class VotePosterior:
     def __len__(self):
         return len(self.draws)
 
+    @property
+    def _likelihood(self):
+        return likelihood_of(self.concentration)
+
     def __getitem__(self, rows):
         """Return the posterior of some galaxies: a slice, mask, index array or one index."""
-        draws = self.draws[rows]
-        return type(self)(draws[None] if draws.ndim == 1 else draws)
+        return type(self)(*(np.atleast_2d(values[rows]) for values in self._parameters))
 
     @classmethod
     def concatenate(cls, posteriors):
@@ -77,7 +90,8 @@ class VotePosterior:
         Parameters
         ----------
         posteriors : sequence of VotePosterior
-            With the same number of draws, from the same networks.
+            With the same number of draws, from the same networks; all with concentrations or
+            none.
 
         Returns
         -------
@@ -86,7 +100,7 @@ class VotePosterior:
         Raises
         ------
         ValueError
-            If there is none, or the numbers of draws differ.
+            If there is none, or the numbers of draws or the likelihoods differ.
 
         Examples
         --------
@@ -94,14 +108,56 @@ class VotePosterior:
         >>> len(VotePosterior.concatenate([VotePosterior([[0.1]]), VotePosterior([[0.9]])]))
         2
         """
+        return cls._joined(posteriors, axis=0)
+
+    @classmethod
+    def beside(cls, posteriors):
+        """Return the posterior of the draws of all `posteriors`, of the same galaxies.
+
+        Parameters
+        ----------
+        posteriors : sequence of VotePosterior
+            Of other networks each. If some have concentrations, those of the others are infinite.
+
+        Returns
+        -------
+        posterior : VotePosterior
+
+        Raises
+        ------
+        ValueError
+            If there is none, or the numbers of galaxies differ.
+
+        Examples
+        --------
+        >>> from skgalaxy import VotePosterior
+        >>> VotePosterior.beside([VotePosterior([[0.1]]), VotePosterior([[0.9]])]).draws
+        array([[0.1, 0.9]])
+        """
         posteriors = list(posteriors)
-        n_draws = sorted({posterior.draws.shape[1] for posterior in posteriors})
-        if len(n_draws) != 1:
+        if any(posterior.concentration is not None for posterior in posteriors):
+            posteriors = [
+                cls(p.draws, np.inf if p.concentration is None else p.concentration)
+                for p in posteriors
+            ]
+        return cls._joined(posteriors, axis=1)
+
+    @classmethod
+    def _joined(cls, posteriors, axis):
+        posteriors = list(posteriors)
+        sizes = sorted({posterior.draws.shape[1 - axis] for posterior in posteriors})
+        if len(sizes) != 1:
             raise ValueError(
                 "`posteriors` must be at least one VotePosterior, all with the same number of "
-                f"draws. Got numbers of draws {n_draws}."
+                f"{('draws', 'galaxies')[axis]}. Got numbers {sizes}."
             )
-        return cls(np.concatenate([posterior.draws for posterior in posteriors]))
+        if len({posterior.concentration is None for posterior in posteriors}) != 1:
+            raise ValueError(
+                "`posteriors` must be of one likelihood. Got some with concentrations and some "
+                "without."
+            )
+        parameters = zip(*(posterior._parameters for posterior in posteriors), strict=True)
+        return cls(*(np.concatenate(values, axis=axis) for values in parameters))
 
     @property
     def mean(self):
@@ -110,8 +166,8 @@ class VotePosterior:
 
     @property
     def std(self):
-        """Standard deviation of ρ over draws, ndarray of shape (n_galaxies,)."""
-        return self.draws.std(axis=1)
+        """Standard deviation of ρ, ndarray of shape (n_galaxies,)."""
+        return np.sqrt(self._likelihood.vote_fraction_variance(*self._parameters))
 
     def pmf(self, n_votes):
         """Probability of every outcome k = 0 ... N.
@@ -137,7 +193,8 @@ class VotePosterior:
         pmf = np.zeros((len(self), n_votes.max(initial=0) + 1))
         for n in np.unique(n_votes):
             rows = n_votes == n
-            pmf[rows, : n + 1] = binomial.mixture_pmf(self.draws[rows], n)
+            draws, *concentration = (values[rows] for values in self._parameters)
+            pmf[rows, : n + 1] = self._likelihood.mixture_pmf(draws, n, *concentration)
         return pmf
 
     def cdf(self, n_votes):
@@ -152,7 +209,7 @@ class VotePosterior:
         level : float in (0, 1), default=0.9
             Posterior mass between the ends (at least, for whole votes).
         n_votes : int or array-like of shape (n_galaxies,), default=None
-            None gives the interval of ρ over draws; a number gives the interval of k of N.
+            None gives the interval of ρ; a number gives the interval of k of N.
 
         Returns
         -------
@@ -174,7 +231,9 @@ class VotePosterior:
         level = check_float(level, "level", 0, 1, closed="neither")
         tails = (1 - level) / 2, (1 + level) / 2
         if n_votes is None:
-            return tuple(np.quantile(self.draws, tails, axis=1))
+            return tuple(
+                self._likelihood.mixture_quantile(tail, *self._parameters) for tail in tails
+            )
         cdf = self.cdf(n_votes)
         last = check_n_votes(n_votes, len(self))
         # the smallest k whose cdf reaches the tail; rounding may leave the last cdf at 1 - 1e-16
@@ -205,10 +264,10 @@ class VotePosterior:
         array([-0.693])
         """
         votes, n_votes = check_votes(votes, n_votes, len(self))
-        return binomial.mixture_log_prob(votes, n_votes, self.draws)
+        return self._likelihood.mixture_log_prob(votes, n_votes, *self._parameters)
 
     def sample(self, n_votes, random_state=None):
-        """Votes as volunteers might give them: one network for all galaxies, then binomials.
+        """Votes as volunteers might give them: one network for all galaxies, then its votes.
 
         Parameters
         ----------
@@ -231,11 +290,14 @@ class VotePosterior:
         rng = check_random_state(random_state)
         n_votes = check_n_votes(n_votes, len(self))
         draw = rng.randint(self.draws.shape[1])
-        return rng.binomial(n_votes, self.draws[:, draw])
+        drawn = (values[:, draw] for values in self._parameters)
+        return self._likelihood.sample(rng, n_votes, *drawn)
 
     def mutual_information(self, n_votes, *, jackknife=False):
         """Return `skgalaxy.acquisition.mutual_information` of the draws, in nats."""
-        return acquisition.mutual_information(self.draws, n_votes, jackknife=jackknife)
+        return acquisition.mutual_information(
+            self.draws, n_votes, concentration=self.concentration, jackknife=jackknife
+        )
 
     def to_frame(self, n_votes=40, *, level=0.9, index=None):
         """Summary per galaxy, as a catalogue would hold it.

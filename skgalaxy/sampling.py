@@ -102,6 +102,7 @@ class _Replay:
     def __init__(self, n_draws):
         self.n_draws = n_draws
         self.noises = []  # in the order of the graph
+        self.features = None  # what the first dropout acts on
         self.drawn = {}  # id of a drawn tensor -> the tensor (kept alive, so that ids stay unique)
         self.plain = 1  # elements per galaxy of the largest plain tensor
         self.dropped = {}  # id of dropout's output -> (plain features, noise)
@@ -135,6 +136,7 @@ class _Replay:
     def _drop(self, layer, x):
         noise = _Noise(layer, x.shape[1:], self.n_draws)
         self.noises.append(noise)
+        self.features = x if self.features is None else self.features
         drawn = id(x) in self.drawn
         output = self._mark(_DrawnDropout(noise, drawn)(x))
         if not drawn and noise.values.shape[1:] == x.shape[1:] == x.shape[1:2]:
@@ -169,14 +171,16 @@ class DrawnNetworks:
     Parameters
     ----------
     model : keras.Model
-        Functional, from images to one logit. Its weights are shared, not copied.
+        Functional, from images to outputs (n, P). Its weights are shared, not copied.
     n_draws : int
         Number of networks D.
 
     Attributes
     ----------
     model : keras.Model
-        From images (n, ...) to logits (n, D); (n, 1) if the network has no dropout.
+        From images (n, ...) to outputs (n, D, P); (n, 1, P) if the network has no dropout.
+    trunk : keras.Model
+        From images to the features that the first dropout acts on, flat; only with dropout.
     has_spread : bool
         Whether it has.
     batch_size : int
@@ -187,11 +191,17 @@ class DrawnNetworks:
         self.n_draws = n_draws
         replay = _Replay(n_draws)
         inputs = keras.Input(batch_shape=model.inputs[0].shape, dtype=model.inputs[0].dtype)
-        (logits,) = replay.run(model, [inputs])
-        self.has_spread = id(logits) in replay.drawn
+        (outputs,) = replay.run(model, [inputs])
+        self.has_spread = id(outputs) in replay.drawn
         self._noises = replay.noises
-        columns = ops.reshape(ops.cast(logits, "float32"), (-1, n_draws if self.has_spread else 1))
-        self.model = keras.Model(inputs, columns)
+        self.n_outputs = outputs.shape[-1]
+        shape = (-1, n_draws if self.has_spread else 1, self.n_outputs)
+        self.model = keras.Model(inputs, ops.reshape(ops.cast(outputs, "float32"), shape))
+        if self.has_spread:
+            features = ops.cast(replay.features, "float32")
+            self.trunk = keras.Model(
+                inputs, ops.reshape(features, (-1, math.prod(features.shape[1:])))
+            )
         most = max(1, min(ALIGNED, _SCRATCH // replay.widest()))  # more is not faster on a CPU
         self.batch_size = 2 ** int(math.log2(most))
 
@@ -202,10 +212,18 @@ class DrawnNetworks:
             noise.draw(rng)
         return self
 
-    def logits(self, X):
-        """Return the logits of every galaxy and draw, float32 of shape (n_galaxies, D)."""
-        logits = np.empty((len(X), self.n_draws), np.float32)
+    def outputs(self, X):
+        """Return what every draw gives for every galaxy, float32 of shape (n_galaxies, D, P)."""
+        outputs = np.empty((len(X), self.n_draws, self.n_outputs), np.float32)
+        return self._predict(self.model, X, outputs)
+
+    def embed(self, X):
+        """Return the features of the trunk, float32 of shape (n_galaxies, n_features)."""
+        return self._predict(self.trunk, X, np.empty((len(X), self.trunk.output_shape[1]), "f4"))
+
+    def _predict(self, model, X, outputs):
+        """Fill `outputs` batch by batch, and return it."""
         for start in range(0, len(X), self.batch_size):
             batch = X[start : start + self.batch_size]
-            logits[start : start + len(batch)] = self.model.predict_on_batch(batch)
-        return logits
+            outputs[start : start + len(batch)] = model.predict_on_batch(batch)
+        return outputs

@@ -40,7 +40,7 @@ def test_moments_give_the_same_mixture(n, rho):
 @settings(max_examples=80, deadline=None)
 def test_votes_nll_is_the_likelihood_up_to_its_constant(n, z, data):
     k = data.draw(st.integers(0, n))
-    nll = binomial.votes_nll(k, n, z)
+    nll = binomial.votes_nll(k, n, [z])
     expected = binomial.log_coefficients(n)[k] - binomial.log_pmf(k, n, expit(z))
     assert nll == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
@@ -56,7 +56,7 @@ def test_keras_twin():
     loss = BinomialLoss(reduction=None)(
         np.column_stack([votes, n_votes]).astype("float32"), logits[:, None].astype("float32")
     )
-    expected = binomial.votes_nll(votes, n_votes, logits)
+    expected = binomial.votes_nll(votes, n_votes, logits[:, None])
     np.testing.assert_allclose(np.asarray(loss), expected, rtol=1e-5, atol=1e-5)
     assert np.asarray(loss)[n_votes == 0] == pytest.approx(0)
 

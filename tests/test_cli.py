@@ -163,6 +163,21 @@ def test_train_is_the_library(sky):
     )
 
 
+def test_train_an_ensemble_that_is_recalibrated_by_folds(sky, tmp_path, capsys):
+    model = tmp_path / "model.joblib"
+    settings = ("--answer", "featured", "--size", 16, "--epochs", 1, "--model", model)
+    wide = ("--likelihood", "beta-binomial", "--networks", 2, "--folds", 2, "--seed", 3, "--quiet")
+    assert run("train", sky / "images", sky / "votes.csv", *settings, *wide) == 0
+    estimator = joblib.load(model)["pipeline"][-1]
+    assert len(estimator.estimators_) == 2
+    given = {"likelihood": "beta_binomial", "n_networks": 2, "verbose": False}
+    assert given.items() <= estimator.estimators_[1].get_params().items()
+    catalogue = tmp_path / "catalogue.csv"
+    assert run("predict", model, sky / "images", catalogue, "--quiet") == 0
+    assert len(read_catalogue(catalogue)) == N_GALAXIES
+    assert run("train", sky / "images", sky / "votes.csv", *settings, "--folds", 1, "--force") == 2
+
+
 def test_train_learns_from_the_joined(sky, tmp_path, capsys):
     """The same galaxies in another order, with others and N = 0 among them: the same model."""
     table = pd.read_csv(sky / "votes.csv", dtype={"id_str": str})

@@ -10,6 +10,7 @@ from keras import layers
 from skgalaxy import BayesianCNNRegressor, compiled
 from skgalaxy.batches import ImageSpec
 from skgalaxy.compiled import signature
+from skgalaxy.losses import LOSSES
 from skgalaxy.networks import GalaxyZooNetwork, build_model
 
 
@@ -48,7 +49,8 @@ def test_how_layers_are_joined_matters():
 
 def test_precision_and_views_matter():
     spec = ImageSpec((8, 8, 1), "uint8", (8, 8, 1), np.zeros(1), np.ones(1))
-    build = partial(build_model, builder=GalaxyZooNetwork(), spec=spec, dropout=0.5, seed=0)
+    network = {"builder": GalaxyZooNetwork(), "likelihood": "binomial", "dropout": 0.5}
+    build = partial(build_model, **network, spec=spec, seed=0)
     keys = {
         signature(build(augment=augment, precision=precision))
         for augment in (True, False)
@@ -57,12 +59,22 @@ def test_precision_and_views_matter():
     assert len(keys) == 4
 
 
+def test_the_loss_matters():
+    spec = ImageSpec((8, 8, 1), "uint8", (8, 8, 1), np.zeros(1), np.ones(1))
+    rest = {"spec": spec, "dropout": 0.5, "augment": True, "precision": "float32", "seed": 0}
+    model = build_model(builder=GalaxyZooNetwork(), likelihood="binomial", **rest)
+    key = signature(model)
+    model.compile(loss=LOSSES["beta_binomial"]())
+    assert signature(model) != key
+
+
 def test_weights_and_image_statistics_do_not():
     keys = set()
     for seed in (0, 1):
         spec = ImageSpec((8, 8, 1), "uint8", (8, 8, 1), np.full(1, seed), np.ones(1))
         model = build_model(
             builder=GalaxyZooNetwork(),
+            likelihood="binomial",
             spec=spec,
             dropout=0.5,
             augment=True,

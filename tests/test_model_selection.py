@@ -203,7 +203,7 @@ class TestTraining:
         X, y, _ = toy
         model = BayesianCNNRegressor(**small)
         model.fit(X[:150], y[:150], validation_data=(X[150:], y[150:]))
-        logits = model.network_.model_.predict(X[150:], verbose=0)[:, 0]
+        logits = model.network_.model_.predict(X[150:], verbose=0)
         expected = votes_nll(*y[150:].T, logits).mean()
         assert model.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-4)
 

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.stats import betabinom
 
 from skgalaxy import VotePosterior
 from skgalaxy.acquisition import mutual_information
@@ -50,6 +51,20 @@ class Model:
 
 
 # PosteriorDisplay
+
+
+def test_posterior_of_wider_likelihoods(pyplot, images):
+    draws = np.random.RandomState(1).beta(2, 3, size=(3, 4))
+    posterior = VotePosterior(draws, 6.0)
+    display = PosteriorDisplay(images, posterior, n_votes=12).plot(draw=2)
+    for row, rho in enumerate(draws):
+        np.testing.assert_allclose(
+            display.network_lines_[row].get_ydata(),
+            betabinom.pmf(np.arange(13), 12, 6 * rho[2], 6 * (1 - rho[2])),
+        )
+        np.testing.assert_allclose(
+            display.posterior_lines_[row].get_ydata(), posterior.pmf(12)[row]
+        )
 
 
 def test_posterior_curves_are_the_posterior(pyplot, images, posterior):

@@ -1,5 +1,7 @@
 """What `VotePosterior` promises."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -129,3 +131,10 @@ def test_to_frame(posterior):
 def test_bad_input(posterior, call, message):
     with pytest.raises(ValueError, match=message):
         call(posterior)
+
+
+@pytest.mark.parametrize("concentration", [None, [[5.0, 7.0]]])
+def test_pickles(concentration):
+    posterior = VotePosterior([[0.2, 0.7]], concentration)
+    loaded = pickle.loads(pickle.dumps(posterior))
+    np.testing.assert_array_equal(loaded.pmf(7), posterior.pmf(7))

@@ -141,7 +141,7 @@ def test_as_one_network_per_draw(network, images):
     drawn = DrawnNetworks(model, N_DRAWS).draw(SEED)
     masks = [keras.ops.convert_to_numpy(noise.values) for noise in drawn._noises]
     assert drawn.has_spread
-    logits = drawn.logits(images)
+    logits = drawn.outputs(images)[..., 0]
     assert logits.std(axis=1).min() > 1e-3
     for draw in range(N_DRAWS):
         alone = one_network(model, masks, draw)(images, training=False)
@@ -163,7 +163,7 @@ def test_without_dropout_all_draws_are_equal(images):
     model = keras.Model(inputs, layers.Dense(1)(x))
     drawn = DrawnNetworks(model, 4).draw(SEED)
     assert not drawn.has_spread
-    logits = drawn.logits(images)
+    logits = drawn.outputs(images)[..., 0]
     np.testing.assert_array_equal(logits, np.repeat(logits[:, :1], 4, axis=1))
     np.testing.assert_allclose(logits[:, 0], model(images)[:, 0], rtol=1e-5)
 
@@ -172,17 +172,19 @@ def test_sequential(images):
     model = keras.Sequential(
         [keras.Input((6, 6, 2)), layers.Flatten(), layers.Dropout(RATE), layers.Dense(1)]
     )
-    assert DrawnNetworks(model, 4).draw(SEED).logits(images).std(axis=1).min() > 0
+    assert DrawnNetworks(model, 4).draw(SEED).outputs(images)[..., 0].std(axis=1).min() > 0
 
 
 @pytest.mark.parametrize("network", [head, in_convolutions])
 def test_batches_do_not_matter(network, images):
     model = build(network)
     drawn = DrawnNetworks(model, N_DRAWS).draw(SEED)
-    expected = drawn.logits(images)
+    expected = drawn.outputs(images)[..., 0]
     drawn.batch_size = 3
-    np.testing.assert_allclose(drawn.logits(images), expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(drawn.logits(images[::-1])[::-1], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(drawn.outputs(images)[..., 0], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        drawn.outputs(images[::-1])[..., 0][::-1], expected, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_the_trunk_is_computed_once(monkeypatch, images):
@@ -209,11 +211,11 @@ def test_wide_layers_are_not_all_multiplied_at_once(images, monkeypatch):
     from skgalaxy import sampling
 
     model = build(head)
-    expected = DrawnNetworks(model, N_DRAWS).draw(SEED).logits(images)
+    expected = DrawnNetworks(model, N_DRAWS).draw(SEED).outputs(images)[..., 0]
     monkeypatch.setattr(sampling, "_SCRATCH", 7 * N_DRAWS - 1)
     narrow = DrawnNetworks(model, N_DRAWS).draw(SEED)
     assert not any(isinstance(layer, sampling._DrawnDense) for layer in narrow.model.layers)
-    np.testing.assert_allclose(narrow.logits(images), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(narrow.outputs(images)[..., 0], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_large_tails_take_fewer_galaxies_at_once():
@@ -246,8 +248,8 @@ def test_last_batches_of_any_size_trace_nothing(images):
     x = layers.Dropout(RATE)(Traced(3)(layers.Flatten()(inputs)))
     drawn = DrawnNetworks(keras.Model(inputs, layers.Dense(1)(x)), N_DRAWS).draw(SEED)
     for n in (10, 7):  # TensorFlow learns that the number of galaxies varies
-        drawn.logits(images[:n])
+        drawn.outputs(images[:n])[..., 0]
     traced.clear()
     for n in (9, 8, 5, 3, 2, 1):
-        drawn.logits(images[:n])
+        drawn.outputs(images[:n])[..., 0]
     assert traced == []

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skgalaxy import BayesianCNNRegressor
+from skgalaxy.calibration import CalibratedRegressorCV
 from skgalaxy.networks import GalaxyZooNetwork
 
 # Small, and quick to learn the few points of the checks.
@@ -43,9 +44,40 @@ class UnitTargets(BayesianCNNRegressor):
         return super().score(X, unit_interval(y), sample_weight)
 
 
-@parametrize_with_checks([UnitTargets(**QUICK)])
+WIDE = {"likelihood": "beta_binomial", "n_networks": 2, "dropout": 0.2, "epochs": 10}
+
+
+@parametrize_with_checks([UnitTargets(**QUICK), UnitTargets(**{**QUICK, **WIDE})])
 def test_as_a_native_estimator(estimator, check):
     """No exception to scikit-learn's rules."""
+    check(estimator)
+
+
+class UnitVotes(CalibratedRegressorCV):
+    """Takes any target as fractions of ten votes: one vote cannot tell how votes scatter."""
+
+    def fit(self, X, y, sample_weight=None):
+        fraction = unit_interval(y)
+        weight = 10 if sample_weight is None else 10 * np.asarray(sample_weight)
+        return super().fit(X, fraction, weight)
+
+    def score(self, X, y, sample_weight=None):
+        return super().score(X, unit_interval(y), sample_weight)
+
+
+TWINS = "its images are there twice: nothing is held out of training"
+RECALIBRATED = {
+    "check_sample_weight_equivalence_on_dense_data": TWINS,
+    "check_sample_weights_not_overwritten": TWINS,
+    "check_sample_weights_shape": TWINS,
+}
+
+
+@parametrize_with_checks(
+    [UnitVotes(UnitTargets(**{**QUICK, "epochs": 3}), cv=2, random_state=0)],
+    expected_failed_checks=lambda estimator: RECALIBRATED,
+)
+def test_recalibrated(estimator, check):
     check(estimator)
 
 

@@ -64,6 +64,19 @@ CONTENT = ("pipeline", "question", "answer", "n_galaxies")
 @click.option("--epochs", type=POSITIVE, default=60, help="Passes over the galaxies.")
 @click.option("--batch-size", type=POSITIVE, default=32, help="Galaxies per training step.")
 @click.option(
+    "--likelihood",
+    type=click.Choice(["binomial", "beta-binomial"]),
+    default="binomial",
+    help="How votes scatter: as coins do, or more.",
+)
+@click.option("--networks", type=POSITIVE, default=1, help="Size of the ensemble.")
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    help="Train on all but one fold at a time, and recalibrate the posterior by the votes of "
+    "that one; all networks predict.  [default: no recalibration]",
+)
+@click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="float32",
@@ -73,7 +86,9 @@ CONTENT = ("pipeline", "question", "answer", "n_galaxies")
 @strict_option
 @quiet_option
 @force_option
-def train(images, votes, question, answers, model, id_column, strict, quiet, force, **parameters):
+def train(
+    images, votes, question, answers, model, id_column, folds, strict, quiet, force, **parameters
+):
     """Train a model of votes on images.
 
     IMAGES is a folder of {id}.jpg, .jpeg, .png or .fits, VOTES a table that `skgalaxy votes`
@@ -94,14 +109,23 @@ def train(images, votes, question, answers, model, id_column, strict, quiet, for
 
     with hushed():
         from skgalaxy import BayesianCNNRegressor
+        from skgalaxy.calibration import CalibratedRegressorCV
     loader = ImageLoader(**{name: parameters.pop(name) for name in ("size", "crop", "color")})
     seed = parameters.pop("seed")
-    estimator = BayesianCNNRegressor(**parameters, random_state=seed, verbose=not quiet)
+    estimator = BayesianCNNRegressor(
+        likelihood=parameters.pop("likelihood").replace("-", "_"),
+        n_networks=parameters.pop("networks"),
+        **parameters,
+        random_state=seed,
+        verbose=not quiet,
+    )
+    if folds:
+        estimator = CalibratedRegressorCV(estimator, cv=folds, random_state=seed)
     with packed(paths, loader, strict=strict, quiet=quiet) as (pixels, readable):
         y[~readable] = 0  # without votes it is not learned from
         estimator.fit(pixels, y)
     answer = "-or-".join(_full_name(answer, table.answers) for answer in answers)
-    pipeline = make_pipeline(loader, estimator.set_params(verbose=False))
+    pipeline = make_pipeline(loader, _verbose(estimator, False))
     n_galaxies = int((y[:, 1] > 0).sum())
     content = dict(zip(CONTENT, (pipeline, table.question, answer, n_galaxies), strict=True))
     with complete_file(model) as file:
@@ -142,7 +166,7 @@ def predict(model, images, catalogue, n_votes, crop, store, strict, quiet, force
     _rehearse(catalogue, named, header)
     loader, estimator = content["pipeline"]
     loader.set_params(crop=crop or loader.crop)
-    estimator.set_params(verbose=not quiet)
+    _verbose(estimator, not quiet)
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         posterior = estimator.predict_posterior(pixels)[readable]
     ids = [id_ for id_, good in zip(files, readable, strict=True) if good]
@@ -205,6 +229,14 @@ def rank(
         write_manifest(manifest, ranking["id_str"], ranking["image"], metadata=hidden)
         note(f"Wrote {n} images and their table to {manifest}.", quiet)
     write_csv(ranking, output)
+
+
+def _verbose(estimator, verbose):
+    """Let an estimator, or all those that a recalibrated one holds, show progress or not."""
+    for one in (estimator, *getattr(estimator, "estimators_", ())):
+        if "verbose" in one.get_params(deep=False):
+            one.set_params(verbose=verbose)
+    return estimator
 
 
 def _join(table, files, folder, quiet):

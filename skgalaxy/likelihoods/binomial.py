@@ -21,22 +21,43 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.fft import dct
-from scipy.special import gammaln, logsumexp, xlog1py, xlogy
+from scipy.special import expit, gammaln, logsumexp, xlog1py, xlogy
 
 __all__ = [
     "bernoulli_entropy",
+    "entropies",
+    "entropy",
     "log_coefficients",
     "log_pmf",
     "mixture_log_prob",
     "mixture_pmf",
     "mixture_pmf_by_moments",
+    "mixture_quantile",
+    "parameters",
     "pmf_blocks",
+    "sample",
+    "vote_fraction",
+    "vote_fraction_variance",
     "votes_nll",
     "x_log_x",
 ]
 
+MAX_OUTPUTS = 1
+MOST_LOGIT = 30.0  # beyond it float64 rounds ρ to 1, and a vote against it would be impossible
+_MOST_BY_MOMENTS = 256  # votes: the matrix of moments, K x K, is only for the usual N
 _BLOCK = 2**18  # elements of p(k | ρ_d) computed at once: 2 MB, so that they stay in the cache
 _LOG_ZERO = -1e300  # stands for log 0: times 0 it is 0, where -inf would give NaN
+
+
+def parameters(outputs):
+    """Return ρ, shape (...), of what networks give, shape (..., 1); never 0 or 1."""
+    return (vote_fraction(outputs),)
+
+
+def vote_fraction(outputs):
+    """Return ρ of logits, which stand first in outputs, to within 1e-13 of 0 and 1."""
+    logits = np.asarray(outputs, dtype=np.float64)[..., 0]
+    return expit(np.clip(logits, -MOST_LOGIT, MOST_LOGIT))
 
 
 def log_coefficients(n_votes):
@@ -52,8 +73,9 @@ def log_pmf(votes, n_votes, rho):
     return coefficient + xlogy(votes, rho) + xlog1py(n_votes - votes, -rho)
 
 
-def votes_nll(votes, n_votes, logits):
-    """Return -log Bin(k; N, σ(z)) without its constant log C(N, k), broadcast."""
+def votes_nll(votes, n_votes, outputs):
+    """Return -log Bin(k; N, σ(z)) without its constant log C(N, k), of outputs (..., 1)."""
+    logits = np.asarray(outputs)[..., 0]
     return votes * np.logaddexp(0, -logits) + (n_votes - votes) * np.logaddexp(0, logits)
 
 
@@ -117,6 +139,41 @@ def mixture_pmf_by_moments(rho_DG, n_votes):
         before_DG, present_DG = present_DG, before_DG
     pmf_KG = _chebyshev_coefficients(n_votes) @ (moments_MG / len(rho_DG))
     return np.maximum(pmf_KG, 0)
+
+
+def entropies(rho_DG, n_votes):
+    """Return the entropy of the mixture, and the draws' mean entropy, shape (G,), for one N.
+
+    A binomial's entropy is N h(ρ) - E[log C(N, k)], and the mean over draws of that expectation
+    is one over the mixture: no entropy per draw is needed.
+    """
+    if n_votes <= _MOST_BY_MOMENTS:
+        pmf_KG = mixture_pmf_by_moments(rho_DG, n_votes)
+    else:
+        pmf_KG = mixture_pmf(rho_DG.T, n_votes).T
+    one_vote_G = bernoulli_entropy(rho_DG).mean(axis=0)
+    expected_G = n_votes * one_vote_G - log_coefficients(n_votes) @ pmf_KG
+    return entropy(pmf_KG), np.maximum(expected_G, 0)
+
+
+def entropy(pmf, axis=0):
+    """Return -Σ p log p, in nats."""
+    return np.maximum(-x_log_x(pmf).sum(axis=axis), 0)
+
+
+def vote_fraction_variance(draws_GD):
+    """Return the variance of ρ over draws, shape (G,)."""
+    return draws_GD.var(axis=1)
+
+
+def mixture_quantile(level, draws_GD):
+    """Return the quantile of ρ over draws, shape (G,)."""
+    return np.quantile(draws_GD, level, axis=1)
+
+
+def sample(rng, n_votes, rho):
+    """Return votes k of N, one per galaxy."""
+    return rng.binomial(n_votes, rho)
 
 
 @lru_cache(maxsize=128)

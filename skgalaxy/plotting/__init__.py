@@ -11,13 +11,19 @@ settings are left as they are. Colours are Okabe and Ito's, distinct to colour-b
 """
 
 from skgalaxy.plotting._acquisition import AcquisitionDisplay
+from skgalaxy.plotting._coverage import CoverageDisplay
 from skgalaxy.plotting._decision_tree import DecisionTreeDisplay
 from skgalaxy.plotting._learning_curve import LearningCurveDisplay
+from skgalaxy.plotting._pit import PITDisplay
 from skgalaxy.plotting._posterior import PosteriorDisplay
+from skgalaxy.plotting._reliability import ReliabilityDisplay
 
 __all__ = [
     "AcquisitionDisplay",
+    "CoverageDisplay",
     "DecisionTreeDisplay",
     "LearningCurveDisplay",
+    "PITDisplay",
     "PosteriorDisplay",
+    "ReliabilityDisplay",
 ]

@@ -3,7 +3,6 @@
 import numpy as np
 
 from skgalaxy._validation import check_int, check_n_votes, check_votes
-from skgalaxy.likelihoods import binomial
 from skgalaxy.plotting._style import (
     BLACK,
     GREEN,
@@ -227,13 +226,12 @@ class PosteriorDisplay:
     def _plot_pmfs(self, row, draw):
         n_votes = self.n_votes[row]
         k = np.arange(n_votes + 1)
-        draws = self.posterior.draws[row]
-        pmf_DK = binomial.mixture_pmf(draws[:, None], n_votes)  # each draw a mixture of one
+        pmf_DK = _single_networks(self.posterior[row]).pmf(n_votes)
         pmf_K = self.posterior[row].pmf(n_votes)[0]
         one, every = self.axes_[row, 1:]
         dots = {"marker": "o", "markersize": 2.5} if n_votes <= 20 else {}
         self.network_lines_ += one.plot(k, pmf_DK[draw], color=BLACK, linewidth=1.2, **dots)
-        alpha = np.clip(15 / len(draws), 0.1, 0.6)
+        alpha = np.clip(15 / len(pmf_DK), 0.1, 0.6)
         self.draw_lines_.append(every.plot(k, pmf_DK.T, color=GREY, linewidth=0.7, alpha=alpha))
         self.posterior_lines_ += every.plot(k, pmf_K, color=GREEN, linewidth=1.8, **dots)
         # networks sure of k = 0 or N reach 1 and would flatten all others: let a tenth run out
@@ -270,3 +268,9 @@ class PosteriorDisplay:
             ax.set_xlabel(f"k of {n_label} volunteers say {question}")
         for ax in self.axes_[:, 1]:
             ax.set_ylabel("probability")
+
+
+def _single_networks(posterior):
+    """Return what each network alone says of one galaxy: as many galaxies of one draw."""
+    concentration = posterior.concentration
+    return VotePosterior(posterior.draws.T, None if concentration is None else concentration.T)

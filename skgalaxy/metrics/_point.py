@@ -1,25 +1,22 @@
-"""How good predicted vote fractions are, judged by votes. Arrays in, numbers out.
+"""How good predicted vote fractions are, judged by votes.
 
 Every score takes targets as the estimator does: counts [k, N], or fractions with
 `sample_weight` as N. Votes scatter, so even the true ρ misses k / N: `vote_noise_floor` says by
 how much, and belongs beside every RMSE.
 """
 
+from collections import namedtuple
+
 import numpy as np
 from scipy.special import xlog1py, xlogy
 from sklearn.metrics import make_scorer
 
-from skgalaxy._validation import check_targets
+from skgalaxy._validation import check_choice, check_int, check_targets, first_rows
+from skgalaxy.metrics._checks import as_numbers, check_asked, check_counts
 
-__all__ = [
-    "binomial_log_loss",
-    "d2_binomial_score",
-    "d2_binomial_scorer",
-    "neg_binomial_log_loss_scorer",
-    "neg_vote_fraction_rmse_scorer",
-    "vote_fraction_rmse",
-    "vote_noise_floor",
-]
+ReliabilityCurve = namedtuple(
+    "ReliabilityCurve", ["predicted", "observed", "n_galaxies", "standard_error"]
+)
 
 
 def _binomial_deviance(votes, n_votes, rho):
@@ -176,6 +173,80 @@ def vote_noise_floor(y_true):
         )
     fraction = votes[several] / n_votes[several]
     return float(np.sqrt(np.mean(fraction * (1 - fraction) / (n_votes[several] - 1))))
+
+
+def reliability_curve(y_true, y_pred, *, n_bins=10, strategy="quantile"):
+    """Observed against predicted vote fractions, in bins of the prediction.
+
+    What ``sklearn.calibration.calibration_curve`` is for classes.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_galaxies, 2)
+        Counts [k, N]; rows with N = 0 are left out.
+    y_pred : array-like of shape (n_galaxies,)
+        Predicted vote fractions ρ.
+    n_bins : int, default=10
+        Number of bins; those without a galaxy are left out.
+    strategy : {"quantile", "uniform"}, default="quantile"
+        Bins of as many galaxies each, or bins as wide each.
+
+    Returns
+    -------
+    curve : namedtuple of ndarrays of shape (n_filled_bins,)
+        predicted, the mean ρ, Σ N ρ / Σ N; observed, Σ k / Σ N; n_galaxies; and standard_error,
+        of observed, NaN for a bin of one galaxy.
+
+    Raises
+    ------
+    ValueError
+        If `y_true` is no counts, or `y_pred` leaves [0, 1].
+
+    Notes
+    -----
+    The standard error is that of the ratio of sums, from the scatter between galaxies of
+    k - N ρ about its mean: what the volunteers scatter is in it, and so is what the predictions
+    miss galaxy by galaxy, which a binomial error leaves out.
+
+    Examples
+    --------
+    >>> from skgalaxy.metrics import reliability_curve
+    >>> votes = [[1, 10], [3, 10], [6, 10], [8, 10]]
+    >>> curve = reliability_curve(votes, [0.2, 0.3, 0.8, 0.9], n_bins=2)
+    >>> print(curve.predicted, curve.observed, curve.standard_error.round(2))
+    [0.25 0.85] [0.2 0.7] [0.05 0.05]
+    """
+    check_choice(strategy, "strategy", ("quantile", "uniform"))
+    n_bins = check_int(n_bins, "n_bins", 1)
+    votes, n_votes = check_counts(y_true)
+    rho = _check_rho(y_pred, len(votes))
+    asked = check_asked(n_votes)
+    votes, n_votes, rho = votes[asked], n_votes[asked], rho[asked]
+    inner = np.linspace(0, 1, n_bins + 1)[1:-1]
+    edges = inner if strategy == "uniform" else np.quantile(rho, inner)
+    _, bins, n_galaxies = np.unique(
+        np.searchsorted(edges, rho), return_inverse=True, return_counts=True
+    )
+    total = np.bincount(bins, n_votes)
+    predicted = np.bincount(bins, n_votes * rho) / total
+    observed = np.bincount(bins, votes) / total
+    residual = votes - n_votes * (rho + (observed - predicted)[bins])
+    scatter = np.bincount(bins, residual**2) * n_galaxies / np.maximum(n_galaxies - 1, 1)
+    standard_error = np.where(n_galaxies > 1, np.sqrt(scatter) / total, np.nan)
+    return ReliabilityCurve(predicted, observed, n_galaxies, standard_error)
+
+
+def _check_rho(y_pred, n_galaxies):
+    rho = as_numbers(y_pred, "y_pred")
+    if rho.shape != (n_galaxies,):
+        raise ValueError(f"`y_pred` must have shape ({n_galaxies},). Got shape {rho.shape}.")
+    outside = ~((rho >= 0) & (rho <= 1))
+    if outside.any():
+        raise ValueError(
+            "`y_pred` must be vote fractions in [0, 1]. "
+            f"Got {rho[outside][0]:g} in row {first_rows(outside)}."
+        )
+    return rho
 
 
 # For cross_validate(..., scoring=...) and the like; they take targets (n_galaxies, 2).

@@ -1,0 +1,427 @@
+"""Can a posterior's error bars be trusted, and what makes them so: a study on three data sets.
+
+Networks learn from votes and predict the votes of galaxies they have not seen: real galaxies
+(galaxy_zoo_2 of DATA, those whose id is a multiple of 4), real judgements of clothes
+(fashion_mnist_h of DATA: "is it a shirt?"), and simulated galaxies, whose vote fractions are
+known. Side by side, for every seed: one network without dropout; dropout, as published; ensembles
+with dropout; the binomial and the beta-binomial likelihood; and both recalibrated, on a fifth of
+the galaxies that is held out of their training.
+
+Two more questions: where should dropout sit, for its spread to follow the error? And does the
+likelihood of votes earn its keep against mean squared error on fractions, with few and unequal
+votes (4 to 40)?
+
+Every task (data set, seed, part) leaves a file in the folder --resume, and is not done again.
+"""
+
+from _report import Target, finish, parser, print_table  # first: quietens TensorFlow
+
+import os
+import tempfile
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import joblib
+import numpy as np
+from scipy.stats import spearmanr
+
+from skgalaxy import BayesianCNNRegressor, VotePosterior
+from skgalaxy.calibration import CalibratedRegressorCV
+from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
+from skgalaxy.exceptions import NoSpreadWarning
+from skgalaxy.metrics import (
+    coverage_error,
+    interval_coverage,
+    sharpness,
+    vote_crps,
+    vote_fraction_rmse,
+    vote_log_likelihood,
+    vote_noise_floor,
+)
+from skgalaxy.networks import GalaxyZooNetwork
+
+N_SEEDS = 5
+N_NETWORKS = 3
+EPOCHS = {"galaxy_zoo_2": 60, "fashion_mnist_h": 30, "simulated": 60}
+IMAGE_SIZE = {"galaxy_zoo_2": 48, "fashion_mnist_h": 28, "simulated": 32}
+SQUARED = ("squared_error, sigmoid", "squared_error, linear")
+RECOMMENDED, WIDEST = "dropout, recalibrated", "beta-binomial, ensemble, recalibrated"
+
+
+def main():
+    """Run the study."""
+    options = parser(__doc__)
+    options.add_argument("data", type=Path, help="folder with galaxy_zoo_2 and fashion_mnist_h")
+    options.add_argument("--sets", nargs="+", default=list(EPOCHS), choices=list(EPOCHS))
+    options.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
+    options.add_argument("--resume", type=Path, help="folder of finished tasks")
+    options.add_argument("--figures", type=Path, help="folder for figures of the first seed")
+    options.add_argument("--jobs", type=int, default=2, help="processes; default: %(default)s")
+    options = options.parse_args()
+    folder = options.resume or Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    tasks = [
+        (name, seed, part)
+        for part in options.parts
+        for seed in range(1 if options.quick else PARTS[part][1])
+        for name in options.sets
+        if name in PARTS[part][2]
+    ]
+    run = partial(run_task, data=options.data, folder=folder, quick=options.quick)
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, os.cpu_count() // options.jobs))
+    found = joblib.Parallel(n_jobs=options.jobs)(joblib.delayed(run)(*task) for task in tasks)
+    figures, targets = {}, []
+    if options.figures:
+        plot(options.figures, tasks, found)
+    for part in options.parts:
+        results = {
+            name: [r for (n, _, p), r in zip(tasks, found, strict=True) if (n, p) == (name, part)]
+            for name in options.sets
+            if name in PARTS[part][2]
+        }
+        figures[part] = {
+            name: [{k: v for k, v in f.items() if k not in ("posteriors", "y")} for f in found_here]
+            for name, found_here in results.items()
+        }
+        targets += REPORTS[part](results)
+    finish(options, None, figures, targets)
+
+
+def run_task(name, seed, part, *, data, folder, quick):
+    """Return what a task found: from its file, or by doing it."""
+    file = folder / f"{name}-{part}-{seed}.joblib"
+    if file.exists():
+        return joblib.load(file)
+    warnings.simplefilter("ignore", NoSpreadWarning)
+    start = time.perf_counter()
+    size = PLACES_SIZE if part == "places" else IMAGE_SIZE[name]
+    found = PARTS[part][0](read(name, data, size, quick), seed, quick, EPOCHS[name])
+    joblib.dump(found, file.with_suffix(".part"))
+    file.with_suffix(".part").replace(file)
+    print(f"{name}, {part}, seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
+    return found
+
+
+def read(name, data, size, quick):
+    """Return images and votes to learn from and to test on, and the test's ρ where it is known."""
+    if name == "galaxy_zoo_2":
+        galaxies = load_galaxy_zoo(data / name, image_size=size)
+        test = np.array([int(galaxy) % 4 == 0 for galaxy in galaxies.ids])
+        X, y, rho = galaxies.images, galaxies.votes, None
+    elif name == "fashion_mnist_h":
+        clothes = np.load(data / name / "fashion_mnist_h.npz")
+        X, counts = clothes["images"][:2000], clothes["counts"][:2000]
+        y = np.stack([counts[:, 6], counts.sum(axis=1)], axis=1)
+        test, rho = np.arange(2000) >= 1000, None
+    else:
+        galaxies = make_galaxies(1500, image_size=size, random_state=0)
+        X, y, rho = galaxies.images, galaxies.votes, galaxies.vote_fraction
+        test = np.arange(1500) >= 500
+    learn, test = np.flatnonzero(~test), np.flatnonzero(test)
+    if quick:
+        learn, test = learn[:80], test[:200]
+    return X[learn], y[learn], X[test], y[test], None if rho is None else rho[test]
+
+
+def model(seed, quick, epochs, **parameters):
+    """Return an untrained estimator."""
+    parameters = {"epochs": 2 if quick else epochs, "random_state": seed, **parameters}
+    return BayesianCNNRegressor(precision="auto", **parameters)
+
+
+def judge(posterior, y, rho):
+    """Return how good a posterior is."""
+    pmf = posterior.pmf(y[:, 1])
+    error = np.abs(y[:, 0] / y[:, 1] - posterior.mean)
+    rmse, floor = vote_fraction_rmse(y, posterior.mean), vote_noise_floor(y)
+    found = {
+        "RMSE": rmse,
+        "log-lik. per vote": vote_log_likelihood(y, pmf),
+        "CRPS": vote_crps(y, pmf),
+        "coverage error": coverage_error(y, pmf),
+        "90 % covers": interval_coverage(y, pmf, 0.9),
+        "90 % hpd covers": interval_coverage(y, pmf, 0.9, kind="highest_density"),
+        "width": sharpness(pmf, y[:, 1]),
+        "std of ρ": posterior.std.mean(),
+        "error beyond noise": np.sqrt(max(rmse**2 - floor**2, 0)),
+        "std of draws": posterior.draws.std(axis=1).mean(),
+        "rank corr.": rank_correlation(posterior.std, error),
+        "of draws": rank_correlation(posterior.draws.std(axis=1), error),
+        "of information": rank_correlation(posterior.mutual_information(40), error),
+    }
+    if rho is not None:
+        low, high = posterior.interval(0.9)
+        found["RMSE of ρ"] = np.sqrt(np.mean((posterior.mean - rho) ** 2))
+        found["90 % of ρ covers"] = np.mean((low <= rho) & (rho <= high))
+    return {key: float(value) for key, value in found.items()}
+
+
+def rank_correlation(a, b):
+    """Return Spearman's, NaN where one does not vary."""
+    return spearmanr(a, b).statistic if np.ptp(a) > 0 else np.nan
+
+
+def first_network(posterior, n_networks):
+    """Return the posterior of the first of several networks alone."""
+    n_draws = posterior.draws.shape[1] // n_networks
+    concentration = posterior.concentration
+    return VotePosterior(
+        posterior.draws[:, :n_draws], None if concentration is None else concentration[:, :n_draws]
+    )
+
+
+def rungs(data, seed, quick, epochs):
+    """Train every rung, and judge what it predicts."""
+    X, y, X_test, y_test, rho = data
+    wide = {"likelihood": "beta_binomial"}
+    fits = {
+        "one network": model(seed, quick, epochs, dropout=0),
+        "ensemble, dropout": model(seed, quick, epochs, n_networks=N_NETWORKS),
+        "beta-binomial, ensemble": model(seed, quick, epochs, n_networks=N_NETWORKS, **wide),
+        RECOMMENDED: CalibratedRegressorCV(model(0, quick, epochs), random_state=seed),
+        WIDEST: CalibratedRegressorCV(
+            model(0, quick, epochs, n_networks=N_NETWORKS, **wide), random_state=seed
+        ),
+    }
+    posteriors, seconds = {}, {}
+    for name, estimator in fits.items():
+        start = time.perf_counter()
+        posteriors[name] = estimator.fit(X, y).predict_posterior(X_test)
+        seconds[name] = time.perf_counter() - start
+    posteriors["dropout"] = first_network(posteriors["ensemble, dropout"], N_NETWORKS)
+    posteriors["beta-binomial"] = first_network(posteriors["beta-binomial, ensemble"], N_NETWORKS)
+    return {
+        "judged": {name: judge(posteriors[name], y_test, rho) for name in RUNGS},
+        "seconds": seconds,
+        "recalibrations": {
+            name: tuple(fits[name].recalibration_) for name in (RECOMMENDED, WIDEST)
+        },
+        "posteriors": posteriors if seed == 0 else None,
+        "y": y_test,
+    }
+
+
+RUNGS = (
+    "one network",
+    "dropout",
+    "ensemble, dropout",
+    RECOMMENDED,
+    "beta-binomial",
+    "beta-binomial, ensemble",
+    WIDEST,
+)
+
+
+def between_convolutions(image_shape, *, dropout):
+    """Return the default network with dropout of whole feature maps after every block."""
+    import keras
+    from keras import layers
+
+    inputs = x = keras.Input(image_shape)
+    for filters in GalaxyZooNetwork().filters:
+        for n_filters in filters:
+            x = layers.Conv2D(n_filters, 3, padding="same", activation="relu")(x)
+        x = layers.SpatialDropout2D(dropout)(layers.MaxPooling2D(2)(x))
+    x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(1)(x))
+
+
+PLACES_SIZE = 32  # pixels: seven networks a seed
+DENSE, PER_GALAXY = GalaxyZooNetwork(dropout_before="dense"), GalaxyZooNetwork(n_outputs=2)
+PLACES = {
+    "before the output, 0.5": ("binomial", None, 0.5),
+    "before the output, 0.8": ("binomial", None, 0.8),
+    "before the dense layer, 0.5": ("binomial", DENSE, 0.5),
+    "between convolutions, 0.1": ("binomial", between_convolutions, 0.1),
+    "beta-binomial, before the output, 0.5": ("beta_binomial", None, 0.5),
+    "beta-binomial, before the dense layer, 0.5": ("beta_binomial", DENSE, 0.5),
+    "beta-binomial per galaxy, before the output, 0.5": ("beta_binomial", PER_GALAXY, 0.5),
+}
+
+
+def places(data, seed, quick, epochs):
+    """Train with dropout here and there, and judge what it predicts."""
+    X, y, X_test, y_test, rho = data
+    found = {}
+    for place, (likelihood, network, rate) in PLACES.items():
+        parameters = {"network": network, "dropout": rate, "likelihood": likelihood}
+        posterior = model(seed, quick, epochs, **parameters).fit(X, y).predict_posterior(X_test)
+        found[place] = judge(posterior, y_test, rho)
+    return {"judged": found}
+
+
+def know_squared_error():
+    """Make known what a "traditional" network minimises, as likelihoods to choose.
+
+    Its output is a vote fraction, by a sigmoid or as it comes (cut to [0, 1] where it predicts).
+    """
+    import keras
+
+    from skgalaxy.likelihoods import LIKELIHOODS, binomial
+    from skgalaxy.losses import LOSSES
+
+    class ThroughSigmoid(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            fraction = y_true[:, 0] / y_true[:, 1]
+            return keras.ops.square(keras.ops.sigmoid(y_pred[:, 0]) - fraction)
+
+    class Linear(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return keras.ops.square(y_pred[:, 0] - y_true[:, 0] / y_true[:, 1])
+
+    cut = SimpleNamespace(
+        MAX_OUTPUTS=1, parameters=lambda outputs: (np.clip(outputs[..., 0], 0.0, 1.0),)
+    )
+    LIKELIHOODS["squared_error, sigmoid"], LOSSES["squared_error, sigmoid"] = (
+        binomial,
+        ThroughSigmoid,
+    )
+    LIKELIHOODS["squared_error, linear"], LOSSES["squared_error, linear"] = cut, Linear
+
+
+def losses(data, seed, quick, epochs, names=("binomial", *SQUARED)):
+    """Thin the votes to 4 to 40 of each galaxy; learn by likelihood, and by squared error."""
+    X, y, X_test, y_test, rho = data
+    know_squared_error()
+    rng = np.random.default_rng(seed)
+    n_votes = np.minimum(rng.integers(4, 41, len(y)), y[:, 1])
+    thinned = np.stack([rng.hypergeometric(y[:, 0], y[:, 1] - y[:, 0], n_votes), n_votes], axis=1)
+    found = {}
+    for name in names:
+        estimator = model(seed, quick, epochs, likelihood=name)
+        mean = estimator.fit(X, thinned).predict(X_test)
+        found[name] = {"RMSE": vote_fraction_rmse(y_test, mean)}
+        if rho is not None:
+            found[name]["RMSE of ρ"] = float(np.sqrt(np.mean((mean - rho) ** 2)))
+    return {"judged": found}
+
+
+def table_of(results, columns):
+    """Print the median over seeds, and its range, of every row and column, per data set."""
+    for name, found in results.items():
+        rows = list(found[0]["judged"])
+        columns_here = [c for c in columns if any(c in found[0]["judged"][row] for row in rows)]
+        print(f"{name}, {len(found)} seeds:")
+        table = [("", *columns_here)]
+        for row in rows:
+            cells = [
+                [f["judged"][row].get(column, np.nan) for f in found] for column in columns_here
+            ]
+            table.append((row, *map(cell, cells)))
+        print_table(table)
+
+
+def cell(values):
+    """Return "median (least to most)"."""
+    if len(values) == 1 or np.isnan(values).any():
+        return f"{np.median(values):.3f}"
+    return f"{np.median(values):.3f} ({np.min(values):.3f} to {np.max(values):.3f})"
+
+
+def values_of(found, rung, key):
+    """Return a figure of all seeds."""
+    return np.array([f["judged"][rung][key] for f in found])
+
+
+def report_rungs(results):
+    """Print the rungs, and return their targets."""
+    table_of(results, ("RMSE", "log-lik. per vote", "CRPS", "coverage error", "90 % covers"))
+    table_of(results, ("90 % hpd covers", "width", "std of ρ", "error beyond noise"))
+    table_of(results, ("std of draws", "rank corr.", "of draws", "of information"))
+    known = {name: found for name, found in results.items() if name == "simulated"}
+    table_of(known, ("RMSE of ρ", "90 % of ρ covers"))
+    targets = []
+    for name, found in results.items():
+        for rung in (RECOMMENDED, WIDEST):
+            recalibrations = [f["recalibrations"][rung] for f in found]
+            print(f"{name}, {rung}: overdispersion, scatter {np.round(recalibrations, 3).tolist()}")
+        of = partial(values_of, found)
+        per_vote = "log-lik. per vote"
+        targets += [
+            Target(f"{name}: |coverage error|", np.abs(of(RECOMMENDED, "coverage error")), 0.03),
+            Target(f"{name}: |90 % - covered|", np.abs(of(RECOMMENDED, "90 % covers") - 0.9), 0.02),
+            Target(
+                f"{name}: log-lik., dropout - one network",
+                of("dropout", per_vote) - of("one network", per_vote),
+                0,
+                at_least=True,
+            ),
+            Target(
+                f"{name}: log-lik., ensemble - dropout",
+                of("ensemble, dropout", per_vote) - of("dropout", per_vote),
+                0,
+                at_least=True,
+            ),
+            Target(
+                f"{name}: log-lik., beta-binomial - binomial",
+                of("beta-binomial", per_vote) - of("dropout", per_vote),
+                0,
+                at_least=True,
+            ),
+        ]
+        if name == "galaxy_zoo_2":
+            targets.append(Target(f"{name}: RMSE", of(RECOMMENDED, "RMSE"), 0.175))
+    print()
+    return targets
+
+
+def report_places(results):
+    """Print where dropout sits; there is no target."""
+    table_of(
+        results, ("RMSE", "log-lik. per vote", "std of draws", "error beyond noise", "rank corr.")
+    )
+    return []
+
+
+def report_losses(results):
+    """Print what the likelihood gains over squared error, with an interval, and return targets."""
+    table_of(results, ("RMSE", "RMSE of ρ"))
+    targets = []
+    for name, found in results.items():
+        for rival in SQUARED:
+            gain = values_of(found, rival, "RMSE") - values_of(found, "binomial", "RMSE")
+            rng = np.random.default_rng(0)
+            means = rng.choice(gain, (10_000, len(gain))).mean(axis=1)
+            low, high = np.quantile(means, (0.025, 0.975))
+            print(
+                f"{name}: RMSE of {rival} less the binomial's, mean {gain.mean():+.4f}, "
+                f"95 % of bootstraps over {len(gain)} seeds {low:+.4f} to {high:+.4f}"
+            )
+            what = f"{name}: RMSE, {rival} - binomial"
+            targets.append(Target(what, gain, 0, at_least=True))
+    print()
+    return targets
+
+
+def plot(folder, tasks, found):
+    """Draw how well the posteriors of the first seed are calibrated, one file per data set."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from skgalaxy.plotting import CoverageDisplay, PITDisplay, ReliabilityDisplay
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for (name, seed, part), result in zip(tasks, found, strict=True):
+        if part == "rungs" and seed == 0:
+            shown = {rung: result["posteriors"][rung] for rung in SHOWN}
+            for display in (CoverageDisplay, PITDisplay, ReliabilityDisplay):
+                drawn = display.from_predictions(result["y"], shown)
+                file = folder / f"{display.__name__.removesuffix('Display').lower()}_{name}.png"
+                drawn.figure_.savefig(file, dpi=110)
+
+
+SHOWN = ("one network", "dropout", RECOMMENDED)
+SETS = tuple(EPOCHS)
+PARTS = {  # what is done, for how many seeds, on which data
+    "rungs": (rungs, N_SEEDS, SETS),
+    "losses": (losses, N_SEEDS, SETS),
+    "places": (places, 3, ("galaxy_zoo_2",)),
+}
+REPORTS = {"rungs": report_rungs, "losses": report_losses, "places": report_places}
+
+
+if __name__ == "__main__":
+    main()

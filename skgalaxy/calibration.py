@@ -1,0 +1,404 @@
+"""Make a posterior as wide as its errors are, by votes that its networks have not seen.
+
+Networks are surer of galaxies they were trained on than of others, and dropout does not know. A
+*recalibration* lets votes scatter more, or less, than the networks say, by the two numbers that
+make held-out votes most likely (maximum likelihood, as in Platt 1999). Of a network's
+concentration s they make::
+
+    1 / s' = overdispersion + scatter / s
+
+The binomial likelihood, 1 / s = 0, becomes a beta-binomial of one concentration for all galaxies.
+Vote fractions, and what networks disagree about, stay as they are. `CalibratedRegressorCV` holds
+galaxies out, trains on the others, and learns the two numbers from those held out.
+"""
+
+import numbers
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.model_selection import KFold, ShuffleSplit, check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state, indexable
+from sklearn.utils.validation import check_is_fitted
+
+from skgalaxy._validation import check_choice, check_int, check_weighted_votes
+from skgalaxy.estimator import BayesianCNNRegressor
+from skgalaxy.exceptions import NoSpreadWarning
+from skgalaxy.likelihoods import beta_binomial
+from skgalaxy.metrics import d2_binomial_score
+from skgalaxy.pools import n_rows
+from skgalaxy.posterior import VotePosterior
+from skgalaxy.query import predict_posterior
+from skgalaxy.query._learners import embed, was_trained_on
+from skgalaxy.query._pool import take_rows
+
+__all__ = ["CalibratedRegressorCV", "Recalibration"]
+
+_HELD_OUT = 0.2
+_MOST_DRAWS = 100  # enough to learn two numbers from
+_RANGE = np.log([1e-4, 1e4])  # of either number
+_EDGE = 1e-9  # a vote against a vote fraction nearer to 0 or 1 is as unlikely as at this distance
+
+
+class Recalibration(NamedTuple):
+    """How much more votes scatter than networks say: ``1 / s' = overdispersion + scatter / s``.
+
+    Parameters
+    ----------
+    overdispersion : float >= 0, default=0
+        1 / s' where networks see no scatter but that of coins.
+    scatter : float > 0, default=1
+        Factor on the scatter that networks see.
+
+    References
+    ----------
+    Platt 1999 (maximum likelihood on held-out data); McCullagh & Nelder 1989, section 4.5
+    (overdispersion).
+
+    Examples
+    --------
+    Networks that are sure of 0.5, of votes that scatter widely:
+
+    >>> import numpy as np
+    >>> from skgalaxy import VotePosterior
+    >>> from skgalaxy.calibration import Recalibration
+    >>> posterior = VotePosterior(np.full((41, 1), 0.5))
+    >>> recalibration = Recalibration.fit(posterior, votes=np.arange(41), n_votes=np.full(41, 40))
+    >>> print(f"concentration {1 / recalibration.overdispersion:.1f}")
+    concentration 2.0
+    """
+
+    overdispersion: float = 0.0
+    scatter: float = 1.0
+
+    @classmethod
+    def fit(cls, posterior, votes, n_votes, sample_weight=None):
+        """Return the recalibration under which held-out votes are most likely.
+
+        Where networks see the same scatter in every galaxy, `scatter` alone is learned; where
+        they see none, `overdispersion` alone.
+
+        Parameters
+        ----------
+        posterior : VotePosterior
+            Predicted by networks that were not trained on these galaxies.
+        votes, n_votes : array-like of shape (n_galaxies,)
+            k of N.
+        sample_weight : array-like of shape (n_galaxies,), default=None
+            Factor on each galaxy's log-likelihood.
+
+        Returns
+        -------
+        recalibration : Recalibration
+
+        Raises
+        ------
+        ValueError
+            If votes are no counts, or no galaxy has two: one vote does not scatter.
+        """
+        y = np.stack([np.broadcast_to(x, len(posterior)) for x in (votes, n_votes)], axis=1)
+        return _most_likely([posterior], [np.stack(check_weighted_votes(y, sample_weight), 1)])
+
+    def apply(self, posterior):
+        """Return the recalibrated `posterior`."""
+        with np.errstate(divide="ignore"):
+            return VotePosterior(posterior.draws, 1 / self._of(_inverse(posterior)))
+
+    def _of(self, phi):
+        return self.overdispersion + self.scatter * phi
+
+
+def _inverse(posterior):
+    """Return 1 / s, 0 for binomials."""
+    if posterior.concentration is None:
+        return np.zeros_like(posterior.draws)
+    return 1 / posterior.concentration
+
+
+def _most_likely(posteriors, votes):
+    """Return the recalibration of all posteriors; votes are [k, N, w] for each of them."""
+    _check_scatter(votes)
+    several = [rows[:, 1] > 1 for rows in votes]
+    votes = [rows[judged] for rows, judged in zip(votes, several, strict=True)]
+    parts = []
+    for posterior, judged in zip(posteriors, several, strict=True):
+        step = -(-posterior.draws.shape[1] // _MOST_DRAWS)
+        draws = np.clip(posterior.draws[judged, ::step], _EDGE, 1 - _EDGE)
+        parts.append((draws, _inverse(posterior)[judged, ::step]))
+    of = _Tellable([phi for _, phi in parts])
+    weight = np.concatenate([rows[:, 2] for rows in votes])
+
+    def loss(logarithms):
+        recalibration = of(np.exp(logarithms))
+        log_prob = [
+            beta_binomial.mixture_log_prob(*rows[:, :2].T, draws, 1 / recalibration._of(phi))
+            for (draws, phi), rows in zip(parts, votes, strict=True)
+        ]
+        return -np.average(np.concatenate(log_prob), weights=weight)
+
+    start = np.log(of.start)
+    found = minimize(loss, start, method="Nelder-Mead", bounds=[_RANGE] * len(start))
+    if not (found.success and np.isfinite(found.fun)):
+        raise ValueError(
+            "The votes held out do not tell how far votes scatter. "
+            f"Got {found.message!r}; hold out more galaxies."
+        )
+    return of(np.exp(found.x))
+
+
+def _check_scatter(votes):
+    most = max((rows[:, 1].max(initial=0) for rows in votes), default=0)
+    if most <= 1:
+        raise ValueError(
+            "`n_votes` must be at least two for some galaxy that is held out, to tell how votes "
+            f"scatter. Got at most {most:g}; fractions need `sample_weight` as N."
+        )
+
+
+class _Tellable:
+    """What of a recalibration the votes can tell, from the scatter 1 / s that networks see."""
+
+    def __init__(self, phis):
+        seen = [phi for phi in phis if phi.any()]
+        self.sees_scatter = bool(seen)
+        self.varies = any((phi.std(axis=0) > 1e-3 * phi.mean(axis=0)).any() for phi in seen)
+        self.start = [0.01, 1.0] if self.varies else [1.0] if self.sees_scatter else [0.1]
+
+    def __call__(self, values):
+        if self.varies:
+            return Recalibration(*map(float, values))
+        if self.sees_scatter:
+            return Recalibration(scatter=float(values[0]))
+        return Recalibration(overdispersion=float(values[0]))
+
+
+class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+    """An estimator whose posterior is as wide as its errors on galaxies it was not trained on.
+
+    By default a fifth of the galaxies is held out at random; a clone of `estimator` learns from
+    the others, and a `Recalibration` from the votes held out. With `cv` folds every galaxy is
+    held out once; the clones of all folds predict together, as an ensemble. That uses all votes for
+    both, but each clone is calibrated alone: where they disagree, the posterior of all is wider
+    than its errors.
+
+    Parameters
+    ----------
+    estimator : estimator, default=None
+        What predicts a posterior: a `BayesianCNNRegressor`, a Pipeline that ends in one, a
+        search. None is ``BayesianCNNRegressor()``.
+    cv : int, cross-validation generator or "prefit", default=None
+        None holds out a fifth. A number of folds, into which galaxies are dealt at random; or
+        scikit-learn's splitter, or pairs of rows to train on and to hold out. With "prefit" the
+        `estimator` is fitted already, and `fit` only calibrates it on other galaxies.
+    random_state : int, RandomState or None, default=None
+        Seed of what is held out, and of the clones, whose own `random_state` it takes the place
+        of.
+
+    Attributes
+    ----------
+    estimators_ : list of estimators
+        One per split.
+    recalibration_ : Recalibration
+    n_features_in_, feature_names_in_
+        As the estimator has them.
+
+    See Also
+    --------
+    skgalaxy.metrics.coverage_error : How far off a posterior is.
+
+    References
+    ----------
+    The scheme is that of ``sklearn.calibration.CalibratedClassifierCV``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgalaxy import BayesianCNNRegressor
+    >>> from skgalaxy.calibration import CalibratedRegressorCV
+    >>> rng = np.random.default_rng(0)
+    >>> brightness = rng.uniform(size=200)
+    >>> X = brightness[:, None, None] + 0.1 * rng.normal(size=(200, 8, 8))
+    >>> rho = rng.beta(9 * brightness, 9 * (1 - brightness))  # brightness tells it in part
+    >>> y = np.column_stack([rng.binomial(40, rho), np.full(200, 40)])
+    >>> model = CalibratedRegressorCV(BayesianCNNRegressor(epochs=30), random_state=0).fit(X, y)
+    >>> model.predict_posterior(X)
+    VotePosterior(n_galaxies=200, n_draws=50)
+    >>> bool(4 < 1 / model.recalibration_.overdispersion < 18)  # it was 9
+    True
+    """
+
+    def __init__(self, estimator=None, *, cv=None, random_state=None):
+        self.estimator = estimator
+        self.cv = cv
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Train a clone per split, and calibrate.
+
+        Galaxies are held out by taking their votes away, so X is not copied; transformers of a
+        Pipeline see them.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As the estimator takes them.
+        groups : array-like of shape (n_galaxies,), default=None
+            For splitters that keep groups together.
+
+        Returns
+        -------
+        self : CalibratedRegressorCV
+
+        Raises
+        ------
+        ValueError
+            If X, y or `sample_weight` is not what the estimator takes; if no galaxy to hold out
+            has two votes; or if a network was trained on all that should have been held out.
+        """
+        (X,) = indexable(X)
+        votes = np.stack(check_weighted_votes(y, sample_weight, n_rows(X)), axis=1)
+        _check_scatter([votes])
+        if isinstance(self.cv, str):
+            check_choice(self.cv, "cv", ("prefit",))
+            estimators, held_out = [self.estimator], [np.arange(len(votes))]
+            self._check_unseen(X)
+        else:
+            splits = self._splits(votes, groups)
+            estimators = [
+                _fit(one, X, votes, train)
+                for one, (train, _) in zip(self._clones(len(splits)), splits, strict=True)
+            ]
+            held_out = [
+                _unseen(one, X, rows) for one, (_, rows) in zip(estimators, splits, strict=True)
+            ]
+        posteriors = [
+            predict_posterior(one, _rows_of(X, rows))
+            for one, rows in zip(estimators, held_out, strict=True)
+        ]
+        self.recalibration_ = _most_likely(posteriors, [votes[rows] for rows in held_out])
+        self.estimators_ = estimators
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)
+            if hasattr(estimators[0], name):
+                setattr(self, name, getattr(estimators[0], name))
+        return self
+
+    def _splits(self, votes, groups):
+        """Return pairs of rows to train on and to hold out, of galaxies that have votes."""
+        rng = check_random_state(self.random_state)
+        if self.cv is None:
+            cv = ShuffleSplit(1, test_size=_HELD_OUT, random_state=rng)
+        elif isinstance(self.cv, numbers.Integral):
+            cv = KFold(check_int(self.cv, "cv", 2), shuffle=True, random_state=rng)
+        else:
+            cv = check_cv(self.cv)
+        rows = np.flatnonzero(votes[:, 1] * votes[:, 2] > 0)
+        groups = None if groups is None else np.asarray(groups)[rows]
+        fraction = votes[rows, 0] / votes[rows, 1]
+        return [(rows[train], rows[test]) for train, test in cv.split(rows, fraction, groups)]
+
+    def _clones(self, n_clones):
+        """Yield clones of the estimator, with seeds of their own."""
+        rng = check_random_state(self.random_state)
+        estimator = BayesianCNNRegressor() if self.estimator is None else self.estimator
+        names = [name for name in estimator.get_params() if name.endswith("random_state")]
+        for _ in range(n_clones):
+            one = clone(estimator)
+            one.set_params(**{name: rng.randint(np.iinfo(np.int32).max) for name in names})
+            yield one
+
+    def _check_unseen(self, X):
+        """Raise ValueError if the fitted estimator was trained on a galaxy of X."""
+        seen = np.flatnonzero(was_trained_on(self.estimator, X))
+        if len(seen):
+            raise ValueError(
+                "`X` must hold galaxies that `estimator` was not trained on, to calibrate it. "
+                f"Got {len(seen)} of its training set, first in row {seen[0]}; give others, or "
+                "let it be trained here: cv=None."
+            )
+
+    def predict_posterior(self, X):
+        """Posterior over vote fractions and votes: that of all networks, recalibrated.
+
+        Parameters
+        ----------
+        X : array-like
+            What the estimator takes.
+
+        Returns
+        -------
+        posterior : VotePosterior
+            The draws of all networks side by side.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            If not fitted, or as the estimator does.
+        """
+        check_is_fitted(self)
+        (X,) = indexable(X)
+        with warnings.catch_warnings():
+            if len(self.estimators_) > 1:
+                warnings.simplefilter("ignore", NoSpreadWarning)
+            posteriors = [predict_posterior(estimator, X) for estimator in self.estimators_]
+        return self.recalibration_.apply(VotePosterior.beside(posteriors))
+
+    def predict(self, X, return_std=False):
+        """Posterior mean of the vote fraction; with `return_std` also its standard deviation."""
+        posterior = self.predict_posterior(X)
+        return (posterior.mean, posterior.std) if return_std else posterior.mean
+
+    def sample_posterior(self, X):
+        """Vote fractions that every drawn network expects, shape (n_galaxies, n_draws of all)."""
+        return self.predict_posterior(X).draws
+
+    def score(self, X, y, sample_weight=None):
+        """D², `skgalaxy.metrics.d2_binomial_score` of `predict`."""
+        return d2_binomial_score(y, self.predict(X), sample_weight)
+
+    def embed(self, X):
+        """Features of all networks side by side, shape (n_galaxies, n_features)."""
+        check_is_fitted(self)
+        return np.hstack([embed(estimator, X) for estimator in self.estimators_])
+
+    def was_trained_on(self, X):
+        """Whether any of the networks was trained on these images, bool of shape (n_galaxies,)."""
+        check_is_fitted(self)
+        return np.any([was_trained_on(estimator, X) for estimator in self.estimators_], axis=0)
+
+
+def _fit(estimator, X, votes, train):
+    """Fit to the votes of some galaxies; all others are given none."""
+    k, n_votes, weight = votes.T
+    trains = np.isin(np.arange(len(votes)), train)
+    counts = np.rint(votes[:, :2])
+    if np.allclose(counts, votes[:, :2], rtol=0, atol=1e-6):
+        y = np.where(trains[:, None], counts, 0)
+        weight = None if (weight == 1).all() else weight
+    else:  # of a fraction of votes, which only fractions with weights can say
+        y = k / np.where(n_votes > 0, n_votes, 1)
+        weight = np.where(trains, n_votes, 0)
+    if weight is None:
+        return estimator.fit(X, y)
+    last = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
+    return estimator.fit(X, y, **{f"{last}sample_weight": weight})
+
+
+def _unseen(estimator, X, rows):
+    """Return those of `rows` on which `estimator` was not trained: it may know their twins."""
+    unseen = rows[~was_trained_on(estimator, _rows_of(X, rows))]
+    if len(unseen) == 0:
+        raise ValueError(
+            "`X` must hold galaxies on which `estimator` is not trained, to calibrate it. Got "
+            "training sets with all that was held out: images that are there twice, or an "
+            "estimator that is frozen; for the latter use cv='prefit'."
+        )
+    return unseen
+
+
+def _rows_of(X, rows):
+    """Return some rows of X; X itself, uncopied, if these are all."""
+    return X if np.array_equal(rows, np.arange(n_rows(X))) else take_rows(X, rows)

@@ -1,0 +1,299 @@
+"""Whether a posterior over votes is right about its own errors.
+
+Coverage: how often the votes fall within an interval, against how often the posterior says they
+do. The probability integral transform (PIT): where in the posterior the votes fall; everywhere
+alike if it is right.
+
+Outcomes are whole votes, so few sets of them hold 90 %, and F(k) is never uniform. Both are
+mended in the same way: the observed k stands for the whole step of the distribution function,
+from F(k - 1) to F(k), and counts with the part of the step that lies inside. For votes that
+follow the posterior, every answer is then exact in expectation.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skgalaxy._validation import check_choice, check_int
+from skgalaxy.metrics._checks import as_numbers, judged_galaxies
+
+# Rounding, of float32 too, must not decide whether an outcome exactly at a half-width is within it,
+# nor which of two equally probable outcomes is the more probable.
+TOLERANCE = 1e-6
+
+VoteCoverage = namedtuple("VoteCoverage", ["half_widths", "predicted", "observed"])
+
+
+def vote_coverage(y_true, pmf, half_widths, *, unit="fraction"):
+    """Share of galaxies whose votes fall within a distance of the expected votes.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_galaxies, 2)
+        Counts [k, N]; rows with N = 0 are left out.
+    pmf : array-like of shape (n_galaxies, max(N) + 1)
+        Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    half_widths : float or array-like of shape (n_widths,)
+        Distances w >= 0; both ends are within.
+    unit : {"fraction", "votes"}, default="fraction"
+        Whether w is a fraction of the galaxy's N, or a number of votes.
+
+    Returns
+    -------
+    coverage : namedtuple of ndarrays of shape (n_widths,)
+        half_widths; predicted, the posterior mass with ``|k - E[k]| <= w``, a mean over
+        galaxies; observed, the share of galaxies whose k is there. Predicted above observed is
+        over-confident.
+
+    Raises
+    ------
+    ValueError
+        If `y_true` is no counts, `pmf` no distribution over their outcomes, or a half-width
+        negative.
+
+    Notes
+    -----
+    Walmsley et al. 2020 round E[k] down, which shifts every interval by half a vote on average;
+    here it is not rounded.
+
+    References
+    ----------
+    Walmsley et al. 2020, MNRAS 491, 1554 (arXiv:1905.07424).
+
+    Examples
+    --------
+    >>> from skgalaxy import VotePosterior
+    >>> from skgalaxy.metrics import vote_coverage
+    >>> pmf = VotePosterior([[0.5], [0.5]]).pmf(2)
+    >>> print(vote_coverage([[0, 2], [1, 2]], pmf, [0, 1], unit="votes").predicted)
+    [0.5 1. ]
+    """
+    check_choice(unit, "unit", ("fraction", "votes"))
+    half_widths = _check_half_widths(half_widths)
+    votes, n_votes, pmf = judged_galaxies(y_true, pmf)
+    outcomes = np.arange(pmf.shape[1])
+    expected = pmf @ outcomes
+    scale = n_votes if unit == "fraction" else 1
+    distance = np.abs(outcomes - expected[:, None])
+    missed_by = np.abs(votes - expected)
+    reach = half_widths[:, None] * scale + TOLERANCE * n_votes  # votes, (n_widths, n_galaxies)
+    predicted = [np.sum(pmf, where=distance <= r[:, None]) / len(votes) for r in reach]
+    return VoteCoverage(half_widths, np.array(predicted), (missed_by <= reach).mean(axis=1))
+
+
+def coverage_error(y_true, pmf, half_width=0.2, *, unit="fraction"):
+    """Predicted less observed coverage: by how much the posterior is over-confident.
+
+    Parameters
+    ----------
+    y_true, pmf, unit
+        As in `vote_coverage`.
+    half_width : float, default=0.2
+        Distance from the expected votes; 0.2 of the vote fraction, as published.
+
+    Returns
+    -------
+    error : float
+        In [-1, 1]: positive if the posterior is over-confident, negative if it is too wide, 0 if
+        it is right at this half-width.
+
+    Raises
+    ------
+    ValueError
+        As in `vote_coverage`.
+
+    Examples
+    --------
+    >>> from skgalaxy import VotePosterior
+    >>> from skgalaxy.metrics import coverage_error
+    >>> sure = VotePosterior([[0.5], [0.5]])
+    >>> print(round(coverage_error([[2, 40], [20, 40]], sure.pmf(40)), 3))
+    0.494
+    """
+    if np.ndim(half_width):
+        raise ValueError(
+            f"`half_width` must be a number. Got shape {np.shape(half_width)}; "
+            "`vote_coverage` takes several."
+        )
+    _, predicted, observed = vote_coverage(y_true, pmf, half_width, unit=unit)
+    return float(predicted[0] - observed[0])
+
+
+def interval_coverage(y_true, pmf, levels=0.9, *, kind="central"):
+    """Share of galaxies whose votes fall within the posterior's credible interval.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_galaxies, 2)
+        Counts [k, N]; rows with N = 0 are left out.
+    pmf : array-like of shape (n_galaxies, max(N) + 1)
+        Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    levels : float or array-like of shape (n_levels,), default=0.9
+        Posterior mass of the interval, in (0, 1).
+    kind : {"central", "highest_density"}, default="central"
+        Leave out as much at either end, or leave out the least probable outcomes.
+
+    Returns
+    -------
+    coverage : float or ndarray of shape (n_levels,)
+        The level itself, in expectation, if the posterior is right; less if it is
+        over-confident.
+
+    Raises
+    ------
+    ValueError
+        If `y_true` is no counts, `pmf` no distribution over their outcomes, or a level not in
+        (0, 1).
+
+    Notes
+    -----
+    Few sets of whole votes hold exactly `levels` of the mass. So the outcome at the end of an
+    interval is inside in part: with the share that makes the mass inside exactly the level,
+    and a galaxy whose k is there counts as that share. That is the expectation over randomised
+    ends, without a seed. Equally probable outcomes are inside to the same share. (The interval
+    of whole votes that `VotePosterior.interval` returns holds at least the level, so it covers
+    more.)
+
+    Examples
+    --------
+    >>> from skgalaxy import VotePosterior
+    >>> from skgalaxy.metrics import interval_coverage
+    >>> sure = VotePosterior([[0.5], [0.5]])
+    >>> print(interval_coverage([[2, 40], [20, 40]], sure.pmf(40), [0.1, 0.9]).round(2))
+    [0.4 0.5]
+    """
+    check_choice(kind, "kind", ("central", "highest_density"))
+    levels = _check_levels(levels)
+    votes, _, pmf = judged_galaxies(y_true, pmf)
+    if kind == "central":
+        step = _step(votes, pmf)
+        inside = _share_below((1 + levels) / 2, *step) - _share_below((1 - levels) / 2, *step)
+    else:
+        inside = _share_below(levels, *_density_step(votes, pmf))
+    coverage = inside.mean(axis=0)
+    return coverage if levels.ndim else float(coverage)
+
+
+def pit_values(y_true, pmf, random_state=None):
+    """Randomised probability integral transform: where in their posterior the votes fall.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_galaxies, 2)
+        Counts [k, N]; rows with N = 0 are left out.
+    pmf : array-like of shape (n_galaxies, max(N) + 1)
+        Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    random_state : int, RandomState or None, default=None
+        Seed of the uniform u.
+
+    Returns
+    -------
+    values : ndarray of shape (n_galaxies_asked,)
+        F(k - 1) + u p(k) of every galaxy with N > 0: uniform on [0, 1] if the posterior is right.
+
+    Raises
+    ------
+    ValueError
+        If `y_true` is no counts, or `pmf` no distribution over their outcomes.
+
+    References
+    ----------
+    Smith 1985, Journal of Forecasting 4, 283; Czado, Gneiting & Held 2009, Biometrics 65, 1254.
+
+    Examples
+    --------
+    >>> from skgalaxy import VotePosterior
+    >>> from skgalaxy.metrics import pit_values
+    >>> sure = VotePosterior([[0.5], [0.5]])
+    >>> print(pit_values([[2, 40], [20, 40]], sure.pmf(40), random_state=0).round(2))
+    [0.   0.53]
+    """
+    votes, _, pmf = judged_galaxies(y_true, pmf)
+    below, mass = _step(votes, pmf)
+    uniform = check_random_state(random_state).uniform(size=len(votes))
+    return np.clip(below + uniform * mass, 0, 1)
+
+
+def pit_histogram(y_true, pmf, n_bins=10):
+    """Histogram of the probability integral transform, without randomness.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_galaxies, 2)
+        Counts [k, N]; rows with N = 0 are left out.
+    pmf : array-like of shape (n_galaxies, max(N) + 1)
+        Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    n_bins : int, default=10
+        Number of equal bins of [0, 1].
+
+    Returns
+    -------
+    heights : ndarray of shape (n_bins,)
+        Density, of mean 1: the uniform densities on [F(k - 1), F(k)], averaged over galaxies.
+        Flat at 1 if the posterior is right, high at both ends if it is over-confident, high in
+        the middle if it is too wide, and leaning if it is biased.
+
+    Raises
+    ------
+    ValueError
+        If `y_true` is no counts, `pmf` no distribution over their outcomes, or `n_bins` < 1.
+
+    References
+    ----------
+    Czado, Gneiting & Held 2009, Biometrics 65, 1254.
+
+    Examples
+    --------
+    >>> from skgalaxy import VotePosterior
+    >>> from skgalaxy.metrics import pit_histogram
+    >>> sure = VotePosterior([[0.5], [0.5]])
+    >>> print(pit_histogram([[2, 40], [38, 40]], sure.pmf(40), n_bins=4).round(1))
+    [2. 0. 0. 2.]
+    """
+    n_bins = check_int(n_bins, "n_bins", 1)
+    votes, _, pmf = judged_galaxies(y_true, pmf)
+    inner = np.linspace(0, 1, n_bins + 1)[1:-1]
+    below = _share_below(inner, *_step(votes, pmf))
+    # 0 and 1 bound every value, which rounding of F might forget
+    return n_bins * np.diff(below.mean(axis=0), prepend=0.0, append=1.0)
+
+
+def _step(votes, pmf):
+    """Return F(k - 1) and p(k), the step of the distribution function at the observed votes."""
+    rows = np.arange(len(votes))
+    cdf = pmf.cumsum(axis=1)
+    return np.where(votes > 0, cdf[rows, votes - 1], 0.0), pmf[rows, votes]
+
+
+def _density_step(votes, pmf):
+    """Return the mass of outcomes more probable than the observed, and of those as probable."""
+    observed = pmf[np.arange(len(votes)), votes][:, None]
+    more = pmf > observed * (1 + TOLERANCE)
+    tied = ~more & (pmf >= observed * (1 - TOLERANCE))
+    return np.sum(pmf, axis=1, where=more), np.sum(pmf, axis=1, where=tied)
+
+
+def _share_below(quantiles, start, mass):
+    """Return the share of every step below each quantile, (n_galaxies,) or (n_galaxies, n)."""
+    start, mass = (np.reshape(part, (-1,) + (1,) * quantiles.ndim) for part in (start, mass))
+    with np.errstate(over="ignore"):  # an impossible vote is a step of no width
+        return np.clip((quantiles - start) / np.maximum(mass, np.finfo(float).tiny), 0, 1)
+
+
+def _check_levels(levels):
+    levels = as_numbers(levels, "levels")
+    outside = ~((levels > 0) & (levels < 1))
+    if levels.ndim > 1 or outside.any():
+        got = f"{levels[outside].flat[0]:g}" if outside.any() else f"shape {levels.shape}"
+        raise ValueError(f"`levels` must be a number in (0, 1) or a row of them. Got {got}.")
+    return levels
+
+
+def _check_half_widths(half_widths):
+    half_widths = np.atleast_1d(as_numbers(half_widths, "half_widths"))
+    wrong = ~(np.isfinite(half_widths) & (half_widths >= 0))
+    if half_widths.ndim > 1 or wrong.any():
+        got = f"{half_widths[wrong][0]:g}" if wrong.any() else f"shape {half_widths.shape}"
+        raise ValueError(f"`half_widths` must be a number >= 0 or a row of them. Got {got}.")
+    return half_widths

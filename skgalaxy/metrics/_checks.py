@@ -1,0 +1,88 @@
+"""What a posterior is judged by: counts of votes, and the probability of every outcome."""
+
+import numpy as np
+
+from skgalaxy._validation import check_targets, first_rows
+
+MASS_TOLERANCE = 1e-6
+
+
+def check_counts(y, name="y_true"):
+    """Return counts [k, N] as two int64 arrays of shape (n_galaxies,)."""
+    shape = np.shape(y)
+    if len(shape) != 2 or shape[1] != 2:
+        raise ValueError(
+            f"`{name}` must be counts [k, N] of shape (n_galaxies, 2), because fractions do not "
+            f"tell N. Got shape {shape}."
+        )
+    votes, n_votes = check_targets(y)
+    return votes.astype(np.int64), n_votes.astype(np.int64)
+
+
+def check_pmf(pmf):
+    """Return `pmf` as a float64 array (n_galaxies, n_outcomes) of rows that sum to 1."""
+    pmf = as_numbers(pmf, "pmf")
+    if pmf.ndim != 2:
+        raise ValueError(
+            "`pmf` must hold a row of probabilities for every galaxy, shape "
+            f"(n_galaxies, max(N) + 1). Got shape {pmf.shape}."
+        )
+    wrong = ~(np.isfinite(pmf) & (pmf >= 0))
+    if wrong.any():
+        raise ValueError(
+            "`pmf` must be probabilities, finite and >= 0. "
+            f"Got {pmf[wrong][0]:g} in row {first_rows(wrong.any(axis=1))}."
+        )
+    mass = pmf.sum(axis=1)
+    off = np.abs(mass - 1) > MASS_TOLERANCE
+    if off.any():
+        raise ValueError(
+            "`pmf` must sum to 1 over the outcomes of a galaxy. "
+            f"Got {mass[off][0]:.9g} in row {first_rows(off)}."
+        )
+    return pmf
+
+
+def check_outcomes(pmf, n_votes):
+    """Refuse a checked `pmf` that is not over the outcomes 0 ... N of every galaxy."""
+    width = n_votes.max(initial=0) + 1
+    if len(pmf) != len(n_votes) or pmf.shape[1] < width:
+        raise ValueError(
+            "`pmf` must hold the probability of every outcome 0 ... N of every galaxy, shape "
+            f"({len(n_votes)}, {width}). Got shape {pmf.shape}; pass `posterior.pmf(y[:, 1])`."
+        )
+    beyond = np.sum(pmf, axis=1, where=np.arange(pmf.shape[1]) > n_votes[:, None])
+    stray = beyond > MASS_TOLERANCE
+    if stray.any():
+        raise ValueError(
+            "`pmf` must be 0 beyond a galaxy's own N. "
+            f"Got {beyond[stray][0]:g} beyond N={n_votes[stray][0]} in row {first_rows(stray)}; "
+            "pass `posterior.pmf(y[:, 1])`."
+        )
+
+
+def as_numbers(values, name):
+    """Return `values` as a float64 array."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must hold numbers. Got {error}.") from error
+
+
+def check_asked(n_votes, name="y_true"):
+    """Return which galaxies somebody was asked about; raise ValueError if there is none."""
+    asked = n_votes > 0
+    if not asked.any():
+        raise ValueError(
+            f"`{name}` must hold at least one vote. Got N = 0 for all {len(n_votes)} galaxies."
+        )
+    return asked
+
+
+def judged_galaxies(y_true, pmf):
+    """Return k, N and `pmf` of the galaxies that somebody was asked about, checked."""
+    votes, n_votes = check_counts(y_true)
+    pmf = check_pmf(pmf)
+    check_outcomes(pmf, n_votes)
+    asked = check_asked(n_votes)
+    return votes[asked], n_votes[asked], pmf[asked]

@@ -1,0 +1,268 @@
+"""Observed against predicted vote fractions: on the diagonal, if the prediction is right."""
+
+import numpy as np
+
+from skgalaxy.metrics import reliability_curve
+from skgalaxy.metrics._point import ReliabilityCurve
+from skgalaxy.plotting._coverage import (
+    ALONE,
+    BLUE,
+    by_name,
+    check_posteriors,
+    check_shares,
+    predict_by_name,
+)
+from skgalaxy.plotting._style import BLACK, QUIET, STYLE, check_ax, check_rows, pyplot
+
+LIMITS = (-0.02, 1.02)  # points at 0 and 1 are seen whole
+
+
+class ReliabilityDisplay:
+    """Predicted against observed vote fractions, over a histogram of the predictions.
+
+    Galaxies are binned by their predicted vote fraction; of each bin the observed fraction is
+    drawn over the mean predicted one, with its standard error. Above the diagonal the prediction
+    is too low, below it too high. One column of panels per posterior.
+
+    Parameters
+    ----------
+    curve : namedtuple of arrays of shape (n_bins,), or dict of str to such
+        predicted, observed, n_galaxies and standard_error (which may be NaN), as
+        `reliability_curve` returns them. Several by name.
+    y_pred : array-like of shape (n_galaxies,), or dict of str to such
+        The predicted vote fractions, under the same names.
+
+    Attributes
+    ----------
+    figure_ : Figure
+    axes_ : ndarray of Axes of shape (2, n_posteriors)
+        The curves, and the histograms under them.
+    errorbars_ : dict of str to ErrorbarContainer
+    histograms_ : dict of str to StepPatch
+    diagonals_ : dict of str to Line2D
+    sides_ : dict of str to tuple of two Text
+        What it means to lie above, and below, the diagonal.
+
+    See Also
+    --------
+    skgalaxy.metrics.reliability_curve : The numbers.
+    sklearn.calibration.CalibrationDisplay : The same for classes.
+
+    Examples
+    --------
+    >>> from skgalaxy.metrics import reliability_curve
+    >>> from skgalaxy.plotting import ReliabilityDisplay
+    >>> votes, y_pred = [[1, 10], [3, 10], [6, 10], [8, 10]], [0.2, 0.3, 0.8, 0.9]
+    >>> curve = reliability_curve(votes, y_pred, n_bins=2)
+    >>> display = ReliabilityDisplay(curve, y_pred).plot()
+    >>> print(*display.errorbars_["posterior"].lines[0].get_data())
+    [0.25 0.85] [0.2 0.7]
+    """
+
+    def __init__(self, curve, y_pred):
+        curves, y_pred = by_name(curve, "curve"), by_name(y_pred, "y_pred")
+        if list(curves) != list(y_pred):
+            raise ValueError(
+                "`curve` and `y_pred` must have the same names, in the same order. "
+                f"Got {list(curves)} and {list(y_pred)}."
+            )
+        self.curves = {name: _check_curve(name, one) for name, one in curves.items()}
+        self.y_pred = {name: check_shares(one, "y_pred", name) for name, one in y_pred.items()}
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, n_bins=10, strategy="quantile", **plot_params):
+        """Predict the vote fractions of galaxies and plot them against the votes.
+
+        Parameters
+        ----------
+        estimator : BayesianCNNRegressor, or dict of str to such
+            Fitted on other galaxies; or what else `skgalaxy.query.predict_posterior` takes.
+        X : array-like of shape (n_galaxies, ...)
+            What the estimators take.
+        y : array-like of shape (n_galaxies, 2)
+            The volunteers' answers, columns [k, N].
+        n_bins, strategy, **plot_params
+            As in `from_predictions`.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+
+        Raises
+        ------
+        TypeError
+            If `estimator` predicts no posterior.
+        ValueError
+            If `y` is no counts of the galaxies in X.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skgalaxy import VotePosterior
+        >>> from skgalaxy.plotting import ReliabilityDisplay
+        >>> class Undecided:
+        ...     def predict_posterior(self, X):
+        ...         return VotePosterior(np.full((len(X), 3), 0.5))
+        >>> X, y = np.zeros((2, 8, 8)), [[4, 40], [20, 40]]
+        >>> display = ReliabilityDisplay.from_estimator(Undecided(), X, y)
+        >>> print(display.curves["posterior"].observed)
+        [0.3]
+        """
+        posterior = predict_by_name(estimator, X, y)
+        return cls.from_predictions(y, posterior, n_bins=n_bins, strategy=strategy, **plot_params)
+
+    @classmethod
+    def from_predictions(cls, y, posterior, *, n_bins=10, strategy="quantile", **plot_params):
+        """Plot vote fractions predicted before against the votes.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_galaxies, 2)
+            The volunteers' answers, columns [k, N]; rows with N = 0 are left out.
+        posterior : VotePosterior, array-like of shape (n_galaxies, n_draws) or (n_galaxies,), or \
+                dict of str to such
+            The posterior, or the vote fractions drawn, or those of one network. Several by name,
+            of the same galaxies.
+        n_bins, strategy
+            As in `skgalaxy.metrics.reliability_curve`.
+        **plot_params
+            As in `plot`.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+
+        Raises
+        ------
+        ValueError
+            If `y` is no counts, or a posterior is of other galaxies.
+
+        Examples
+        --------
+        >>> from skgalaxy.plotting import ReliabilityDisplay
+        >>> y = [[1, 10], [3, 10], [6, 10], [8, 10]]
+        >>> draws = {"dropout": [[0.1, 0.3], [0.2, 0.4], [0.7, 0.9], [0.8, 1.0]]}
+        >>> display = ReliabilityDisplay.from_predictions(y, draws, n_bins=2)
+        >>> print(display.curves["dropout"].predicted, display.curves["dropout"].observed)
+        [0.25 0.85] [0.2 0.7]
+        """
+        n_votes, posteriors = check_posteriors(y, posterior)
+        curves = {
+            name: reliability_curve(y, one.mean, n_bins=n_bins, strategy=strategy)
+            for name, one in posteriors.items()
+        }
+        y_pred = {name: one.mean[n_votes > 0] for name, one in posteriors.items()}
+        return cls(curves, y_pred).plot(**plot_params)
+
+    def plot(self, ax=None, *, question="featured"):
+        """Draw the curves over the histograms.
+
+        Parameters
+        ----------
+        ax : array-like of Axes of shape (2, n_posteriors) or, for one, (2,), default=None
+            Where to draw the curves, and the histograms; None makes a figure.
+        question : str, default="featured"
+            What the volunteers may say, for the labels.
+
+        Returns
+        -------
+        self : ReliabilityDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If `ax` has another shape.
+        """
+        plt = pyplot(self)
+        self.diagonals_, self.errorbars_, self.histograms_, self.sides_ = {}, {}, {}, {}
+        with plt.rc_context(STYLE):
+            self.axes_ = self._axes(plt, ax)
+            self.figure_ = self.axes_[0, 0].figure
+            for name, curve, histogram in zip(self.curves, *self.axes_, strict=True):
+                self._plot_curve(curve, name)
+                self._plot_histogram(histogram, name)
+                if name != ALONE:
+                    curve.set_title(name)
+                histogram.set_xlabel(f"predicted share who say {question}")
+            self.axes_[0, 0].set_ylabel(f"share who said {question} (± standard error)")
+            self.axes_[1, 0].set_ylabel("galaxies")
+        return self
+
+    def _axes(self, plt, ax):
+        """Return the caller's axes, or new ones, of shape (2, n_posteriors)."""
+        n_posteriors = len(self.curves)
+        if ax is None:
+            _, ax = plt.subplots(
+                2,
+                n_posteriors,
+                figsize=(max(2.9 * n_posteriors, 3.6), 4.1),
+                height_ratios=(4, 1),
+                sharex=True,
+                sharey="row",
+                squeeze=False,
+                layout="constrained",
+            )
+        elif np.shape(ax) == (2,) and n_posteriors == 1:
+            ax = np.reshape(ax, (2, 1))
+        return check_ax(ax, (2, n_posteriors))
+
+    def _plot_curve(self, ax, name):
+        curve = self.curves[name]
+        (self.diagonals_[name],) = ax.plot(
+            [0, 1], [0, 1], color=BLACK, linestyle=(0, (4, 2)), linewidth=1.2
+        )
+        self.errorbars_[name] = ax.errorbar(
+            curve.predicted,
+            curve.observed,
+            yerr=curve.standard_error,
+            color=BLUE,
+            marker="o",
+            markersize=4.5,
+            linewidth=1.0,
+            elinewidth=1.4,
+        )
+        style = {"color": QUIET, "fontsize": 8, "transform": ax.transAxes}
+        self.sides_[name] = (
+            ax.text(0.03, 0.97, "predicted too low", ha="left", va="top", **style),
+            ax.text(0.97, 0.03, "predicted too high", ha="right", va="bottom", **style),
+        )
+        ax.set(xlim=LIMITS, ylim=LIMITS)
+
+    def _plot_histogram(self, ax, name):
+        self.histograms_[name] = ax.stairs(
+            *np.histogram(self.y_pred[name], bins=20, range=(0, 1)),
+            fill=True,
+            facecolor=(BLUE, 0.4),
+            edgecolor=BLUE,
+            linewidth=1.0,
+        )
+        ax.set_xlim(LIMITS)
+        ax.locator_params(axis="y", nbins=3, integer=True)
+
+
+def _check_curve(name, curve):
+    """Return a reliability curve of float64 arrays of one length."""
+    try:
+        predicted, observed, n_galaxies, standard_error = curve
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            "`curve` must be predicted, observed, n_galaxies and standard_error, as "
+            f"`reliability_curve` returns them. Got {type(curve).__name__} for {name!r}."
+        ) from error
+    standard_error = np.asarray(standard_error, dtype=np.float64)
+    if (standard_error < 0).any():
+        raise ValueError(
+            f"`standard_error` must be >= 0 or NaN. Got {np.nanmin(standard_error):g} for {name!r}."
+        )
+    curve = ReliabilityCurve(
+        check_shares(predicted, "predicted", name),
+        check_shares(observed, "observed", name),
+        check_rows(n_galaxies, "n_galaxies", None),
+        standard_error,
+    )
+    shapes = [field.shape for field in curve]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"`curve` must hold arrays of one length. Got {shapes} for {name!r}.")
+    return curve

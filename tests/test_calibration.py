@@ -1,0 +1,318 @@
+"""Recalibration: what it learns, and that it never learns from what networks have seen."""
+
+import pickle
+
+import numpy as np
+import pytest
+from modAL.models import ActiveLearner
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skgalaxy import BayesianCNNRegressor, VotePosterior
+from skgalaxy.calibration import CalibratedRegressorCV, Recalibration
+from skgalaxy.metrics import coverage_error, interval_coverage
+from skgalaxy.networks import GalaxyZooNetwork
+from skgalaxy.query import mutual_information_sampling
+
+
+def scattered(n_galaxies, s, seed=0, n_draws=5):
+    """Return draws of networks that are too sure, and votes that scatter with concentration s."""
+    rng = np.random.default_rng(seed)
+    mean = rng.uniform(0.1, 0.9, (n_galaxies, 1))
+    draws = np.clip(mean + rng.normal(0, 0.01, (n_galaxies, n_draws)), 0, 1)
+    n_votes = rng.integers(2, 60, n_galaxies)
+    votes = rng.binomial(n_votes, rng.beta(mean * s, (1 - mean) * s)[:, 0])
+    return draws, votes, n_votes
+
+
+@pytest.mark.parametrize("s", [2.0, 15.0, 80.0])
+def test_learns_the_scatter_of_votes(s):
+    draws, votes, n_votes = scattered(4000, s)
+    found = Recalibration.fit(VotePosterior(draws), votes, n_votes)
+    assert 1 / found.overdispersion == pytest.approx(s, rel=0.15)
+    y = np.column_stack([votes, n_votes])
+    before, after = VotePosterior(draws), found.apply(VotePosterior(draws))
+    np.testing.assert_array_equal(after.draws, before.draws)
+    assert abs(coverage_error(y, after.pmf(n_votes))) < 0.02
+    assert interval_coverage(y, after.pmf(n_votes), 0.9) == pytest.approx(0.9, abs=0.02)
+    assert coverage_error(y, before.pmf(n_votes)) > abs(coverage_error(y, after.pmf(n_votes)))
+    assert after.log_prob(votes, n_votes).mean() > before.log_prob(votes, n_votes).mean()
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 4.0])
+def test_learns_the_factor_on_the_scatter_that_networks_see(factor):
+    rng = np.random.default_rng(1)
+    told = np.exp(rng.uniform(1, 4, (6000, 1)))  # concentrations, wrong by a factor
+    mean = rng.uniform(0.1, 0.9, (6000, 1))
+    s = told / factor
+    votes = rng.binomial(50, rng.beta(mean * s, (1 - mean) * s)[:, 0])
+    found = Recalibration.fit(VotePosterior(mean, told), votes, np.full(6000, 50))
+    assert found.scatter == pytest.approx(factor, rel=0.25)
+    assert found.overdispersion < 0.02
+    recalibrated = found.apply(VotePosterior(mean, told))
+    assert np.median(recalibrated.concentration / s) == pytest.approx(1, abs=0.15)
+
+
+def test_changes_nothing_by_default():
+    draws, _votes, n_votes = scattered(50, 5.0)
+    for posterior in (VotePosterior(draws), VotePosterior(draws, 7.0)):
+        same = Recalibration().apply(posterior)
+        np.testing.assert_allclose(same.pmf(n_votes), posterior.pmf(n_votes), atol=1e-12)
+
+
+def test_weights_are_factors_and_repetitions():
+    draws, votes, n_votes = scattered(800, 10.0)
+    posterior = VotePosterior(draws)
+    plain = Recalibration.fit(posterior, votes, n_votes).overdispersion
+    for weight in (0.1, 10):
+        same = Recalibration.fit(posterior, votes, n_votes, np.full(800, weight))
+        assert same.overdispersion == pytest.approx(plain, rel=1e-3)
+    weights = np.arange(800) % 3
+    repeated = VotePosterior(draws.repeat(weights, axis=0))
+    expected = Recalibration.fit(repeated, votes.repeat(weights), n_votes.repeat(weights))
+    found = Recalibration.fit(posterior, votes, n_votes, weights)
+    assert found.overdispersion == pytest.approx(expected.overdispersion, rel=1e-3)
+
+
+def test_a_vote_held_impossible_does_not_hide_the_others():
+    draws, votes, n_votes = scattered(1000, 10.0)
+    draws[0], votes[0] = 1, 0
+    found = Recalibration.fit(VotePosterior(draws), votes, n_votes)
+    assert 1 / found.overdispersion == pytest.approx(10, rel=0.4)
+
+
+def test_bad_votes_are_refused():
+    posterior = VotePosterior([[0.5]])
+    with pytest.raises(ValueError, match="must not exceed the votes cast"):
+        Recalibration.fit(posterior, [5], [4])
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        Recalibration.fit(posterior, [1, 2], [4, 4])
+
+
+def test_one_concentration_for_all_is_one_number():
+    draws, votes, n_votes = scattered(1000, 10.0)
+    found = Recalibration.fit(VotePosterior(draws, 30.0), votes, n_votes)
+    assert found.overdispersion == 0
+    assert found.scatter == pytest.approx(3, rel=0.2)
+
+
+def test_single_votes_do_not_scatter():
+    with pytest.raises(ValueError, match=r"at least two for some galaxy.* Got at most 1"):
+        Recalibration.fit(VotePosterior([[0.5]]), [1], [1])
+
+
+def small_network(likelihood="binomial", **parameters):
+    return BayesianCNNRegressor(
+        network=GalaxyZooNetwork(((4,),), 8),
+        likelihood=likelihood,
+        **{"epochs": 8, "n_draws": 5, "random_state": 0, **parameters},
+    )
+
+
+@pytest.fixture(scope="module", params=["binomial", "beta_binomial"])
+def calibrated(request, toy):
+    X, y, _ = toy
+    return CalibratedRegressorCV(small_network(request.param), cv=3, random_state=0).fit(X, y)
+
+
+class TestFolds:
+    def test_every_network_misses_its_fold(self, calibrated, toy):
+        X, _, _ = toy
+        seen = np.array([model.was_trained_on(X) for model in calibrated.estimators_])
+        np.testing.assert_array_equal(seen.sum(axis=0), 2)  # of three, each misses one
+        assert calibrated.was_trained_on(X).all()
+
+    def test_draws_of_all_networks_and_a_concentration(self, calibrated, toy):
+        posterior = calibrated.predict_posterior(toy[0][:7])
+        assert posterior.draws.shape == (7, 15)
+        assert (posterior.concentration > 0).all()
+        mean, std = calibrated.predict(toy[0][:7], return_std=True)
+        np.testing.assert_allclose(mean, posterior.mean)
+        np.testing.assert_allclose(std, posterior.std)
+        np.testing.assert_array_equal(calibrated.sample_posterior(toy[0][:7]), posterior.draws)
+        assert calibrated.score(*toy[:2]) <= 1
+
+    def test_networks_differ_and_runs_repeat(self, calibrated, toy):
+        X, y, _ = toy
+        seeds = {model.random_state for model in calibrated.estimators_}
+        assert len(seeds) == 3
+        again = clone(calibrated).fit(X, y)
+        np.testing.assert_array_equal(again.predict(X), calibrated.predict(X))
+        assert again.recalibration_ == calibrated.recalibration_
+
+    def test_pickles(self, calibrated, toy):
+        loaded = pickle.loads(pickle.dumps(calibrated))
+        np.testing.assert_array_equal(loaded.predict(toy[0]), calibrated.predict(toy[0]))
+
+    def test_queries_as_any_learner(self, calibrated, toy):
+        X, _y, _ = toy
+        indices, scores = mutual_information_sampling(calibrated, X, n_instances=4)
+        assert len(set(indices)) == 4
+        assert (np.diff(scores) <= 0).all()
+
+    def test_fractions_with_weights_are_counts(self, toy):
+        X, y, _ = toy
+        model = CalibratedRegressorCV(small_network(epochs=2), cv=2, random_state=0)
+        counts = clone(model).fit(X, y)
+        fractions = clone(model).fit(X, y[:, 0] / y[:, 1], sample_weight=y[:, 1])
+        np.testing.assert_allclose(fractions.predict(X), counts.predict(X), atol=1e-5)
+        assert fractions.recalibration_.overdispersion == pytest.approx(
+            counts.recalibration_.overdispersion, rel=0.05
+        )
+
+    def test_splitters_pipelines_and_searches(self, toy):
+        X, y, _ = toy
+        pipeline = make_pipeline(FunctionTransformer(np.asarray), small_network(epochs=1))
+        cv = ShuffleSplit(2, test_size=0.2, random_state=0)
+        model = CalibratedRegressorCV(pipeline, cv=cv).fit(X, y)
+        assert len(model.estimators_) == 2
+        search = GridSearchCV(
+            CalibratedRegressorCV(small_network(epochs=1), cv=2),
+            {"estimator__dropout": [0.1, 0.5]},
+            cv=2,
+        )
+        assert search.fit(X, y).predict(X).shape == (200,)
+
+    def test_active_learner_teaches_it(self, toy):
+        X, y, _ = toy
+        model = CalibratedRegressorCV(small_network(epochs=1), cv=2, random_state=0)
+        learner = ActiveLearner(model, mutual_information_sampling, X[:50], y[:50])
+        asked, images = learner.query(X[50:], n_instances=5)
+        learner.teach(images, y[50:][asked])
+        assert learner.estimator.estimators_[0].n_iter_ == 1
+
+
+class TestHoldingOut:
+    def test_a_fifth_is_held_out(self, toy):
+        X, y, _ = toy
+        model = CalibratedRegressorCV(small_network(), random_state=0).fit(X, y)
+        (network,) = model.estimators_
+        assert network.was_trained_on(X).sum() == 160
+        assert model.predict_posterior(X[:3]).draws.shape == (3, 5)
+        assert model.embed(X[:3]).shape == (3, 8)
+
+    def test_images_that_are_there_twice_do_not_calibrate(self, toy):
+        X, y, _ = toy
+        model = CalibratedRegressorCV(small_network(epochs=1), cv=2, random_state=0)
+        twice = np.concatenate([X[:40], X[:60]]), np.concatenate([y[:40], y[:60]])
+        seen = []
+
+        def spy(posteriors, votes):
+            seen.extend(votes)
+            return Recalibration()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("skgalaxy.calibration._most_likely", spy)
+            model.fit(*twice)
+        for network, votes in zip(model.estimators_, seen, strict=True):
+            unseen = y[:60][~network.was_trained_on(X[:60])]
+            assert {tuple(row) for row in votes[:, :2]} <= {tuple(row) for row in unseen}
+        pairs = [(np.arange(40), np.arange(40, 80))]
+        with pytest.raises(ValueError, match=r"training sets with all that was held out"):
+            CalibratedRegressorCV(small_network(epochs=1), cv=pairs).fit(
+                np.concatenate([X[:40], X[:40]]), np.concatenate([y[:40], y[:40]])
+            )
+
+    def test_a_frozen_estimator_is_not_calibrated_on_what_it_knows(self, toy):
+        X, y, _ = toy
+        frozen = FrozenEstimator(small_network(epochs=1).fit(X[:50], y[:50]))
+        with pytest.raises(ValueError, match=r"frozen; for the latter use cv='prefit'"):
+            CalibratedRegressorCV(frozen).fit(X[:50], y[:50])
+        CalibratedRegressorCV(frozen, cv="prefit").fit(X[50:], y[50:])
+
+    def test_splitters_say_what_is_trained_on_and_keep_groups_together(self, toy):
+        X, y, _ = toy
+        groups = np.arange(200) // 50
+        model = CalibratedRegressorCV(small_network(epochs=1), cv=GroupKFold(4))
+        model.fit(X, y, groups=groups)
+        seen = np.array([network.was_trained_on(X) for network in model.estimators_])
+        assert (seen.reshape(4, 4, 50).all(axis=2).sum(axis=1) == 3).all()
+        pairs = [(np.arange(20), np.arange(100, 120))]
+        model = CalibratedRegressorCV(small_network(epochs=1), cv=pairs).fit(X, y)
+        np.testing.assert_array_equal(model.was_trained_on(X), np.arange(200) < 20)
+
+    def test_galaxies_without_votes_are_not_dealt(self, toy):
+        X, y, _ = toy
+        y = np.where((np.arange(200) < 12)[:, None], y, 0)
+        model = CalibratedRegressorCV(small_network(epochs=1), cv=3, random_state=0).fit(X, y)
+        assert [network.was_trained_on(X).sum() for network in model.estimators_] == [8, 8, 8]
+
+    def test_pipelines_take_fractions_and_weights(self, toy):
+        X, y, _ = toy
+        pipeline = make_pipeline(FunctionTransformer(np.asarray), small_network(epochs=1))
+        model = CalibratedRegressorCV(pipeline, random_state=0)
+        counts = clone(model).fit(X, y).predict(X)
+        fractions = clone(model).fit(X, y[:, 0] / y[:, 1], sample_weight=y[:, 1])
+        np.testing.assert_allclose(fractions.predict(X), counts, atol=1e-6)
+        weights = np.linspace(0.5, 2, 200)
+        weighted = clone(model).fit(X, y, sample_weight=weights)
+        assert np.abs(weighted.predict(X) - counts).max() > 1e-6
+        halves = clone(model).fit(X, y[:, 0] / y[:, 1], sample_weight=y[:, 1] + 0.5)
+        np.testing.assert_allclose(halves.predict(X), counts, atol=0.05)
+
+    def test_folds_may_choose_differently(self, toy):
+        X, y, _ = toy
+        folds = iter((3, 7))
+
+        class Chooser(BayesianCNNRegressor):
+            def fit(self, X, y):
+                return self.set_params(n_draws=next(folds)).super_fit(X, y)
+
+            def super_fit(self, X, y):
+                return BayesianCNNRegressor.fit(self, X, y)
+
+        network = GalaxyZooNetwork(((4,),), 8)
+        model = CalibratedRegressorCV(Chooser(network=network, epochs=1), cv=2).fit(X, y)
+        assert model.predict_posterior(X[:2]).draws.shape == (2, 10)
+
+    def test_fractions_without_votes_are_refused_before_training(self, toy):
+        X, y, _ = toy
+        with pytest.raises(ValueError, match="fractions need `sample_weight` as N"):
+            CalibratedRegressorCV("never asked").fit(X, y[:, 0] / y[:, 1])
+
+
+class TestPrefit:
+    def test_learns_from_other_galaxies_only(self, toy):
+        X, y, _ = toy
+        fitted = small_network().fit(X[:100], y[:100])
+        model = CalibratedRegressorCV(fitted, cv="prefit").fit(X[100:], y[100:])
+        assert model.estimators_ == [fitted]
+        np.testing.assert_allclose(model.predict(X), fitted.predict(X))
+        with pytest.raises(ValueError, match=r"not trained on.* Got 90 .* first in row 10; "):
+            CalibratedRegressorCV(fitted, cv="prefit").fit(X[10:110][::-1], y[10:110][::-1])
+
+    def test_looks_into_pipelines_searches_and_learners(self, toy):
+        X, y, _ = toy
+        search = GridSearchCV(small_network(epochs=1), {"dropout": [0.5]}, cv=2).fit(X[:60], y[:60])
+        pipeline = make_pipeline(FunctionTransformer(np.asarray), small_network(epochs=1))
+        for fitted in (
+            search,
+            pipeline.fit(X[:60], y[:60]),
+            ActiveLearner(small_network(epochs=1), X_training=X[:60], y_training=y[:60]),
+        ):
+            with pytest.raises(ValueError, match="Got 1 of its training set"):
+                CalibratedRegressorCV(fitted, cv="prefit").fit(X[59:], y[59:])
+            CalibratedRegressorCV(fitted, cv="prefit").fit(X[60:], y[60:])
+
+    def test_what_cannot_tell_is_refused(self, toy):
+        class Stub:
+            def predict_posterior(self, X):
+                return VotePosterior(np.full((len(X), 2), 0.5))
+
+        with pytest.raises(TypeError, match="a fitted estimator with `was_trained_on`"):
+            CalibratedRegressorCV(Stub(), cv="prefit").fit(*toy[:2])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"cv": 1}, "`cv` must be .* Got 1"),
+        ({"cv": "folds"}, "`cv` must be .*prefit.* Got 'folds'"),
+    ],
+)
+def test_bad_parameters(toy, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        CalibratedRegressorCV(small_network(), **parameters).fit(*toy[:2])
