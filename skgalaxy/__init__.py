@@ -10,9 +10,9 @@ __all__ = ["BayesianCNNRegressor", "VotePosterior", "__version__"]
 
 _HOMES = {"BayesianCNNRegressor": "estimator", "VotePosterior": "posterior"}
 _MODULES = frozenset(
-    ("acquisition", "catalogue", "datasets", "estimator", "exceptions", "images", "likelihoods")
-    + ("losses", "metrics", "networks", "plotting", "posterior", "query", "sampling", "votes")
-    + ("zooniverse",)
+    ("acquisition", "active", "calibration", "catalogue", "datasets", "estimator", "exceptions")
+    + ("images", "joint", "likelihoods", "losses", "metrics", "networks", "planning", "plotting")
+    + ("posterior", "query", "sampling", "scorers", "votes", "zooniverse")
 )
 
 

@@ -1,0 +1,147 @@
+"""Volunteers: whoever can be asked about galaxies and answers later."""
+
+import hashlib
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from skgalaxy._validation import check_fractions, check_ids, check_int, check_n_votes, check_votes
+
+__all__ = ["SimulatedVolunteers", "Volunteers", "check_answers"]
+
+
+@runtime_checkable
+class Volunteers(Protocol):
+    """What `run` asks: anything with these two methods.
+
+    A request may take seconds or weeks. The loop asks for what it wants to know, and takes what
+    has been answered; if that is not all, it stops, and goes on when it is called again.
+
+    Examples
+    --------
+    >>> from skgalaxy.active import SimulatedVolunteers, Volunteers
+    >>> isinstance(SimulatedVolunteers(["a"], [0.3]), Volunteers)
+    True
+    """
+
+    def request(self, ids):
+        """Ask about galaxies.
+
+        Parameters
+        ----------
+        ids : ndarray of str of shape (n_galaxies,)
+            The galaxies. Those that were requested before, by this process or by one that was
+            killed, must not be shown to people again: a run that goes on requests once more what
+            it has no answers to, because it cannot know how far the killed one came.
+        """
+
+    def collect(self):
+        """Return what has been answered so far.
+
+        Returns
+        -------
+        ids : sequence of str of shape (n_answered,)
+            Each once. A galaxy is here when its votes are final; the first answer counts.
+        votes : array-like of shape (n_answered, 2)
+            Columns [k, N]. N = 0 gives a galaxy up: the run goes on without its votes.
+        """
+
+
+class SimulatedVolunteers:
+    """Volunteers who answer at once: drawn from known vote fractions, or out of a catalogue.
+
+    Parameters
+    ----------
+    ids : sequence of str or int of shape (n_galaxies,)
+        The galaxies they know.
+    y : array-like of shape (n_galaxies,) or (n_galaxies, 2)
+        Vote fractions ρ, of which k ~ Bin(N, ρ) are drawn; or counts [k, N], which are replayed.
+    n_votes : int or array-like of shape (n_galaxies,), default=40
+        Volunteers per galaxy, N, where ρ is given.
+    random_state : int, default=0
+        Seed. What is said of a galaxy depends on it and on the galaxy's id only, not on when,
+        with which others or how often it is asked about.
+
+    Raises
+    ------
+    ValueError
+        If ids are missing or repeated; if `y` or `n_votes` are out of range; when an id is
+        requested that is not among them.
+
+    Examples
+    --------
+    >>> from skgalaxy.active import SimulatedVolunteers
+    >>> volunteers = SimulatedVolunteers(["a", "b", "c"], [0.1, 0.5, 0.9], n_votes=20)
+    >>> volunteers.request(["c", "a"])
+    >>> ids, votes = volunteers.collect()
+    >>> print(ids, votes.tolist())
+    ['c' 'a'] [[18, 20], [1, 20]]
+    """
+
+    def __init__(self, ids, y, *, n_votes=40, random_state=0):
+        self.ids = check_ids(ids, "ids", None)
+        y = np.asarray(y)
+        if y.shape not in ((len(self.ids),), (len(self.ids), 2)):
+            raise ValueError(
+                "`y` must be vote fractions, one per id, or counts [k, N], shape "
+                f"({len(self.ids)},) or ({len(self.ids)}, 2). Got shape {y.shape}."
+            )
+        self.random_state = check_int(random_state, "random_state", 0)
+        if y.ndim == 1:
+            self.vote_fraction = check_fractions(y)
+            self.n_votes = check_n_votes(n_votes, len(self.ids))
+        else:
+            self.vote_fraction = None
+            self._votes, self.n_votes = check_votes(*y.T, len(self.ids))
+        self._rows = pd.Index(self.ids)
+        self._requested = {}
+
+    def request(self, ids):
+        """Note which galaxies to answer about; arguments as in `Volunteers`."""
+        ids = check_ids(ids, "ids", None)
+        rows = self._rows.get_indexer(ids)
+        if (rows < 0).any():
+            unknown = ids[rows < 0]
+            raise ValueError(
+                "`ids` must be galaxies that the volunteers know. "
+                f"Got {str(unknown[0])!r} ({len(unknown)} of {len(ids)} are unknown)."
+            )
+        self._requested.update(zip(ids, rows, strict=True))
+
+    def collect(self):
+        """Return ids and votes of all galaxies requested, in that order; as in `Volunteers`."""
+        rows = np.fromiter(self._requested.values(), dtype=np.int64)
+        votes = [(self._yes(row), self.n_votes[row]) for row in rows]
+        return self.ids[rows], np.array(votes, dtype=np.int64).reshape(-1, 2)
+
+    def _yes(self, row):
+        """Return how many say yes."""
+        if self.vote_fraction is None:
+            return self._votes[row]
+        digest = hashlib.sha256(f"{self.random_state} {self.ids[row]}".encode()).digest()
+        rng = np.random.default_rng(np.frombuffer(digest, np.uint32))
+        return rng.binomial(self.n_votes[row], self.vote_fraction[row])
+
+
+def check_answers(answers, asked):
+    """Return ids and votes [k, N] of those among the `asked` who were answered, checked."""
+    try:
+        ids, votes = answers
+        votes = np.asarray(votes)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`volunteers.collect()` must return (ids, votes). Got {type(answers).__name__}."
+        ) from error
+    ids = check_ids(ids, "ids", "volunteers.collect()")
+    if votes.shape != (len(ids), 2):
+        raise ValueError(
+            "`volunteers.collect()` must return votes [k, N] of every id, shape "
+            f"({len(ids)}, 2). Got shape {votes.shape}."
+        )
+    wanted = np.isin(ids, asked)
+    try:
+        k, n_votes = check_votes(*votes[wanted].T, wanted.sum())
+    except ValueError as error:
+        raise ValueError(f"`volunteers.collect()` must return votes [k, N]: {error}") from error
+    return ids[wanted], np.stack([k, n_votes], axis=1)

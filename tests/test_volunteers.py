@@ -1,0 +1,255 @@
+"""Volunteers: what they say of a galaxy depends on nothing else, and nobody is asked twice."""
+
+import numpy as np
+import pandas as pd
+import panoptes_export
+import pytest
+from modAL.models import ActiveLearner
+from PIL import Image
+from sklearn.linear_model import LinearRegression
+
+from skgalaxy import active, query
+
+IDS = [f"588{number:015d}" for number in range(400)]
+RHO = np.random.default_rng(1).uniform(size=400)
+
+
+class TestSimulated:
+    def test_replays_equal_the_catalogue(self):
+        n_votes = np.arange(400) % 60
+        votes = np.column_stack([np.random.default_rng(0).binomial(n_votes, RHO), n_votes])
+        volunteers = active.SimulatedVolunteers(IDS, votes)
+        order = np.random.default_rng(2).permutation(400)
+        volunteers.request([IDS[row] for row in order])
+        ids, answers = volunteers.collect()
+        assert ids.tolist() == [IDS[row] for row in order]
+        np.testing.assert_array_equal(answers, votes[order])
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_order_grouping_and_company_do_not_matter(self, seed):
+        rng = np.random.default_rng(seed)
+
+        def told(ids, known):
+            """Return what is said when galaxies are asked about in some groups."""
+            rows = [IDS.index(id_) for id_ in known]
+            volunteers = active.SimulatedVolunteers(known, RHO[rows], random_state=4)
+            while len(ids):
+                size = rng.integers(1, len(ids) + 1)
+                volunteers.request(ids[:size])
+                ids = ids[size:]
+                if rng.random() < 0.5:
+                    volunteers.collect()
+                    volunteers.request(ids[:size])  # and some twice
+            return dict(zip(*(part.tolist() for part in volunteers.collect()), strict=True))
+
+        some = rng.permutation(IDS)[:50]
+        expected = told(some, IDS)
+        assert told(rng.permutation(some), rng.permutation(IDS)) == expected
+        assert told(rng.permutation(some), rng.permutation(some)) == expected
+        fewer = told(some[:20], IDS)
+        assert fewer == {id_: expected[id_] for id_ in some[:20]}
+
+    def test_binomial(self):
+        """The votes scatter as k ~ Bin(N, rho)."""
+        n_votes = np.arange(20, 420)
+        volunteers = active.SimulatedVolunteers(IDS, RHO, n_votes=n_votes)
+        volunteers.request(IDS)
+        k, n = volunteers.collect()[1].T
+        np.testing.assert_array_equal(n, n_votes)
+        pull = (k - n * RHO) / np.sqrt(n * RHO * (1 - RHO))
+        assert abs(pull.mean()) < 3 / 20
+        assert abs(pull.std() - 1) < 3 / np.sqrt(800)
+
+    def test_seeds_differ(self):
+        said = []
+        for seed in (0, 0, 1):
+            volunteers = active.SimulatedVolunteers(IDS, RHO, random_state=seed)
+            volunteers.request(IDS)
+            said.append(volunteers.collect()[1])
+        np.testing.assert_array_equal(said[0], said[1])
+        assert (said[0] != said[2]).any()
+
+    def test_asked_twice_answered_once(self):
+        volunteers = active.SimulatedVolunteers(IDS, RHO)
+        assert volunteers.collect()[1].shape == (0, 2)
+        volunteers.request(IDS[:3])
+        volunteers.request(IDS[2:4])
+        assert volunteers.collect()[0].tolist() == IDS[:4]
+
+    def test_ids_are_text(self):
+        volunteers = active.SimulatedVolunteers([587722981742215240], [0.5])
+        volunteers.request(np.array(["587722981742215240"]))
+        assert volunteers.collect()[0].tolist() == ["587722981742215240"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "error", "message"),
+        [
+            ((["a", "a"], [0.1, 0.2]), ValueError, "`ids` must not repeat"),
+            (([1.5], [0.1]), ValueError, "`ids` must be text or integers"),
+            ((["a"], [0.1, 0.2]), ValueError, r"shape \(1,\) or \(1, 2\). Got shape \(2,\)"),
+            ((["a"], [1.2]), ValueError, r"must be vote fractions in \[0, 1\]"),
+            ((["a"], [np.nan]), ValueError, "vote fractions"),
+            ((["a"], [[5, 3]]), ValueError, "k must not exceed"),
+            ((["a"], [[0.5, 3]]), ValueError, "whole numbers"),
+        ],
+    )
+    def test_bad_input(self, arguments, error, message):
+        with pytest.raises(error, match=message):
+            active.SimulatedVolunteers(*arguments)
+
+    @pytest.mark.parametrize(
+        ("given", "error"),
+        [
+            ({"n_votes": -1}, ValueError),
+            ({"n_votes": [1, 2]}, ValueError),
+            ({"random_state": None}, TypeError),
+            ({"random_state": -1}, ValueError),
+        ],
+    )
+    def test_bad_settings(self, given, error):
+        with pytest.raises(error, match=f"`{next(iter(given))}`"):
+            active.SimulatedVolunteers(["a"], [0.5], **given)
+
+    def test_unknown_galaxy(self):
+        volunteers = active.SimulatedVolunteers(["a"], [0.5])
+        with pytest.raises(ValueError, match=r"Got 'b' \(1 of 2 are unknown\)"):
+            volunteers.request(["a", "b"])
+
+
+@pytest.fixture
+def galaxies(tmp_path):
+    """Return image files by id."""
+    paths = {}
+    for id_ in IDS[:12]:
+        paths[id_] = tmp_path / f"{id_}.png"
+        Image.new("L", (64, 64), int(id_) % 200).save(paths[id_])
+    return paths
+
+
+ANSWERS = {"Smooth": "smooth", "Features or Disk": "featured", "Star or Artifact": "artifact"}
+
+
+def by_files(galaxies, folder, **given):
+    reading = {"answers": ANSWERS, "workflow_id": 21802, "workflow_version": 12}
+    given = {"task": "T0", "yes": "featured", "min_votes": 10, "reading": reading, **given}
+    return active.FileVolunteers(
+        folder / "asked", galaxies, folder / "export.csv", writing={"size": 32}, **given
+    )
+
+
+def export_of(folder, requests, **given):
+    """Let the players classify what requests hold; return the counts they know of."""
+    manifests = [folder / "asked" / name / "manifest.csv" for name in requests]
+    tables = [pd.read_csv(path, dtype=str) for path in manifests]
+    merged = folder / "asked" / requests[0] / "all.csv"
+    for table, name in zip(tables, requests, strict=True):
+        table["image"] = f"../{name}/" + table["image"]
+    pd.concat(tables).to_csv(merged, index=False)
+    fractions = dict(zip(IDS, RHO, strict=True))
+    counts = panoptes_export.write_export(merged, folder / "export.csv", fractions, **given)
+    merged.unlink()
+    return counts
+
+
+class TestFiles:
+    def test_there_and_back(self, galaxies, tmp_path):
+        volunteers = by_files(galaxies, tmp_path)
+        assert isinstance(volunteers, active.Volunteers)
+        assert len(volunteers.collect()[0]) == 0
+        volunteers.request(IDS[:5])
+        assert len(volunteers.collect()[0]) == 0  # there is no export yet
+        counts = export_of(tmp_path, ["request_0001"])
+        ids, votes = volunteers.collect()
+        assert ids.tolist() == IDS[:5]
+        assert dict(zip(ids, map(tuple, votes.tolist()), strict=True)) == counts
+
+    def test_nobody_is_asked_twice(self, galaxies, tmp_path):
+        """Not in another process either: the folders say what was asked."""
+        by_files(galaxies, tmp_path).request(IDS[:3])
+        by_files(galaxies, tmp_path).request(IDS[:3])
+        by_files(galaxies, tmp_path).request(IDS[1:5])
+        folders = sorted((tmp_path / "asked").iterdir())
+        assert [folder.name for folder in folders] == ["request_0001", "request_0002"]
+        asked = [pd.read_csv(folder / "manifest.csv", dtype=str)["#id_str"] for folder in folders]
+        assert [ids.tolist() for ids in asked] == [IDS[:3], IDS[3:5]]
+
+    def test_half_a_request_is_none(self, galaxies, tmp_path):
+        """What a kill leaves behind is not taken for a request."""
+        (tmp_path / "asked" / ".request_0001.12ab34cd.partial").mkdir(parents=True)
+        by_files(galaxies, tmp_path).request(IDS[:3])
+        assert (tmp_path / "asked" / "request_0001" / "manifest.csv").is_file()
+
+    def test_too_few_votes_are_no_answer(self, galaxies, tmp_path):
+        volunteers = by_files(galaxies, tmp_path)
+        volunteers.request(IDS[:6])
+        counts = export_of(tmp_path, ["request_0001"], n_volunteers=10)
+        enough = [id_ for id_ in IDS[:6] if counts[id_][1] >= 10]
+        assert 0 < len(enough) < 6
+        assert volunteers.collect()[0].tolist() == enough
+        patient = by_files(galaxies, tmp_path, min_votes=0)
+        assert patient.collect()[0].tolist() == IDS[:6]
+
+    def test_several_answers(self, galaxies, tmp_path):
+        volunteers = by_files(galaxies, tmp_path, yes=["featured", "smooth"])
+        volunteers.request(IDS[:3])
+        counts = export_of(tmp_path, ["request_0001"])
+        _, votes = volunteers.collect()
+        assert (votes[:, 0] >= [counts[id_][0] for id_ in IDS[:3]]).all()
+
+    def test_a_run_by_files(self, galaxies, tmp_path):
+        """It waits for uploads and exports, and goes on, to what the votes at once would give."""
+        ids, pool = list(galaxies), np.arange(12)[:, None]
+        given = {"ids": ids, "initial": 4, "n_instances": 3, "n_rounds": 1, "random_state": 0}
+        learner = ActiveLearner(LinearRegression(), query.random_sampling)
+
+        def call():
+            ledger = tmp_path / "run.sqlite"
+            return active.run(
+                learner, pool, by_files(pd.Series(galaxies), tmp_path), **given, ledger=ledger
+            )
+
+        assert call().status == call().status == "waiting for 4 galaxies"
+        counts = export_of(tmp_path, ["request_0001"])
+        assert call().n_waiting == 3
+        counts |= export_of(tmp_path, ["request_0001", "request_0002"])
+        result = call()
+        assert result.n_waiting == 0
+        votes = [counts.get(id_, (0, 0)) for id_ in ids]
+        at_once = active.run(learner, pool, active.SimulatedVolunteers(ids, votes), **given)
+        assert result.asked["id"].tolist() == at_once.asked["id"].tolist()
+        assert result.asked[["k", "n_votes"]][4:].equals(at_once.asked[["k", "n_votes"]][4:])
+
+    @pytest.mark.parametrize(
+        ("given", "error", "message"),
+        [
+            ({"images": ["a.png"]}, TypeError, "`images` must be a mapping.*Got list"),
+            ({"images": {1.5: "a.png"}}, ValueError, "`images` must be text or integers"),
+            ({"min_votes": -1}, ValueError, "`min_votes`"),
+            ({"min_votes": 2.5}, TypeError, "`min_votes`"),
+        ],
+    )
+    def test_bad_input(self, galaxies, tmp_path, given, error, message):
+        images = given.pop("images", galaxies)
+        with pytest.raises(error, match=message):
+            by_files(images, tmp_path, **given)
+
+    def test_galaxy_without_an_image(self, galaxies, tmp_path):
+        with pytest.raises(ValueError, match=r"`images` must have.*'7' \(1 of 2 have none\)"):
+            by_files(galaxies, tmp_path).request([IDS[0], "7"])
+        assert not (tmp_path / "asked").exists()
+
+    def test_lost_manifest(self, galaxies, tmp_path):
+        volunteers = by_files(galaxies, tmp_path)
+        volunteers.request(IDS[:2])
+        manifest = tmp_path / "asked" / "request_0001" / "manifest.csv"
+        for spoil in (lambda: manifest.write_text("a,b\n1,2\n"), manifest.unlink):
+            spoil()
+            with pytest.raises(ValueError, match=r"whole requests.*request_0001/manifest.csv"):
+                volunteers.request(IDS[:3])
+
+    def test_damaged_export(self, galaxies, tmp_path):
+        volunteers = by_files(galaxies, tmp_path)
+        volunteers.request(IDS[:2])
+        (tmp_path / "export.csv").write_text("a,b\n1,2\n")
+        with pytest.raises(ValueError, match=r"export.csv.*lacks the columns"):
+            volunteers.collect()
