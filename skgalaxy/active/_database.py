@@ -109,6 +109,8 @@ def create_tables(database):
 
 def check_kind(database):
     """Refuse a database that is no ledger, or damaged."""
+    if database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+        raise RefusalError("in which nothing is written yet")
     if database.execute("PRAGMA application_id").fetchone() != (_OURS,):
         raise RefusalError("which is something else")
     if database.execute("PRAGMA user_version").fetchone() != (_FORMAT,):
