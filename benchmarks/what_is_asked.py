@@ -34,7 +34,7 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 import pandas as pd
-from active_learning_study import POSTERIORS, SKY, file_of, keep
+from active_learning_study import BEFORE_DENSE, FILTERS, PUBLISHED, SKY, file_of, keep
 from tqdm import tqdm
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior
@@ -50,8 +50,12 @@ DRAWS = (15, 50, 500)
 MOST = f"mutual information, {DRAWS[-1]} draws"
 QUESTIONS = ("featured", "bar")
 NETWORKS = {
-    **POSTERIORS,
-    "dropout before dense": {"network": GalaxyZooNetwork(dropout_before="dense")},
+    PUBLISHED: {"network": GalaxyZooNetwork(FILTERS)},
+    BEFORE_DENSE: {"network": GalaxyZooNetwork(FILTERS, dropout_before="dense")},
+    "beta-binomial": {
+        "network": GalaxyZooNetwork(FILTERS, dropout_before="dense"),
+        "likelihood": "beta_binomial",
+    },
 }
 BALANCED = ("smooth", "featured", "barred", "edge-on")
 SKY_STARTS = ("random", "balanced")
@@ -175,6 +179,7 @@ def run_task(folder, data, quick, *task):
         **NETWORKS[network],
         epochs=math.ceil(n_steps / math.ceil(len(rows) / 32)),
         batch_size=32,
+        learning_rate=3e-3,
         schedule="cosine",
         precision="auto",
         n_draws=max(DRAWS),
@@ -271,9 +276,12 @@ def report(options, data, results):
         for (start, network), found in here.items():
             key = f"{name}; {start}; {network}"
             figures[key] = [{k: f[k] for k in ("asked", "kinds")} for f in found]
-            if options.figures and network in POSTERIORS:
+            if options.figures and network in (PUBLISHED, BEFORE_DENSE):
                 draw(options.figures, key, data[name], found[0], name)
-            published = (name, start) == ("sky, featured", "random") and network in POSTERIORS
+            published = (name, start) == ("sky, featured", "random") and network in (
+                PUBLISHED,
+                BEFORE_DENSE,
+            )
             if published:
                 ratios = [f["asked"][MOST]["ρ > 0.5"]["ratio"] for f in found]
                 what = f"{network}: featured among the first 10 %, times the pool's"
