@@ -5,14 +5,13 @@ from scipy.stats import binom
 
 from skgalaxy._validation import check_float, check_int
 from skgalaxy.metrics import pit_histogram
-from skgalaxy.plotting._coverage import (
-    BLUE,
+from skgalaxy.plotting._by_name import (
     by_name,
     check_posteriors,
     panels,
     predict_by_name,
 )
-from skgalaxy.plotting._style import BLACK, GREY, QUIET, STYLE, check_rows, pyplot
+from skgalaxy.plotting._style import BLACK, BLUE, GREY, QUIET, STYLE, check_rows, pyplot
 
 
 class PITDisplay:

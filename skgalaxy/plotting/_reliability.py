@@ -4,15 +4,14 @@ import numpy as np
 
 from skgalaxy.metrics import reliability_curve
 from skgalaxy.metrics._point import ReliabilityCurve
-from skgalaxy.plotting._coverage import (
+from skgalaxy.plotting._by_name import (
     ALONE,
-    BLUE,
     by_name,
     check_posteriors,
     check_shares,
     predict_by_name,
 )
-from skgalaxy.plotting._style import BLACK, QUIET, STYLE, check_ax, check_rows, pyplot
+from skgalaxy.plotting._style import BLACK, BLUE, QUIET, STYLE, check_ax, check_rows, pyplot
 
 LIMITS = (-0.02, 1.02)  # points at 0 and 1 are seen whole
 

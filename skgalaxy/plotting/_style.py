@@ -5,7 +5,7 @@ import numpy as np
 from skgalaxy._optional import require
 
 BLACK, GREY, QUIET = "#000000", "#8C8C8C", "#595959"
-GREEN, VERMILLION = "#009E73", "#D55E00"
+BLUE, GREEN, VERMILLION = "#0072B2", "#009E73", "#D55E00"
 # the palette's pale yellow is left out: no line or label in it can be read on white
 STRATEGY_COLOURS = ("#009E73", "#D55E00", "#0072B2", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 STRATEGY_MARKERS = "osD^vP"  # one fewer than colours: pairs repeat only after 42
