@@ -411,7 +411,7 @@ class TestBayesianCNN:
     def test_same_as_on_images(self, model, small, paths, images, y):
         expected = BayesianCNNRegressor(**small).fit(images, y).sample_posterior(images)
         draws = predict_posterior(model.fit(paths, y), pd.Series(paths)).draws
-        np.testing.assert_array_equal(draws, expected)
+        np.testing.assert_allclose(draws, expected, rtol=1e-6)  # kernels may split rows anew
 
     def test_flat_and_further_steps(self, small, paths, y):
         model = make_pipeline(

@@ -155,7 +155,8 @@ class TestPipelines:
         mean = pipe.fit(flat, y).predict(flat)
         assert pipe[-1].image_shape_ == (12, 12, 1)
         assert np.corrcoef(mean, rho)[0, 1] > 0.8
-        np.testing.assert_array_equal(query.predict_posterior(pipe, flat).mean, mean)
+        # not to the last bit: kernels may split rows anew
+        np.testing.assert_allclose(query.predict_posterior(pipe, flat).mean, mean, rtol=1e-6)
 
     def test_memory_and_data_frames(self, small, toy, tmp_path):
         pandas = pytest.importorskip("pandas")
@@ -168,7 +169,7 @@ class TestPipelines:
         assert pipe[-1].feature_names_in_[0] == "pixel_0"
         plain = make_pipeline(StandardScaler(), BayesianCNNRegressor(**small))
         expected = plain.fit(frame.to_numpy(), y).predict(frame.to_numpy())
-        np.testing.assert_array_equal(pipe.predict(frame), expected)
+        np.testing.assert_allclose(pipe.predict(frame), expected, rtol=1e-6)
 
     def test_percentages_as_targets(self, model, toy):
         X, y, _ = toy
