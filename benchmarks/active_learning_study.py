@@ -25,8 +25,8 @@ that saves most on the others.
 
 Every run leaves a ledger and a file in the folder --resume: what is finished is not done again,
 and what was killed goes on. Runs of one seed come before those of the next. The full study takes
-about 5 1/2 hours on two idle cores: 1.1 for galaxy_zoo_2, 2.3 for the clothes, 1 each for bars and
-redundant (--hours measures how long it will take here); --quick takes some minutes.
+about ten hours on two cores without AVX-512 (--hours measures how long it will take here); two sets
+with three strategies take 40 minutes, --quick some minutes.
 """
 
 from _report import Target, finish, parser, print_table, timed  # first: quietens TensorFlow
