@@ -396,6 +396,17 @@ class TestNoLedger:
         with pytest.raises(ValueError, match="which is something else"):
             active.read_ledger(tmp_path / "run.sqlite")
 
+    def test_killed_at_its_birth(self, tmp_path):
+        """A database without tables says so when it is read, and a run begins in it."""
+        database = sqlite3.connect(tmp_path / "run.sqlite")
+        database.execute("CREATE TABLE unfinished (id TEXT)")
+        database.execute("DROP TABLE unfinished")
+        database.close()
+        assert (tmp_path / "run.sqlite").stat().st_size > 0
+        with pytest.raises(ValueError, match="in which nothing is written yet"):
+            active.read_ledger(tmp_path / "run.sqlite")
+        assert one_call(tmp_path).n_waiting
+
     def test_later_version(self, folder):
         edit(folder, "PRAGMA user_version = 2")
         with pytest.raises(ValueError, match="another version of skgalaxy wrote"):
