@@ -141,6 +141,13 @@ def _put(state, variables):
         variable.assign(value)
 
 
+def _passes(batches, epochs):
+    """Yield the batches of all passes: Keras begins each pass over a PyDataset at great cost."""
+    for _ in range(epochs):
+        yield from (batches[index] for index in range(len(batches)))
+        batches.on_epoch_end()
+
+
 class _Trainer:
     """A compiled model to train in, for one network at a time."""
 
@@ -240,8 +247,9 @@ class TrainedNetwork:
             model.optimizer.learning_rate = learning_rate
             try:
                 model.fit(
-                    batches,
+                    _passes(batches, epochs),
                     epochs=epochs,
+                    steps_per_epoch=len(batches),
                     callbacks=[*callbacks(), history],
                     validation_data=validation,
                     shuffle=False,

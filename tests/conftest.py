@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -54,3 +55,20 @@ def fitted(toy):
     """Return a fitted estimator that tests must not change."""
     X, y, _ = toy
     return BayesianCNNRegressor(**small_parameters()).fit(X, y)
+
+
+@pytest.fixture
+def interrupt_at():
+    """Return what makes a callback that is Ctrl-C as the n-th epoch begins, of all networks."""
+
+    def make(n):
+        begun = []
+
+        def begin(epoch, logs):
+            begun.append(epoch)
+            if len(begun) == n:
+                raise KeyboardInterrupt
+
+        return keras.callbacks.LambdaCallback(on_epoch_begin=begin)
+
+    return make

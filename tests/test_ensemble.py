@@ -103,38 +103,26 @@ def test_going_on_with_another_likelihood_is_refused_where_the_network_differs(r
         model.set_params(likelihood="beta_binomial").partial_fit(X, y)
 
 
-def test_interrupted_keeps_the_networks_that_learned(toy, monkeypatch):
+def test_interrupted_keeps_the_networks_that_learned(toy, interrupt_at):
     X, y, _ = toy
-    calls = []
-
-    def interrupt(batches):
-        calls.append(batches)
-        if len(calls) == 9:  # in the second network, after an epoch
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("skgalaxy.batches.VoteBatches.on_epoch_end", interrupt)
-    network = GalaxyZooNetwork(((4,),), 8)
-    model = BayesianCNNRegressor(network=network, epochs=3, n_networks=3, random_state=0)
+    model = BayesianCNNRegressor(
+        network=GalaxyZooNetwork(((4,),), 8),
+        epochs=3,
+        n_networks=3,
+        callbacks=[interrupt_at(5)],  # in the second network, after an epoch
+        random_state=0,
+    )
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert model.sample_posterior(X[:3]).shape == (3, 2 * 50)
 
 
-def test_interrupted_in_going_on_keeps_all_networks(rungs, toy, monkeypatch):
+def test_interrupted_in_going_on_keeps_all_networks(rungs, toy, interrupt_at):
     X, y, _ = toy
     model = clone(rungs["ensemble and dropout", "binomial"]).fit(X, y)
-    calls = []
-
-    def interrupt(batches):
-        calls.append(batches)
-        if len(calls) == 5:
-            raise KeyboardInterrupt
-
-    model.set_params(epochs=2, warm_start=True)
-    with monkeypatch.context() as patch:
-        patch.setattr("skgalaxy.batches.VoteBatches.on_epoch_end", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            model.fit(X, y)
+    model.set_params(epochs=2, warm_start=True, callbacks=[interrupt_at(3)])  # in the second one
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
     assert model.sample_posterior(X[:2]).shape == (2, 30)
     model.partial_fit(X, y)
 
