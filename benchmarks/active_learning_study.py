@@ -5,15 +5,18 @@
 - fashion_mnist_h of DATA: 8,000 pictures of clothes, 2,000 to test on; "is it a shirt?", "a
   pullover?" and "a T-shirt?". People confuse a shirt with everything; of the other kinds it is on
   pullovers and T-shirts that they disagree about most pictures.
-- bars: 5,000 simulated galaxies of which 5 % are barred, "is there a bar?", 32 px; the true vote
-  fractions ρ of 2,000 more are known.
-- redundant: 2,600 of the clothes three times each, with noise; every copy has votes of its own.
+- edge-on: 5,000 galaxies of a simulated sky, of which 5 % are edge-on and 5 % barred, "is it
+  edge-on?", 32 px; the true vote fractions ρ of 2,000 more are known.
+- redundant clothes, redundant galaxies: 2,600 of the clothes ("is it a shirt?") and 1,650 of the
+  simulated galaxies ("is it edge-on?"), three times each, with noise; every copy has votes of its
+  own.
 
 Each run is `skgalaxy.active.run` with 64 galaxies to start from, the same for all strategies, as
-are the seeds of all rounds; the network, a slim one, learns afresh each round, for as many steps
-whether few or many galaxies are labelled. All that with dropout before the output as published,
-with the same recalibrated on a fifth of the labels (what the study of calibration recommends), and
-with dropout before the dense layer, whose spread follows the error better.
+are the seeds of all rounds; the network, a slim one that halves images by strides, learns afresh
+each round, for as many steps whether few or many galaxies are labelled. All that with dropout
+before the output as published, with the same recalibrated on a fifth of the labels (what the study
+of calibration recommends), with dropout before the dense layer, whose spread follows the error
+better, and with three networks of dropout as published.
 
 Labels saved are 1 - labels(strategy) / labels(random) at the final score of random, between rounds
 by the logarithm of labels along curves made monotone by isotonic regression. This assumes no shape,
@@ -43,6 +46,7 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
+from keras import Input, Model, layers
 from modAL.models import ActiveLearner
 from sklearn.isotonic import isotonic_regression
 from sklearn.pipeline import make_pipeline
@@ -59,13 +63,13 @@ from skgalaxy.metrics import (
     vote_log_likelihood,
     vote_noise_floor,
 )
-from skgalaxy.networks import GalaxyZooNetwork
 
 N_SEEDS, N_VOTES, N_DRAWS = 5, 40, 100
 TOP_K, PER_VOTE = "mutual information", "log-lik. per vote"
 DEFAULT = "joint"  # the strategy whose targets are those of the default
 PUBLISHED, RECALIBRATED, BEFORE_DENSE = "dropout", "recalibrated", "dropout before dense"
-FILTERS = ((16,), (32,), (64,), (64,))
+ENSEMBLE = "ensemble of three"
+FILTERS = (16, 32, 64, 64)
 SKY = {"smooth": 0.62, "featured": 0.27, "barred": 0.05, "edge-on": 0.05, "artifact": 0.01}
 
 
@@ -100,14 +104,11 @@ CLOTHES = {"shirt": 6, "pullover": 2, "T-shirt": 0}
 SETS = {
     "galaxy_zoo_2": Setting("galaxy_zoo_2", 600, 200, n_asked=96, n_rounds=3, n_steps=800),
     **{name: Setting("fashion_mnist_h", 8000, augment=False) for name in CLOTHES},
-    "bars": Setting("bars", 5000),
-    "redundant": Setting("redundant", 7800, augment=False),
+    "edge-on": Setting("sky", 5000),
+    "redundant clothes": Setting("redundant", 7800, augment=False),
+    "redundant galaxies": Setting("redundant", 4950),
 }
-POSTERIORS = {
-    PUBLISHED: "output",
-    RECALIBRATED: "output",
-    BEFORE_DENSE: "dense",
-}
+POSTERIORS = (PUBLISHED, RECALIBRATED, BEFORE_DENSE, ENSEMBLE)
 STRATEGIES = {
     "random": query.random_sampling,
     TOP_K: query.mutual_information_sampling,
@@ -230,20 +231,23 @@ def read_clothes(name, source, setting):
 
 
 def read_redundant(name, source, setting):
-    """Return clothes three times each with noise of 10 grey levels, in random order."""
+    """Return images three times each with noise of 10 grey levels, in random order."""
     n_distinct, rng = setting.n_pool // 3, np.random.default_rng(0)
-    once = read_clothes("shirt", source, setting._replace(n_pool=n_distinct))
+    read = {"redundant clothes": ("shirt", read_clothes), "redundant galaxies": ("", simulate)}
+    question, reader = read[name]
+    once = reader(question, source, setting._replace(n_pool=n_distinct))
     rows = rng.permutation(np.repeat(np.arange(n_distinct), 3))
     noisy = once.images[rows] + rng.normal(0, 10, (len(rows), *once.images.shape[1:]))
     images = np.append(np.clip(noisy, 0, 255).astype(np.uint8), once.images[n_distinct:], axis=0)
-    return Data(images, (once.pool[:, 0] / once.pool[:, 1])[rows], once.test, None)
+    fraction = once.pool if once.pool.ndim == 1 else once.pool[:, 0] / once.pool[:, 1]
+    return once._replace(images=images, pool=fraction[rows])
 
 
-def simulate_bars(name, source, setting):
-    """Return simulated galaxies, all of whose volunteers are asked about a bar."""
+def simulate(name, source, setting):
+    """Return simulated galaxies, all of whose volunteers are asked whether they are edge-on."""
     n_galaxies = setting.n_pool + setting.n_test
     galaxies = make_galaxies(
-        n_galaxies, 32, kinds=SKY, question="bar", n_jobs=-1, verbose=True, random_state=0
+        n_galaxies, 32, kinds=SKY, question="edge-on", n_jobs=-1, verbose=True, random_state=0
     )
     pool, test = np.split(galaxies.vote_fraction, [setting.n_pool])
     k = np.random.default_rng(0).binomial(N_VOTES, test)
@@ -253,9 +257,23 @@ def simulate_bars(name, source, setting):
 READERS = {
     "galaxy_zoo_2": read_galaxy_zoo,
     "fashion_mnist_h": read_clothes,
-    "bars": simulate_bars,
+    "sky": simulate,
     "redundant": read_redundant,
 }
+
+
+def slim_network(image_shape, *, dropout, before):
+    """Return a network like the published one, of strided convolutions instead of pooling."""
+    inputs = x = Input(image_shape)
+    for n_filters in FILTERS:
+        x = layers.Conv2D(n_filters, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.Flatten()(x)
+    if before == "dense":
+        x = layers.Dropout(dropout)(x)
+    x = layers.Dense(128, activation="relu")(x)
+    if before == "output":
+        x = layers.Dropout(dropout)(x)
+    return Model(inputs, layers.Dense(1)(x))
 
 
 class Steady(BayesianCNNRegressor):
@@ -323,8 +341,10 @@ def judge(estimator, X, y, *, fraction):
 
 def make_learner(data, setting, posterior, strategy):
     """Return a modAL learner of row numbers, whose seeds are left to the run."""
+    before = "dense" if posterior == BEFORE_DENSE else "output"
     model = Steady(
-        network=GalaxyZooNetwork(FILTERS, dropout_before=POSTERIORS[posterior]),
+        network=functools.partial(slim_network, before=before),
+        n_networks=3 if posterior == ENSEMBLE else 1,
         augment=setting.augment,
         batch_size=32,
         epochs=setting.n_steps,
@@ -568,10 +588,7 @@ def targets_of(found_by_set):
         found_here = {name: found for (name, p), found in found_by_set.items() if p == posterior}
         targets += [
             target._replace(what=f"{posterior}: {target.what}")
-            for target in (
-                *targets_of_savings(found_here),
-                *targets_of_redundant(found_here.get("redundant")),
-            )
+            for target in (*targets_of_savings(found_here), *targets_of_redundant(found_here))
         ]
     overheads = [r["overhead"] for f in found_by_set.values() for runs in f.values() for r in runs]
     return [*targets, Target("overhead of a run", overheads, 0.05)]
@@ -594,18 +611,23 @@ def targets_of_savings(found_here):
     ]
 
 
-def targets_of_redundant(found):
+def targets_of_redundant(found_here):
     """Return the targets of the default strategy where images come three times."""
-    curves = curves_of(found, score_of(found)) if found and DEFAULT in found else {}
+    curves = {
+        name: curves_of(found, score_of(found))
+        for name, found in found_here.items()
+        if SETS[name].group == "redundant" and DEFAULT in found
+    }
     return [
         Target(
-            f"redundant: {rival} - {DEFAULT}",
-            (curves[rival] - curves[DEFAULT])[:, 1:].mean(axis=1),
+            f"{name}: {rival} - {DEFAULT}",
+            (of_name[rival] - of_name[DEFAULT])[:, 1:].mean(axis=1),
             0,
             at_least=True,
         )
+        for name, of_name in curves.items()
         for rival in ("random", TOP_K)
-        if rival in curves
+        if rival in of_name
     ]
 
 

@@ -34,7 +34,7 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 import pandas as pd
-from active_learning_study import BEFORE_DENSE, FILTERS, PUBLISHED, SKY, file_of, keep
+from active_learning_study import BEFORE_DENSE, PUBLISHED, SKY, file_of, keep
 from tqdm import tqdm
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior
@@ -49,6 +49,7 @@ FIRST = 0.1  # share of the pool that is asked about
 DRAWS = (15, 50, 500)
 MOST = f"mutual information, {DRAWS[-1]} draws"
 QUESTIONS = ("featured", "bar")
+FILTERS = ((16,), (32,), (64,), (64,))
 NETWORKS = {
     PUBLISHED: {"network": GalaxyZooNetwork(FILTERS)},
     BEFORE_DENSE: {"network": GalaxyZooNetwork(FILTERS, dropout_before="dense")},
