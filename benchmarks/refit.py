@@ -52,7 +52,8 @@ def main():
     overheads = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
-        bare.fit(batches, epochs=epochs, verbose=0, shuffle=False)
+        steps_of_all = (batches[i % len(batches)] for i in range(epochs * len(batches)))
+        bare.fit(steps_of_all, epochs=epochs, steps_per_epoch=len(batches), verbose=0)
         steps = time.perf_counter() - start
         start = time.perf_counter()
         model.fit(X, y)

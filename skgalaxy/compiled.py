@@ -144,8 +144,8 @@ def _put(state, variables):
 def _passes(batches, epochs):
     """Yield the batches of all passes: Keras begins each pass over a PyDataset at great cost."""
     for _ in range(epochs):
+        batches.on_epoch_end()  # another order
         yield from (batches[index] for index in range(len(batches)))
-        batches.on_epoch_end()
 
 
 class _Trainer:
