@@ -29,8 +29,8 @@ that saves most on the others.
 
 Every run leaves a ledger and a file in the folder --resume: what is finished is not done again,
 and what was killed goes on. Runs of one seed come before those of the next. The full study takes
-about ten hours on two cores without AVX-512 (--hours measures how long it will take here); two sets
-with three strategies take 40 minutes, --quick some minutes.
+about ten hours on two cores without AVX-512 (--hours measures how long it will take here); all sets
+but real galaxies with three strategies and one posterior take 40 minutes, --quick some minutes.
 """
 
 from _report import Target, finish, parser, print_table, timed  # first: quietens TensorFlow
