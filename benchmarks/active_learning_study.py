@@ -12,12 +12,11 @@
   own.
 
 Each run is `skgalaxy.active.run` with 64 galaxies to start from, the same for all strategies, as
-are the seeds of all rounds; the network, a slim one that halves images by strides (real galaxies by
-pooling, which learns more from them), learns afresh each round, for as many steps whether few or
-many galaxies are labelled. All that with dropout
-before the output as published, with the same recalibrated on a fifth of the labels (what the study
-of calibration recommends), with dropout before the dense layer, whose spread follows the error
-better, and with three networks of dropout as published.
+are the seeds of all rounds; the network, a slim one that halves images by strides (those of real
+galaxies by pooling), learns afresh each round, for as many steps whether few or many galaxies are
+labelled. All that with dropout before the output as published, with the same recalibrated on a
+fifth of the labels (what the study of calibration recommends), with dropout before the dense layer,
+whose spread follows the error better, and with three networks of dropout as published.
 
 Labels saved are 1 - labels(strategy) / labels(random) at the final score of random, between rounds
 by the logarithm of labels along curves made monotone by isotonic regression. This assumes no shape,
@@ -64,6 +63,7 @@ from skgalaxy.metrics import (
     vote_log_likelihood,
     vote_noise_floor,
 )
+from skgalaxy.networks import GalaxyZooNetwork
 
 N_SEEDS, N_VOTES, N_DRAWS = 5, 40, 100
 TOP_K, PER_VOTE = "mutual information", "log-lik. per vote"
@@ -266,14 +266,11 @@ READERS = {
 }
 
 
-def slim_network(image_shape, *, dropout, before, pooled):
-    """Return a network like the published one, with pooling or faster, with strides."""
+def strided_network(image_shape, *, dropout, before):
+    """Return a network like the published one, with strides instead of pooling, which is faster."""
     inputs = x = Input(image_shape)
     for n_filters in FILTERS:
-        strides = 1 if pooled else 2
-        x = layers.Conv2D(n_filters, 3, strides=strides, padding="same", activation="relu")(x)
-        if pooled:
-            x = layers.MaxPooling2D(2)(x)
+        x = layers.Conv2D(n_filters, 3, strides=2, padding="same", activation="relu")(x)
     x = layers.Flatten()(x)
     if before == "dense":
         x = layers.Dropout(dropout)(x)
@@ -349,8 +346,12 @@ def judge(estimator, X, y, *, fraction):
 def make_learner(data, setting, posterior, strategy):
     """Return a modAL learner of row numbers, whose seeds are left to the run."""
     before = "dense" if posterior == BEFORE_DENSE else "output"
+    if setting.pooled:
+        network = GalaxyZooNetwork([[n] for n in FILTERS], dropout_before=before)
+    else:
+        network = functools.partial(strided_network, before=before)
     model = Steady(
-        network=functools.partial(slim_network, before=before, pooled=setting.pooled),
+        network=network,
         n_networks=3 if posterior == ENSEMBLE else 1,
         augment=setting.augment,
         batch_size=32,
