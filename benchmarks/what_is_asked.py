@@ -34,7 +34,7 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 import pandas as pd
-from active_learning_study import BEFORE_DENSE, PUBLISHED, SKY, file_of, keep
+from active_learning_study import PUBLISHED, SKY, file_of, keep
 from tqdm import tqdm
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior
@@ -44,7 +44,9 @@ from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.images import read_images
 from skgalaxy.networks import GalaxyZooNetwork
 
-N_SEEDS, N_VOTES, N_STEPS, N_START = 5, 40, 400, 256
+N_SEEDS, N_VOTES, N_START = 5, 40, 256
+N_STEPS = {"sky, featured": 800, "sky, bar": 800, "galaxies": 1500}  # fewer hardly train it
+BEFORE_DENSE = "dropout before dense"
 FIRST = 0.1  # share of the pool that is asked about
 DRAWS = (15, 50, 500)
 MOST = f"mutual information, {DRAWS[-1]} draws"
@@ -171,11 +173,11 @@ def first_rows(data, start, seed, quick):
 
 def run_task(folder, data, quick, *task):
     """Learn, score the pool, and write what is asked about; return the task and its seconds."""
-    _, start, network, seed = task
+    name, start, network, seed = task
     warnings.simplefilter("ignore", NoSpreadWarning)
     began = time.perf_counter()
     rows = first_rows(data, start, seed, quick)
-    n_steps = 8 if quick else N_STEPS
+    n_steps = 8 if quick else N_STEPS[name]
     model = BayesianCNNRegressor(
         **NETWORKS[network],
         epochs=math.ceil(n_steps / math.ceil(len(rows) / 32)),
