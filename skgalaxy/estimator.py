@@ -30,6 +30,7 @@ from tqdm.auto import tqdm
 from tqdm.keras import TqdmCallback
 
 from skgalaxy import __version__
+from skgalaxy._history import joined_history, mean_history
 from skgalaxy._runtime import fastest_precision
 from skgalaxy._validation import (
     check_bool,
@@ -273,13 +274,13 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             return VoteBatches(X, rows[kept], votes[kept], self.batch_size, seed)
 
         def keep(trained, histories):
-            more = _mean_history(histories)
+            more = mean_history(histories)
             more_epochs = len(more["loss"])
             self._ensemble, self._spec, self._likelihood = trained, spec, self.likelihood
             self._trained_on = np.union1d(seen, digests)
             self._take_features(checked)
             self.image_shape_, self.n_features_in_ = image_shape, math.prod(image_shape)
-            self.history_ = _joined(history, n_iter, more, more_epochs)
+            self.history_ = joined_history(history, n_iter, more, more_epochs)
             self.n_iter_ = n_iter + more_epochs
 
         ensemble.train(
@@ -572,29 +573,6 @@ def _draw_seeds(random_state, n_networks):
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=(n_networks, 3))
     names = "weights", "masks", "order"
     return [dict(zip(names, map(int, row), strict=True)) for row in seeds]
-
-
-def _mean_history(histories):
-    """Return the mean over networks; of an epoch, over those that trained so long."""
-    longest = max(len(history["loss"]) for history in histories)
-    keys = dict.fromkeys(key for history in histories for key in history)
-    padded = {
-        key: [_padded(history[key], longest) for history in histories if key in history]
-        for key in keys
-    }
-    return {key: np.nanmean(values, axis=0).tolist() for key, values in padded.items()}
-
-
-def _padded(values, length):
-    return values + [np.nan] * (length - len(values))
-
-
-def _joined(history, epochs, more, more_epochs):
-    """Return `history` with `more` behind it; NaN for epochs in which a figure was not taken."""
-    return {
-        key: history.get(key, [np.nan] * epochs) + more.get(key, [np.nan] * more_epochs)
-        for key in {**history, **more}
-    }
 
 
 def _distinct_images(X, y, sample_weight):
