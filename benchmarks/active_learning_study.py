@@ -333,9 +333,9 @@ def judge(estimator, X, y, *, fraction):
     return {key: float(value) for key, value in found.items()}
 
 
-def make_learner(data, setting, posterior, strategy):
-    """Return a modAL learner of row numbers, whose seeds are left to the run."""
-    model = Steady(
+def make_model(setting):
+    """Return the network that learns a data set."""
+    return Steady(
         network=GalaxyZooNetwork(setting.filters),
         augment=setting.augment,
         batch_size=32,
@@ -345,6 +345,11 @@ def make_learner(data, setting, posterior, strategy):
         precision="auto",
         schedule="cosine",
     )
+
+
+def make_learner(data, setting, posterior, strategy):
+    """Return a modAL learner of row numbers, whose seeds are left to the run."""
+    model = make_model(setting)
     if posterior == RECALIBRATED:
         model = Recalibrated(model)
     pipeline = make_pipeline(active.PoolReader(data.images), model)
