@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn.base import clone
 
 from skgalaxy import cli
-from skgalaxy.query import predict_posterior
+from skgalaxy.query import joint_sampling, predict_posterior
 from skgalaxy.votes import read_votes
 
 N_GALAXIES = 24
@@ -364,8 +364,9 @@ def test_bad_folders(sky, tmp_path, capsys):
 def test_rank_is_by_mutual_information(sky, pool, tmp_path, capsys):
     run("predict", sky / "model.joblib", pool, tmp_path / "c.csv", "--quiet")
     capsys.readouterr()
-    assert run("rank", sky / "model.joblib", pool, "-n", 8, "-o", tmp_path / "r.csv") == 0
-    assert run("rank", sky / "model.joblib", pool, "-n", 3) == 0
+    command = ("rank", sky / "model.joblib", pool, "--strategy", "mutual-information")
+    assert run(*command, "-n", 8, "-o", tmp_path / "r.csv") == 0
+    assert run(*command, "-n", 3) == 0
     three = capsys.readouterr().out
     eight = (tmp_path / "r.csv").read_text()
     assert eight.startswith(three)
@@ -376,6 +377,20 @@ def test_rank_is_by_mutual_information(sky, pool, tmp_path, capsys):
     np.testing.assert_allclose(ranking["mutual_information"], expected, rtol=1e-5)
     assert [*ranking.index] == [*expected.index]
     assert [*ranking["image"]] == [str(pool / f"{id_}.png") for id_ in ranking.index]
+
+
+@pytest.mark.parametrize("n", [3, 8])
+def test_rank_is_joint(sky, pool, tmp_path, capsys, n):
+    """Unless told otherwise, as joint_sampling with many draws is of those that can be read."""
+    assert run("rank", sky / "model.joblib", pool, "-n", n, "-o", tmp_path / "r.csv") == 0
+    assert "5.png" in capsys.readouterr().err
+    loader, estimator = (step for _, step in joblib.load(sky / "model.joblib")["pipeline"].steps)
+    estimator.set_params(n_draws=500)
+    paths = sorted(path for path in pool.glob("*.png") if path.stem != "5")
+    rows, gains = joint_sampling(estimator, loader.transform(paths), n)
+    ranking = pd.read_csv(tmp_path / "r.csv", dtype={"id_str": str})
+    assert [*ranking["id_str"]] == [paths[row].stem for row in rows]
+    np.testing.assert_allclose(ranking["mutual_information"], gains, rtol=1e-4)
 
 
 def test_rank_writes_a_manifest(sky, pool, tmp_path, capsys):

@@ -7,9 +7,11 @@ posteriors; of ``question`` and ``answer``, which name the columns of a catalogu
 
 import hashlib
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import click
+import numpy as np
 
 from skgalaxy.cli._common import (
     FILE,
@@ -36,6 +38,8 @@ from skgalaxy.cli._common import (
 )
 
 CONTENT = ("pipeline", "question", "answer", "n_galaxies")
+N_CANDIDATES = 1000  # as joint_sampling has
+MIN_JOINT_DRAWS = 500  # what galaxies have in common is told by draws, more than galaxies asked
 
 
 @click.command(
@@ -185,6 +189,12 @@ def predict(model, images, catalogue, n_votes, crop, store, strict, quiet, force
 @click.argument("model", type=FILE)
 @click.argument("images", type=FOLDER)
 @click.option("-n", "--n", type=POSITIVE, default=100, help="How many galaxies.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["joint", "mutual-information"]),
+    default="joint",
+    help="What a galaxy would tell besides those above it, or by itself.",
+)
 @n_votes_option
 @output_option
 @click.option("--manifest", type=NEW_FOLDER, help="Folder to make, of what Zooniverse shows.")
@@ -197,17 +207,29 @@ def predict(model, images, catalogue, n_votes, crop, store, strict, quiet, force
 @quiet_option
 @force_option
 def rank(
-    model, images, n, n_votes, output, manifest, checkpoint, crop, store, strict, quiet, force
+    model,
+    images,
+    n,
+    strategy,
+    n_votes,
+    output,
+    manifest,
+    checkpoint,
+    crop,
+    store,
+    strict,
+    quiet,
+    force,
 ):
     """Rank the images of a folder: which to ask about, best first.
 
     Best is whose N votes would tell most about the model, their mutual information with the
-    network's weights in nats. Written are id_str, image and mutual_information; and with
+    network's weights in nats; of those above it in the table only what is new counts, so that
+    one of two alike is asked about. Written are id_str, image and mutual_information; and with
     --manifest what `panoptes subject-set upload-subjects` uploads.
     """
     import pandas as pd
 
-    from skgalaxy.query import mutual_information_sampling
     from skgalaxy.zooniverse import write_manifest
 
     check_new(output, force)
@@ -219,11 +241,12 @@ def rank(
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         if n > readable.sum():
             raise ValueError(f"`-n` must not exceed the {readable.sum()} galaxies. Got {n}.")
-        rows, scores = mutual_information_sampling(
-            estimator, pixels, len(pixels), random_state=0, **scoring
-        )
+        ask = _strategy(strategy, readable)
+        if strategy == "joint":
+            estimator = _with_draws(estimator, MIN_JOINT_DRAWS)
+        rows, scores = ask(estimator, pixels, n, random_state=0, **scoring)
     pool = pd.DataFrame({"id_str": list(files), "image": list(map(str, files.values()))})
-    ranking = pool.iloc[rows].assign(mutual_information=scores)[readable[rows]].head(n)
+    ranking = pool.iloc[rows].assign(mutual_information=scores)
     if manifest is not None:
         hidden = {"#acquisition": ranking["mutual_information"], "#model_version": model.name}
         write_manifest(manifest, ranking["id_str"], ranking["image"], metadata=hidden)
@@ -231,12 +254,45 @@ def rank(
     write_csv(ranking, output)
 
 
+def _strategy(name, readable):
+    """Return the query strategy of that name, which asks about no image that cannot be read."""
+    from skgalaxy import VotePosterior
+    from skgalaxy.query import make_query, select_best, select_jointly
+
+    select, n_candidates = {
+        "joint": (select_jointly, N_CANDIDATES + int((~readable).sum())),
+        "mutual-information": (select_best, None),
+    }[name]
+    select = partial(_select_readable, select=select, readable=readable)
+    return make_query(VotePosterior.mutual_information, select, n_candidates=n_candidates)
+
+
+def _select_readable(candidates, n_instances, random_state, *, select, readable):
+    """Select among the candidates that can be read."""
+    places = np.flatnonzero(readable[candidates.rows])
+    among = type(candidates)(*(None if part is None else part[places] for part in candidates))
+    positions, scores = select(among, n_instances, random_state)
+    return places[positions], scores
+
+
 def _verbose(estimator, verbose):
     """Let an estimator, or all those that a recalibrated one holds, show progress or not."""
-    for one in (estimator, *getattr(estimator, "estimators_", ())):
-        if "verbose" in one.get_params(deep=False):
-            one.set_params(verbose=verbose)
+    for one in _those_with(estimator, "verbose"):
+        one.set_params(verbose=verbose)
     return estimator
+
+
+def _with_draws(estimator, n_draws):
+    """Let an estimator, or all those that a recalibrated one holds, draw at least so many."""
+    for one in _those_with(estimator, "n_draws"):
+        one.set_params(n_draws=max(n_draws, one.n_draws))
+    return estimator
+
+
+def _those_with(estimator, parameter):
+    """Return what has the parameter, of an estimator and those that a recalibrated one holds."""
+    held = (estimator, *getattr(estimator, "estimators_", ()))
+    return [one for one in held if parameter in one.get_params(deep=False)]
 
 
 def _join(table, files, folder, quiet):
