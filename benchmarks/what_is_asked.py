@@ -45,7 +45,7 @@ from skgalaxy.images import read_images
 from skgalaxy.networks import GalaxyZooNetwork
 
 N_SEEDS, N_VOTES, N_START = 5, 40, 256
-N_STEPS = {"sky, featured": 800, "sky, bar": 800, "galaxies": 1500}  # fewer hardly train it
+N_STEPS = {"sky, featured": 800, "sky, bar": 800, "galaxies": 1500}  # as the study of labels saved
 BEFORE_DENSE = "dropout before dense"
 FIRST = 0.1  # share of the pool that is asked about
 DRAWS = (15, 50, 500)

@@ -168,13 +168,20 @@ def test_train_an_ensemble_that_is_recalibrated_by_folds(sky, tmp_path, capsys):
     settings = ("--answer", "featured", "--size", 16, "--epochs", 1, "--model", model)
     wide = ("--likelihood", "beta-binomial", "--networks", 2, "--folds", 2, "--seed", 3, "--quiet")
     assert run("train", sky / "images", sky / "votes.csv", *settings, *wide) == 0
-    estimator = joblib.load(model)["pipeline"][-1]
+    loader, estimator = (step for _, step in joblib.load(model)["pipeline"].steps)
     assert len(estimator.estimators_) == 2
     given = {"likelihood": "beta_binomial", "n_networks": 2, "verbose": False}
     assert given.items() <= estimator.estimators_[1].get_params().items()
     catalogue = tmp_path / "catalogue.csv"
     assert run("predict", model, sky / "images", catalogue, "--quiet") == 0
     assert len(read_catalogue(catalogue)) == N_GALAXIES
+    ranking = tmp_path / "r.csv"
+    assert run("rank", model, sky / "images", "-n", 3, "--quiet", "-o", ranking) == 0
+    for one in estimator.estimators_:
+        one.set_params(n_draws=250)  # of each of four networks: a thousand in all
+    paths = sorted((sky / "images").iterdir())
+    _, gains = joint_sampling(estimator, loader.transform(paths), 3)
+    np.testing.assert_allclose(pd.read_csv(ranking)["mutual_information"], gains, rtol=1e-4)
     assert run("train", sky / "images", sky / "votes.csv", *settings, "--folds", 1, "--force") == 2
 
 
@@ -385,7 +392,7 @@ def test_rank_is_joint(sky, pool, tmp_path, capsys, n):
     assert run("rank", sky / "model.joblib", pool, "-n", n, "-o", tmp_path / "r.csv") == 0
     assert "5.png" in capsys.readouterr().err
     loader, estimator = (step for _, step in joblib.load(sky / "model.joblib")["pipeline"].steps)
-    estimator.set_params(n_draws=500)
+    estimator.set_params(n_draws=1000)
     paths = sorted(path for path in pool.glob("*.png") if path.stem != "5")
     rows, gains = joint_sampling(estimator, loader.transform(paths), n)
     ranking = pd.read_csv(tmp_path / "r.csv", dtype={"id_str": str})

@@ -6,12 +6,12 @@ posteriors; of ``question`` and ``answer``, which name the columns of a catalogu
 """
 
 import hashlib
+import math
 import tempfile
 from functools import partial
 from pathlib import Path
 
 import click
-import numpy as np
 
 from skgalaxy.cli._common import (
     FILE,
@@ -38,8 +38,8 @@ from skgalaxy.cli._common import (
 )
 
 CONTENT = ("pipeline", "question", "answer", "n_galaxies")
-N_CANDIDATES = 1000  # as joint_sampling has
-MIN_JOINT_DRAWS = 500  # what galaxies have in common is told by draws, more than galaxies asked
+N_CANDIDATES, CANDIDATES_PER_PICK = 1000, 10  # as joint_sampling has
+N_JOINT_DRAWS = 1000  # what galaxies have in common is told by draws, more than galaxies asked
 
 
 @click.command(
@@ -193,13 +193,15 @@ def predict(model, images, catalogue, n_votes, crop, store, strict, quiet, force
     "--strategy",
     type=click.Choice(["joint", "mutual-information"]),
     default="joint",
-    help="What a galaxy would tell besides those above it, or by itself.",
+    help="Rank by what a galaxy would tell besides those above it, or by itself.",
 )
 @n_votes_option
 @output_option
 @click.option("--manifest", type=NEW_FOLDER, help="Folder to make, of what Zooniverse shows.")
 @click.option(
-    "--checkpoint", type=NEW_FILE, help="File to keep scores in: an interrupted run goes on."
+    "--checkpoint",
+    type=NEW_FILE,
+    help="File to keep scores in: an interrupted run of the same --strategy goes on.",
 )
 @pool_crop_option
 @store_option
@@ -224,9 +226,10 @@ def rank(
     """Rank the images of a folder: which to ask about, best first.
 
     Best is whose N votes would tell most about the model, their mutual information with the
-    network's weights in nats; of those above it in the table only what is new counts, so that
-    one of two alike is asked about. Written are id_str, image and mutual_information; and with
-    --manifest what `panoptes subject-set upload-subjects` uploads.
+    network's weights in nats. What those above it in the table would tell already does not
+    count, so that one of two alike is asked about; that is meant for up to some hundred
+    galaxies. With --strategy mutual-information it does count. Written are id_str, image and
+    mutual_information; and with --manifest what `panoptes subject-set upload-subjects` uploads.
     """
     import pandas as pd
 
@@ -241,9 +244,9 @@ def rank(
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         if n > readable.sum():
             raise ValueError(f"`-n` must not exceed the {readable.sum()} galaxies. Got {n}.")
-        ask = _strategy(strategy, readable)
+        ask = _strategy(strategy, readable, n)
         if strategy == "joint":
-            estimator = _with_draws(estimator, MIN_JOINT_DRAWS)
+            estimator = _with_draws(estimator, N_JOINT_DRAWS)
         rows, scores = ask(estimator, pixels, n, random_state=0, **scoring)
     pool = pd.DataFrame({"id_str": list(files), "image": list(map(str, files.values()))})
     ranking = pool.iloc[rows].assign(mutual_information=scores)
@@ -254,13 +257,14 @@ def rank(
     write_csv(ranking, output)
 
 
-def _strategy(name, readable):
+def _strategy(name, readable, n):
     """Return the query strategy of that name, which asks about no image that cannot be read."""
     from skgalaxy import VotePosterior
     from skgalaxy.query import make_query, select_best, select_jointly
 
+    n_readable = max(N_CANDIDATES, CANDIDATES_PER_PICK * n)
     select, n_candidates = {
-        "joint": (select_jointly, N_CANDIDATES + int((~readable).sum())),
+        "joint": (select_jointly, n_readable + int((~readable).sum())),
         "mutual-information": (select_best, None),
     }[name]
     select = partial(_select_readable, select=select, readable=readable)
@@ -269,8 +273,10 @@ def _strategy(name, readable):
 
 def _select_readable(candidates, n_instances, random_state, *, select, readable):
     """Select among the candidates that can be read."""
-    places = np.flatnonzero(readable[candidates.rows])
-    among = type(candidates)(*(None if part is None else part[places] for part in candidates))
+    from skgalaxy.query import Candidates
+
+    places = readable[candidates.rows].nonzero()[0]
+    among = Candidates(*(None if part is None else part[places] for part in candidates))
     positions, scores = select(among, n_instances, random_state)
     return places[positions], scores
 
@@ -283,9 +289,11 @@ def _verbose(estimator, verbose):
 
 
 def _with_draws(estimator, n_draws):
-    """Let an estimator, or all those that a recalibrated one holds, draw at least so many."""
-    for one in _those_with(estimator, "n_draws"):
-        one.set_params(n_draws=max(n_draws, one.n_draws))
+    """Let an estimator, or those that a recalibrated one holds, draw at least so many in all."""
+    held = _those_with(estimator, "n_draws")
+    each = math.ceil(n_draws / sum(one.n_networks for one in held))
+    for one in held:
+        one.set_params(n_draws=max(each, one.n_draws))
     return estimator
 
 

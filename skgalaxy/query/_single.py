@@ -166,7 +166,7 @@ def variance_sampling(
     """Pick the galaxies of whose vote fraction the networks differ most.
 
     Of two galaxies on which they differ alike, mutual information prefers the one of extreme ρ,
-    whose votes scatter less; the variance does not. A baseline.
+    whose votes scatter less; the variance does not.
 
     Parameters
     ----------
