@@ -2,7 +2,7 @@
 
 The data sets and networks of active_learning_study.py, learned from random labels, as many as its
 first and its last round have, for a quarter, half, all and twice the steps it takes; RMSE on its
-test set, of the true vote fraction where that is known. Five seeds; ten minutes on one core with
+test set, of the true vote fraction where that is known. Five seeds; twenty minutes on one core with
 bfloat16, --quick one.
 """
 
