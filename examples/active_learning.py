@@ -9,8 +9,8 @@ from skgalaxy.datasets import make_galaxies
 from skgalaxy.metrics import neg_vote_fraction_rmse_scorer
 from skgalaxy.query import joint_sampling
 
-X, y = make_galaxies(1000, image_size=32, return_X_y=True, random_state=0)
-network = BayesianCNNRegressor(epochs=40, batch_size=16, n_draws=100, random_state=0)
+X, y = make_galaxies(1000, 32, question="edge-on", return_X_y=True, random_state=0)
+network = BayesianCNNRegressor(epochs=150, schedule="cosine", n_draws=100, random_state=0)
 pool, test = np.arange(700), np.arange(700, 1000)
 result = active.run(
     ActiveLearner(make_pipeline(active.PoolReader(X), network), joint_sampling),
