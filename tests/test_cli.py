@@ -425,6 +425,15 @@ def test_rank_goes_on(sky, pool, tmp_path, capsys):
     assert "`checkpoint` must be" in fails(capsys, 1, *command, *checkpoint)
 
 
+def test_rank_of_too_many_jointly(sky, pool, capsys):
+    (pool / "5.png").unlink()
+    error = fails(capsys, 1, "rank", sky / "model.joblib", pool, "-n", 501)
+    assert "`-n` must be at most 500 to rank jointly. Got 501" in error
+    alone = ("--strategy", "mutual-information")
+    error = fails(capsys, 1, "rank", sky / "model.joblib", pool, "-n", 501, "--quiet", *alone)
+    assert "`-n` must not exceed the 8 galaxies. Got 501." in error
+
+
 def test_rank_of_too_few(sky, pool, capsys):
     (pool / "5.png").unlink()
     error = fails(capsys, 1, "rank", sky / "model.joblib", pool, "--quiet")

@@ -40,6 +40,7 @@ from skgalaxy.cli._common import (
 CONTENT = ("pipeline", "question", "answer", "n_galaxies")
 N_CANDIDATES, CANDIDATES_PER_PICK = 1000, 10  # as joint_sampling has
 N_JOINT_DRAWS = 1000  # what galaxies have in common is told by draws, more than galaxies asked
+MOST_JOINTLY = N_JOINT_DRAWS // 2
 
 
 @click.command(
@@ -227,9 +228,9 @@ def rank(
 
     Best is whose N votes would tell most about the model, their mutual information with the
     network's weights in nats. What those above it in the table would tell already does not
-    count, so that one of two alike is asked about; that is meant for up to some hundred
-    galaxies. With --strategy mutual-information it does count. Written are id_str, image and
-    mutual_information; and with --manifest what `panoptes subject-set upload-subjects` uploads.
+    count, so that one of two alike is asked about, of at most 500 at a time. With --strategy
+    mutual-information it does count. Written are id_str, image and mutual_information; and with
+    --manifest what `panoptes subject-set upload-subjects` uploads.
     """
     import pandas as pd
 
@@ -237,6 +238,11 @@ def rank(
 
     check_new(output, force)
     check_new(manifest)
+    if strategy == "joint" and n > MOST_JOINTLY:
+        raise ValueError(
+            f"`-n` must be at most {MOST_JOINTLY} to rank jointly. Got {n}; add --strategy "
+            "mutual-information."
+        )
     files = list_images(images)
     loader, estimator = _load(model)["pipeline"]
     loader.set_params(crop=crop or loader.crop)
@@ -262,9 +268,9 @@ def _strategy(name, readable, n):
     from skgalaxy import VotePosterior
     from skgalaxy.query import make_query, select_best, select_jointly
 
-    n_readable = max(N_CANDIDATES, CANDIDATES_PER_PICK * n)
+    n_wanted = max(N_CANDIDATES, CANDIDATES_PER_PICK * n)
     select, n_candidates = {
-        "joint": (select_jointly, n_readable + int((~readable).sum())),
+        "joint": (select_jointly, n_wanted + int((~readable).sum())),
         "mutual-information": (select_best, None),
     }[name]
     select = partial(_select_readable, select=select, readable=readable)
