@@ -15,9 +15,8 @@ Each run is `skgalaxy.active.run` with 64 galaxies to start from, the same for a
 are the seeds of all rounds; the network learns afresh each round, for as many steps whether few or
 many galaxies are labelled. Clothes are learned by the network as published, galaxies by a slim one
 of the same kind, which is faster. Steps are many (training_steps.py): with too few, strategies are
-judged by networks that have hardly begun to learn. All that with
-dropout as published, and with the same recalibrated on a fifth of the labels (what the study of
-calibration recommends).
+judged by networks that have hardly begun to learn. All that with dropout as published, and with
+the same recalibrated on a fifth of the labels (what the study of calibration recommends).
 
 Labels saved are 1 - labels(strategy) / labels(random) at the final score of random, between rounds
 by the logarithm of labels along curves made monotone by isotonic regression. This assumes no shape,
