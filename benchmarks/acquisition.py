@@ -11,6 +11,7 @@ from scipy.special import entr
 from scipy.stats import binom
 
 from skgalaxy.acquisition import mutual_information
+from skgalaxy.likelihoods import BetaBinomial
 
 N_DRAWS, N_VOTES = 50, 40
 
@@ -22,16 +23,14 @@ def main():
     rng = np.random.default_rng(0)
     draws = rng.beta(2, 3, (n_galaxies, 1)) + 0.1 * rng.normal(size=(n_galaxies, N_DRAWS))
     draws = np.clip(draws, 0, 1)
-    concentration = np.exp(rng.normal(2.5, 0.5, draws.shape))
+    wide = BetaBinomial(draws, np.exp(rng.normal(2.5, 0.5, draws.shape)))
     per_galaxy = rng.integers(1, 2 * N_VOTES, n_galaxies)
     seconds = side_by_side(
         {
             "skgalaxy": lambda: mutual_information(draws, N_VOTES),
             "skgalaxy, N differs by galaxy": lambda: mutual_information(draws, per_galaxy),
             "skgalaxy, jackknife": lambda: mutual_information(draws, N_VOTES, jackknife=True),
-            "skgalaxy, beta-binomial": lambda: mutual_information(
-                draws, N_VOTES, concentration=concentration
-            ),
+            "skgalaxy, beta-binomial": lambda: mutual_information(wide, N_VOTES),
             "SciPy, vectorised": lambda: vectorised(draws),
             "one draw at a time": lambda: one_by_one(draws[:n_few]),
         },

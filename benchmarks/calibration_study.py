@@ -166,11 +166,8 @@ def rank_correlation(a, b):
 
 def first_network(posterior, n_networks):
     """Return the posterior of the first of several networks alone."""
-    n_draws = posterior.draws.shape[1] // n_networks
-    concentration = posterior.concentration
-    return VotePosterior(
-        posterior.draws[:, :n_draws], None if concentration is None else concentration[:, :n_draws]
-    )
+    by_draw = posterior.likelihood.transpose()
+    return VotePosterior(by_draw[: len(by_draw) // n_networks].transpose())
 
 
 def rungs(data, seed, quick, epochs):

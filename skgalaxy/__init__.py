@@ -11,7 +11,7 @@ __all__ = ["BayesianCNNRegressor", "VotePosterior", "__version__"]
 _HOMES = {"BayesianCNNRegressor": "estimator", "VotePosterior": "posterior"}
 _MODULES = frozenset(
     ("acquisition", "active", "calibration", "catalogue", "datasets", "estimator", "exceptions")
-    + ("images", "joint", "likelihoods", "losses", "metrics", "networks", "planning", "plotting")
+    + ("images", "likelihoods", "losses", "metrics", "networks", "plotting")
     + ("posterior", "query", "sampling", "scorers", "votes", "zooniverse")
 )
 

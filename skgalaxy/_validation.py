@@ -88,29 +88,6 @@ def check_draws(draws):
     return draws
 
 
-_LEAST_CONCENTRATION = 1e-9  # below, its inverse times the number of votes loses digits
-
-
-def check_parameters(draws, concentration):
-    """Return the draws, and the concentrations if there are any: tuple of (n_galaxies, n_draws)."""
-    draws = check_draws(draws)
-    if concentration is None:
-        return (draws,)
-    concentration = np.asarray(concentration, dtype=np.float64)
-    try:
-        concentration = np.broadcast_to(concentration, draws.shape)
-    except ValueError as error:
-        raise ValueError(
-            f"`concentration` must be a number or of the shape of `draws`, {draws.shape}. "
-            f"Got shape {concentration.shape}."
-        ) from error
-    if not (concentration > 0).all():
-        raise ValueError(
-            f"`concentration` must be > 0; infinity is the binomial. Got {np.min(concentration):g}."
-        )
-    return draws, concentration
-
-
 def check_whole(values, name):
     """Return `values` as int64, refusing what is not a whole finite number >= 0."""
     try:

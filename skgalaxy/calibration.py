@@ -27,7 +27,6 @@ from sklearn.utils.validation import check_is_fitted
 from skgalaxy._validation import check_choice, check_int, check_weighted_votes
 from skgalaxy.estimator import BayesianCNNRegressor
 from skgalaxy.exceptions import NoSpreadWarning
-from skgalaxy.likelihoods import beta_binomial
 from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.pools import n_rows
 from skgalaxy.posterior import VotePosterior
@@ -102,51 +101,44 @@ class Recalibration(NamedTuple):
         y = np.stack([np.broadcast_to(x, len(posterior)) for x in (votes, n_votes)], axis=1)
         return _most_likely([posterior], [np.stack(check_weighted_votes(y, sample_weight), 1)])
 
-    def apply(self, posterior):
-        """Return the recalibrated `posterior`."""
-        with np.errstate(divide="ignore"):
-            return VotePosterior(posterior.draws, 1 / self._of(_inverse(posterior)))
-
-    def _of(self, phi):
-        return self.overdispersion + self.scatter * phi
-
-
-def _inverse(posterior):
-    """Return 1 / s, 0 for binomials."""
-    if posterior.concentration is None:
-        return np.zeros_like(posterior.draws)
-    return 1 / posterior.concentration
+    def apply(self, posterior: VotePosterior) -> VotePosterior:
+        """Recalibrate a posterior."""
+        return VotePosterior(posterior.likelihood.recalibrated(*self))
 
 
 def _most_likely(posteriors, votes):
-    """Return the recalibration of all posteriors; votes are [k, N, w] for each of them."""
+    """Recalibration of all posteriors that makes votes most likely; [k, N, w] for each of them."""
     _check_scatter(votes)
     several = [rows[:, 1] > 1 for rows in votes]
     votes = [rows[judged] for rows, judged in zip(votes, several, strict=True)]
-    parts = []
-    for posterior, judged in zip(posteriors, several, strict=True):
-        step = -(-posterior.draws.shape[1] // _MOST_DRAWS)
-        draws = np.clip(posterior.draws[judged, ::step], _EDGE, 1 - _EDGE)
-        parts.append((draws, _inverse(posterior)[judged, ::step]))
-    of = _Tellable([phi for _, phi in parts])
+    likelihoods = [
+        posterior.likelihood[judged]
+        .thinned(-(-posterior.likelihood.n_draws // _MOST_DRAWS))
+        .interior(_EDGE)
+        for posterior, judged in zip(posteriors, several, strict=True)
+    ]
+    parameters = _learnable([likelihood.scatter() for likelihood in likelihoods])
     weight = np.concatenate([rows[:, 2] for rows in votes])
 
+    def recalibration(logarithms):
+        values = map(float, np.exp(logarithms))
+        return Recalibration(**dict(zip(parameters, values, strict=True)))
+
     def loss(logarithms):
-        recalibration = of(np.exp(logarithms))
         log_prob = [
-            beta_binomial.mixture_log_prob(*rows[:, :2].T, draws, 1 / recalibration._of(phi))
-            for (draws, phi), rows in zip(parts, votes, strict=True)
+            likelihood.recalibrated(*recalibration(logarithms)).mixture_log_prob(*rows[:, :2].T)
+            for likelihood, rows in zip(likelihoods, votes, strict=True)
         ]
         return -np.average(np.concatenate(log_prob), weights=weight)
 
-    start = np.log(of.start)
+    start = np.log(list(parameters.values()))
     found = minimize(loss, start, method="Nelder-Mead", bounds=[_RANGE] * len(start))
     if not (found.success and np.isfinite(found.fun)):
         raise ValueError(
             "The votes held out do not tell how far votes scatter. "
             f"Got {found.message!r}; hold out more galaxies."
         )
-    return of(np.exp(found.x))
+    return recalibration(found.x)
 
 
 def _check_scatter(votes):
@@ -158,21 +150,17 @@ def _check_scatter(votes):
         )
 
 
-class _Tellable:
-    """What of a recalibration the votes can tell, from the scatter 1 / s that networks see."""
+def _learnable(scatters):
+    """Start values of the parameters that held-out votes constrain, given the scatter 1 / s.
 
-    def __init__(self, phis):
-        seen = [phi for phi in phis if phi.any()]
-        self.sees_scatter = bool(seen)
-        self.varies = any((phi.std(axis=0) > 1e-3 * phi.mean(axis=0)).any() for phi in seen)
-        self.start = [0.01, 1.0] if self.varies else [1.0] if self.sees_scatter else [0.1]
-
-    def __call__(self, values):
-        if self.varies:
-            return Recalibration(*map(float, values))
-        if self.sees_scatter:
-            return Recalibration(scatter=float(values[0]))
-        return Recalibration(overdispersion=float(values[0]))
+    Where networks see one scatter everywhere, overdispersion and a factor cannot be told apart.
+    """
+    seen = [scatter for scatter in scatters if scatter.any()]
+    if not seen:
+        return {"overdispersion": 0.1}
+    if any((scatter.std(axis=0) > 1e-3 * scatter.mean(axis=0)).any() for scatter in seen):
+        return {"overdispersion": 0.01, "scatter": 1.0}
+    return {"scatter": 1.0}
 
 
 class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -344,7 +332,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             if len(self.estimators_) > 1:
                 warnings.simplefilter("ignore", NoSpreadWarning)
             posteriors = [predict_posterior(estimator, X) for estimator in self.estimators_]
-        return self.recalibration_.apply(VotePosterior.beside(posteriors))
+        return self.recalibration_.apply(VotePosterior.combine(posteriors))
 
     def predict(self, X, return_std=False):
         """Posterior mean of the vote fraction; with `return_std` also its standard deviation."""

@@ -67,7 +67,8 @@ def signature(model):
     if _holds_function(config):
         return uuid.uuid4().hex
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return digest, frozenset(_classes(model)), type(getattr(model, "loss", None))
+    loss = getattr(model, "loss", None)
+    return digest, frozenset(_classes(model)), type(loss), getattr(loss, "likelihood", None)
 
 
 def _numbered(config, numbers):

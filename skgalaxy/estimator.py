@@ -441,7 +441,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             As in `predict`.
         """
         outputs = self._outputs(X)
-        return VotePosterior(*LIKELIHOODS[self._likelihood].parameters(outputs))
+        return VotePosterior(LIKELIHOODS[self._likelihood].from_outputs(outputs))
 
     def embed(self, X):
         """Features that the network has learned: what its first dropout acts on.

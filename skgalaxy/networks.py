@@ -17,8 +17,8 @@ from keras import layers, ops
 from sklearn.base import BaseEstimator
 
 from skgalaxy._validation import check_choice
-from skgalaxy.likelihoods import LIKELIHOODS
-from skgalaxy.losses import LOSSES
+from skgalaxy.likelihoods import LIKELIHOODS, Binomial
+from skgalaxy.losses import LikelihoodLoss
 
 __all__ = ["GalaxyZooNetwork", "RandomView"]
 
@@ -145,20 +145,26 @@ class Standardise(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("skgalaxy")
-class GlobalConcentration(layers.Layer):
-    """Put beside every logit one learned number: the log concentration of all galaxies."""
+class GlobalOutputs(layers.Layer):
+    """Put learned numbers, the same for all galaxies, behind a network's outputs."""
+
+    def __init__(self, starts, **kwargs):
+        super().__init__(**kwargs)
+        self.starts = tuple(starts)
+
+    def get_config(self):
+        return {**super().get_config(), "starts": self.starts}
 
     def build(self, shape):
-        start = keras.initializers.Constant(_FIRST_CONCENTRATION / _HASTE)
-        self.log_concentration = self.add_weight((1,), start)
+        start = keras.initializers.Constant([value / _SPEED for value in self.starts])
+        self.numbers = self.add_weight((len(self.starts),), start)
 
-    def call(self, logits):
-        log_s = _HASTE * self.log_concentration
-        return ops.concatenate([logits, ops.zeros_like(logits) + log_s], axis=-1)
+    def call(self, outputs):
+        numbers = _SPEED * self.numbers
+        return ops.concatenate([outputs, ops.zeros_like(outputs[:, :1]) + numbers], axis=-1)
 
 
-_FIRST_CONCENTRATION = math.log(10)
-_HASTE = 10  # Adam moves every weight by about its learning rate: too slow for one that is alone
+_SPEED = 10  # Adam moves every weight by about its learning rate: too slow for one that is alone
 
 _seeding = threading.RLock()  # threads share Python's generator: one builds at a time
 
@@ -197,8 +203,8 @@ def build_model(*, builder, likelihood, spec, dropout, augment, precision, seed)
     """
     with seeded_layers(seed):
         network = builder(spec.image_shape, dropout=dropout)
-        max_outputs = LIKELIHOODS[likelihood].MAX_OUTPUTS
-        check_network(network, spec.image_shape, max_outputs)
+        kind = LIKELIHOODS[likelihood]
+        check_network(network, spec.image_shape, kind)
         set_precision(network, precision)
         inputs = x = keras.Input(spec.shape, dtype=spec.dtype)
         if spec.shape != spec.image_shape:
@@ -209,15 +215,16 @@ def build_model(*, builder, likelihood, spec, dropout, augment, precision, seed)
         if augment and len(spec.image_shape) == 3:
             x = RandomView()(x)
         outputs = network(x)
-        if outputs.shape[-1] < max_outputs:
-            outputs = GlobalConcentration()(outputs)
+        missing = len(kind.outputs) - outputs.shape[-1]
+        if missing:
+            outputs = GlobalOutputs(kind.starts[-missing:])(outputs)
         model = keras.Model(inputs, outputs)
-    model.compile(keras.optimizers.Adam(), LOSSES[likelihood]())
+    model.compile(keras.optimizers.Adam(), LikelihoodLoss(likelihood))
     model.optimizer.build(model.trainable_variables)
     return model
 
 
-def check_network(network, image_shape, max_outputs=1):
+def check_network(network, image_shape, likelihood=Binomial):
     """Raise ValueError unless `network` is a Keras graph from `image_shape` to one logit."""
     if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
         raise ValueError(
@@ -232,9 +239,10 @@ def check_network(network, image_shape, max_outputs=1):
     for variable in network.variables:
         variable._skgalaxy_taken = True
     shapes = network.input_shape, network.output_shape
-    allowed = [(None, n_outputs) for n_outputs in range(1, max_outputs + 1)]
+    names, least = likelihood.outputs, len(likelihood.outputs) - len(likelihood.starts)
+    allowed = [(None, n_outputs) for n_outputs in range(least, len(names) + 1)]
     if shapes[0] != (None, *image_shape) or shapes[1] not in allowed:
-        more = ", or to it and the logarithm of a concentration" if max_outputs > 1 else ""
+        more = f", or to it and {' and '.join(names[1:])}" if len(names) > 1 else ""
         raise ValueError(
             f"`network` must map images {image_shape} to one logit, shape (None, 1), of the vote "
             f"fraction (no sigmoid){more}. Got a model from {shapes[0]} to {shapes[1]}."

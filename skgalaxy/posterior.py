@@ -2,19 +2,24 @@
 
 `VotePosterior` holds, for every galaxy, the vote fractions ρ_d of D drawn networks. Over ρ the
 posterior is these D points; over k of N votes it is their equal mixture of binomials,
-``p(k) = (1/D) Σ_d Bin(k; N, ρ_d)`` (Walmsley et al. 2020, arXiv:1905.07424). Networks that also
-say how sure they are give concentrations s_d: then these points are Betas of mean ρ_d, and the
-binomials beta-binomials. Column d is one and the same network for every galaxy, so draws of
-different galaxies are jointly meaningful.
+``p(k) = (1/D) Σ_d Bin(k; N, ρ_d)`` (Walmsley et al. 2020, arXiv:1905.07424). With another
+likelihood (`skgalaxy.likelihoods`) each draw is a wider distribution, for example a beta-binomial,
+and the posterior their mixture. Column d is one and the same network for every galaxy, so draws
+of different galaxies are jointly meaningful.
 """
+
+from collections.abc import Iterable
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from skgalaxy import acquisition
-from skgalaxy._validation import check_float, check_n_votes, check_parameters, check_votes
-from skgalaxy.likelihoods import likelihood_of
+from skgalaxy._validation import check_float, check_n_votes, check_votes
+from skgalaxy.information import mutual_information
+from skgalaxy.likelihoods import Likelihood, as_likelihood, combine
+from skgalaxy.likelihoods.base import concatenate
 
 __all__ = ["VotePosterior"]
 
@@ -26,26 +31,23 @@ class VotePosterior:
 
     Parameters
     ----------
-    draws : array-like of shape (n_galaxies, n_draws)
-        Vote fractions ρ in [0, 1]; column d belongs to the same network for every galaxy.
-    concentration : array-like of shape (n_galaxies, n_draws), default=None
-        How sure each network is of its vote fraction: ρ ~ Beta(ρ_d s_d, (1 - ρ_d) s_d), s_d > 0,
-        as after s_d votes. One number or a column will do. None is the binomial likelihood: each
-        network is certain, as with infinite s_d.
+    draws : array-like of shape (n_galaxies, n_draws) or Likelihood
+        Vote fractions ρ in [0, 1]; column d belongs to the same network for every galaxy. A
+        `skgalaxy.likelihoods.BetaBinomial` says beside each draw how sure its network is.
 
     Attributes
     ----------
+    likelihood : Likelihood
+        How votes scatter about the draws; `skgalaxy.likelihoods.Binomial` of an array.
     draws : ndarray of shape (n_galaxies, n_draws)
-        As given, float64, read-only.
-    concentration : ndarray of shape (n_galaxies, n_draws) or None
-        As given, read-only.
+        Vote fractions, float64, read-only.
     mean, std : ndarray of shape (n_galaxies,)
         Mean and standard deviation of ρ.
 
     Raises
     ------
     ValueError
-        If `draws` is not two-dimensional or leaves [0, 1], or a concentration is not > 0.
+        If `draws` is not two-dimensional or leaves [0, 1].
 
     References
     ----------
@@ -60,38 +62,43 @@ class VotePosterior:
     >>> posterior.pmf(n_votes=2).round(2)
     array([[0.34, 0.32, 0.34],
            [0.25, 0.5 , 0.25]])
+
+    Networks that are less sure of the same vote fractions:
+
+    >>> from skgalaxy.likelihoods import BetaBinomial
+    >>> unsure = VotePosterior(BetaBinomial([[0.2, 0.8], [0.5, 0.5]], concentration=4))
+    >>> unsure.pmf(n_votes=2).round(2)
+    array([[0.37, 0.26, 0.37],
+           [0.3 , 0.4 , 0.3 ]])
     """
 
-    def __init__(self, draws, concentration=None):
-        self._parameters = tuple(x.view() for x in check_parameters(draws, concentration))
-        for values in self._parameters:
-            values.flags.writeable = False
-        self.draws, self.concentration = (*self._parameters, None)[:2]
-
-    def __repr__(self):
-        n_galaxies, n_draws = self.draws.shape
-        return f"{type(self).__name__}(n_galaxies={n_galaxies}, n_draws={n_draws})"
-
-    def __len__(self):
-        return len(self.draws)
+    def __init__(self, draws: ArrayLike | Likelihood) -> None:
+        self.likelihood = as_likelihood(draws)
 
     @property
-    def _likelihood(self):
-        return likelihood_of(self.concentration)
+    def draws(self) -> NDArray:
+        """Vote fractions of every draw, ndarray of shape (n_galaxies, n_draws)."""
+        return self.likelihood.draws
 
-    def __getitem__(self, rows):
-        """Return the posterior of some galaxies: a slice, mask, index array or one index."""
-        return type(self)(*(np.atleast_2d(values[rows]) for values in self._parameters))
+    def __repr__(self) -> str:
+        n_galaxies, n_draws = self.draws.shape[:2]
+        return f"{type(self).__name__}(n_galaxies={n_galaxies}, n_draws={n_draws})"
+
+    def __len__(self) -> int:
+        return len(self.likelihood)
+
+    def __getitem__(self, rows: Any) -> Self:
+        """Posterior of some galaxies: a slice, mask, index array or one index."""
+        return type(self)(self.likelihood[rows])
 
     @classmethod
-    def concatenate(cls, posteriors):
-        """Return the posterior of the galaxies of all `posteriors`, in order.
+    def concatenate(cls, posteriors: Iterable["VotePosterior"]) -> Self:
+        """Posterior of the galaxies of all `posteriors`, in order.
 
         Parameters
         ----------
-        posteriors : sequence of VotePosterior
-            With the same number of draws, from the same networks; all with concentrations or
-            none.
+        posteriors : iterable of VotePosterior
+            With the same number of draws, from the same networks, and of one likelihood.
 
         Returns
         -------
@@ -108,16 +115,17 @@ class VotePosterior:
         >>> len(VotePosterior.concatenate([VotePosterior([[0.1]]), VotePosterior([[0.9]])]))
         2
         """
-        return cls._joined(posteriors, axis=0)
+        return cls(concatenate(_likelihoods_of(posteriors, "draws"), axis=0))
 
     @classmethod
-    def beside(cls, posteriors):
-        """Return the posterior of the draws of all `posteriors`, of the same galaxies.
+    def combine(cls, posteriors: Iterable["VotePosterior"]) -> Self:
+        """Posterior of several models on the same galaxies: all their draws, side by side.
 
         Parameters
         ----------
-        posteriors : sequence of VotePosterior
-            Of other networks each. If some have concentrations, those of the others are infinite.
+        posteriors : iterable of VotePosterior
+            Of other networks each. Unlike likelihoods are widened to one: a binomial becomes a
+            beta-binomial of infinite concentration.
 
         Returns
         -------
@@ -131,45 +139,22 @@ class VotePosterior:
         Examples
         --------
         >>> from skgalaxy import VotePosterior
-        >>> VotePosterior.beside([VotePosterior([[0.1]]), VotePosterior([[0.9]])]).draws
+        >>> VotePosterior.combine([VotePosterior([[0.1]]), VotePosterior([[0.9]])]).draws
         array([[0.1, 0.9]])
         """
-        posteriors = list(posteriors)
-        if any(posterior.concentration is not None for posterior in posteriors):
-            posteriors = [
-                cls(p.draws, np.inf if p.concentration is None else p.concentration)
-                for p in posteriors
-            ]
-        return cls._joined(posteriors, axis=1)
-
-    @classmethod
-    def _joined(cls, posteriors, axis):
-        posteriors = list(posteriors)
-        sizes = sorted({posterior.draws.shape[1 - axis] for posterior in posteriors})
-        if len(sizes) != 1:
-            raise ValueError(
-                "`posteriors` must be at least one VotePosterior, all with the same number of "
-                f"{('draws', 'galaxies')[axis]}. Got numbers {sizes}."
-            )
-        if len({posterior.concentration is None for posterior in posteriors}) != 1:
-            raise ValueError(
-                "`posteriors` must be of one likelihood. Got some with concentrations and some "
-                "without."
-            )
-        parameters = zip(*(posterior._parameters for posterior in posteriors), strict=True)
-        return cls(*(np.concatenate(values, axis=axis) for values in parameters))
+        return cls(combine(_likelihoods_of(posteriors, "galaxies")))
 
     @property
-    def mean(self):
+    def mean(self) -> NDArray:
         """Posterior mean of ρ, ndarray of shape (n_galaxies,)."""
         return self.draws.mean(axis=1)
 
     @property
-    def std(self):
+    def std(self) -> NDArray:
         """Standard deviation of ρ, ndarray of shape (n_galaxies,)."""
-        return np.sqrt(self._likelihood.vote_fraction_variance(*self._parameters))
+        return np.sqrt(self.likelihood.variance())
 
-    def pmf(self, n_votes):
+    def pmf(self, n_votes: ArrayLike) -> NDArray:
         """Probability of every outcome k = 0 ... N.
 
         Parameters
@@ -190,18 +175,20 @@ class VotePosterior:
                [0.25, 0.5 , 0.25]])
         """
         n_votes = check_n_votes(n_votes, len(self))
-        pmf = np.zeros((len(self), n_votes.max(initial=0) + 1))
+        pmf = np.zeros((len(self), self.likelihood.n_outcomes(n_votes.max(initial=0))))
         for n in np.unique(n_votes):
             rows = n_votes == n
-            draws, *concentration = (values[rows] for values in self._parameters)
-            pmf[rows, : n + 1] = self._likelihood.mixture_pmf(draws, n, *concentration)
+            # Walmsley+2020: the posterior over votes is the mean over dropout draws
+            pmf[rows, : self.likelihood.n_outcomes(n)] = self.likelihood[rows].mixture_pmf(n)
         return pmf
 
-    def cdf(self, n_votes):
+    def cdf(self, n_votes: ArrayLike) -> NDArray:
         """Probability of at most k votes for k = 0 ... N, shape (n_galaxies, max(N) + 1)."""
         return np.minimum(self.pmf(n_votes).cumsum(axis=1), 1.0)
 
-    def interval(self, level=0.9, n_votes=None):
+    def interval(
+        self, level: float = 0.9, n_votes: ArrayLike | None = None
+    ) -> tuple[NDArray, NDArray]:
         """Central credible interval, of the vote fraction or of the votes.
 
         Parameters
@@ -229,17 +216,16 @@ class VotePosterior:
         [15] [25]
         """
         level = check_float(level, "level", 0, 1, closed="neither")
-        tails = (1 - level) / 2, (1 + level) / 2
+        low, high = (1 - level) / 2, (1 + level) / 2
         if n_votes is None:
-            return tuple(
-                self._likelihood.mixture_quantile(tail, *self._parameters) for tail in tails
-            )
+            return self.likelihood.quantile(low), self.likelihood.quantile(high)
         cdf = self.cdf(n_votes)
         last = check_n_votes(n_votes, len(self))
         # the smallest k whose cdf reaches the tail; rounding may leave the last cdf at 1 - 1e-16
-        return tuple(np.minimum((cdf < tail).sum(axis=1), last) for tail in tails)
+        first_k, last_k = (np.minimum((cdf < tail).sum(axis=1), last) for tail in (low, high))
+        return first_k, last_k
 
-    def log_prob(self, votes, n_votes):
+    def log_prob(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray:
         """Log probability of the volunteers' answers, in nats.
 
         Parameters
@@ -264,9 +250,9 @@ class VotePosterior:
         array([-0.693])
         """
         votes, n_votes = check_votes(votes, n_votes, len(self))
-        return self._likelihood.mixture_log_prob(votes, n_votes, *self._parameters)
+        return self.likelihood.mixture_log_prob(votes, n_votes)
 
-    def sample(self, n_votes, random_state=None):
+    def sample(self, n_votes: ArrayLike, random_state: Any = None) -> NDArray:
         """Votes as volunteers might give them: one network for all galaxies, then its votes.
 
         Parameters
@@ -289,17 +275,15 @@ class VotePosterior:
         """
         rng = check_random_state(random_state)
         n_votes = check_n_votes(n_votes, len(self))
-        draw = rng.randint(self.draws.shape[1])
-        drawn = (values[:, draw] for values in self._parameters)
-        return self._likelihood.sample(rng, n_votes, *drawn)
+        return self.likelihood.sample(rng, n_votes, rng.randint(self.likelihood.n_draws))
 
-    def mutual_information(self, n_votes, *, jackknife=False):
-        """Return `skgalaxy.acquisition.mutual_information` of the draws, in nats."""
-        return acquisition.mutual_information(
-            self.draws, n_votes, concentration=self.concentration, jackknife=jackknife
-        )
+    def mutual_information(self, n_votes: ArrayLike, *, jackknife: bool = False) -> NDArray:
+        """Mutual information of N votes and the networks, nats: see `skgalaxy.acquisition`."""
+        return mutual_information(self, n_votes, jackknife=jackknife)
 
-    def to_frame(self, n_votes=40, *, level=0.9, index=None):
+    def to_frame(
+        self, n_votes: ArrayLike = 40, *, level: float = 0.9, index: ArrayLike | None = None
+    ) -> pd.DataFrame:
         """Summary per galaxy, as a catalogue would hold it.
 
         Parameters
@@ -334,3 +318,17 @@ class VotePosterior:
             "mutual_information": self.mutual_information(n_votes),
         }
         return pd.DataFrame(columns, index=index)
+
+
+def _likelihoods_of(posteriors: Iterable[VotePosterior], alike: str) -> list[Likelihood]:
+    """Likelihoods of posteriors that have as many galaxies, or as many draws."""
+    likelihoods = [posterior.likelihood for posterior in posteriors]
+    if not likelihoods:
+        raise ValueError("`posteriors` must be at least one VotePosterior. Got an empty list.")
+    axis = {"galaxies": 0, "draws": 1}[alike]
+    sizes = sorted({likelihood.draws.shape[axis] for likelihood in likelihoods})
+    if len(sizes) > 1:
+        raise ValueError(
+            f"`posteriors` must all have the same number of {alike}. Got numbers {sizes}."
+        )
+    return likelihoods

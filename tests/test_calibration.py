@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior
 from skgalaxy.calibration import CalibratedRegressorCV, Recalibration
+from skgalaxy.likelihoods import BetaBinomial
 from skgalaxy.metrics import coverage_error, interval_coverage
 from skgalaxy.networks import GalaxyZooNetwork
 from skgalaxy.query import mutual_information_sampling
@@ -49,16 +50,16 @@ def test_learns_the_factor_on_the_scatter_that_networks_see(factor):
     mean = rng.uniform(0.1, 0.9, (6000, 1))
     s = told / factor
     votes = rng.binomial(50, rng.beta(mean * s, (1 - mean) * s)[:, 0])
-    found = Recalibration.fit(VotePosterior(mean, told), votes, np.full(6000, 50))
+    found = Recalibration.fit(VotePosterior(BetaBinomial(mean, told)), votes, np.full(6000, 50))
     assert found.scatter == pytest.approx(factor, rel=0.25)
     assert found.overdispersion < 0.02
-    recalibrated = found.apply(VotePosterior(mean, told))
-    assert np.median(recalibrated.concentration / s) == pytest.approx(1, abs=0.15)
+    recalibrated = found.apply(VotePosterior(BetaBinomial(mean, told)))
+    assert np.median(recalibrated.likelihood.concentration / s) == pytest.approx(1, abs=0.15)
 
 
 def test_changes_nothing_by_default():
     draws, _votes, n_votes = scattered(50, 5.0)
-    for posterior in (VotePosterior(draws), VotePosterior(draws, 7.0)):
+    for posterior in (VotePosterior(draws), VotePosterior(BetaBinomial(draws, 7.0))):
         same = Recalibration().apply(posterior)
         np.testing.assert_allclose(same.pmf(n_votes), posterior.pmf(n_votes), atol=1e-12)
 
@@ -94,7 +95,7 @@ def test_bad_votes_are_refused():
 
 def test_one_concentration_for_all_is_one_number():
     draws, votes, n_votes = scattered(1000, 10.0)
-    found = Recalibration.fit(VotePosterior(draws, 30.0), votes, n_votes)
+    found = Recalibration.fit(VotePosterior(BetaBinomial(draws, 30.0)), votes, n_votes)
     assert found.overdispersion == 0
     assert found.scatter == pytest.approx(3, rel=0.2)
 
@@ -128,7 +129,7 @@ class TestFolds:
     def test_draws_of_all_networks_and_a_concentration(self, calibrated, toy):
         posterior = calibrated.predict_posterior(toy[0][:7])
         assert posterior.draws.shape == (7, 15)
-        assert (posterior.concentration > 0).all()
+        assert (posterior.likelihood.concentration > 0).all()
         mean, std = calibrated.predict(toy[0][:7], return_std=True)
         np.testing.assert_allclose(mean, posterior.mean)
         np.testing.assert_allclose(std, posterior.std)

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from skgalaxy import VotePosterior
+from skgalaxy.likelihoods import BetaBinomial
 from skgalaxy.metrics import coverage_error, pit_histogram, reliability_curve, vote_coverage
 from skgalaxy.plotting import CoverageDisplay, PITDisplay, ReliabilityDisplay
 
@@ -373,7 +374,7 @@ def test_a_fitted_network(display, fitted, toy):
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_posteriors_of_either_likelihood(display):
     """A beta-binomial's pmf and mean are asked of the posterior itself."""
-    posterior = VotePosterior(VAGUE, concentration=np.full(np.shape(VAGUE), 5.0))
+    posterior = VotePosterior(BetaBinomial(VAGUE, 5.0))
     drawn = display.from_predictions(Y, posterior)
     if display is CoverageDisplay:
         pmf = posterior.pmf(Y[:, 1])

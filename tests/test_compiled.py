@@ -10,7 +10,7 @@ from keras import layers
 from skgalaxy import BayesianCNNRegressor, compiled
 from skgalaxy.batches import ImageSpec
 from skgalaxy.compiled import signature
-from skgalaxy.losses import LOSSES
+from skgalaxy.losses import LikelihoodLoss
 from skgalaxy.networks import GalaxyZooNetwork, build_model
 
 
@@ -64,7 +64,7 @@ def test_the_loss_matters():
     rest = {"spec": spec, "dropout": 0.5, "augment": True, "precision": "float32", "seed": 0}
     model = build_model(builder=GalaxyZooNetwork(), likelihood="binomial", **rest)
     key = signature(model)
-    model.compile(loss=LOSSES["beta_binomial"]())
+    model.compile(loss=LikelihoodLoss("beta_binomial"))
     assert signature(model) != key
 
 

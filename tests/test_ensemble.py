@@ -6,6 +6,7 @@ from sklearn.base import clone
 
 from skgalaxy import BayesianCNNRegressor
 from skgalaxy.exceptions import NoSpreadWarning
+from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.networks import GalaxyZooNetwork
 
 RUNGS = {
@@ -41,7 +42,7 @@ def test_draws_stand_side_by_side(rungs, toy, likelihood):
         posterior = rungs[name, likelihood].predict_posterior(X)
         n_draws = 10 if "dropout" in name or rung["n_networks"] == 1 else 1
         assert posterior.draws.shape == (20, n_draws * rung["n_networks"])
-        assert (posterior.concentration is None) == (likelihood == "binomial")
+        assert type(posterior.likelihood) is LIKELIHOODS[likelihood]
         parts = np.split(posterior.draws, rung["n_networks"], axis=1)
         within = [np.ptp(part, axis=1).max() for part in parts]
         assert all(width > 0 for width in within) == ("dropout" in name)
@@ -137,7 +138,7 @@ def test_weights_multiply_the_log_likelihood(toy):
             network=network, likelihood="beta_binomial", epochs=25, random_state=0
         )
         model.fit(X, y, sample_weight=np.full(len(X), weight))
-        learned.append(np.median(model.predict_posterior(X).concentration))
+        learned.append(np.median(model.predict_posterior(X).likelihood.concentration))
     np.testing.assert_allclose(learned, learned[1], rtol=0.1)
 
 
@@ -161,9 +162,9 @@ def test_concentration_is_learned(n_outputs):
     ).fit(X, y)
     posterior = model.predict_posterior(X)
     assert np.abs(posterior.mean - mean).mean() < 0.06
-    concentration = np.median(posterior.concentration, axis=1)
+    concentration = np.median(posterior.likelihood.concentration, axis=1)
     if n_outputs == 1:
-        assert np.ptp(posterior.concentration) < 1e-9 * concentration[0]
+        assert np.ptp(posterior.likelihood.concentration) < 1e-9 * concentration[0]
         assert 3 < concentration[0] < 6
     else:
         wide = level[:, 1] > 0.5

@@ -8,6 +8,7 @@ from scipy.stats import binom
 
 from skgalaxy import VotePosterior
 from skgalaxy.acquisition import mutual_information
+from skgalaxy.likelihoods import BetaBinomial, Binomial
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,15 @@ def test_to_frame(posterior):
     ("call", "message"),
     [
         (lambda p: VotePosterior([[-0.1]]), r"`draws` must be vote fractions"),
-        (lambda p: VotePosterior.concatenate([]), "at least one VotePosterior"),
+        (lambda p: VotePosterior.concatenate([]), "at least one VotePosterior. Got an empty"),
+        (
+            lambda p: VotePosterior.concatenate([p, VotePosterior(BetaBinomial(p.draws, 5))]),
+            "`posteriors` must be of one likelihood. Got BetaBinomial and Binomial",
+        ),
+        (
+            lambda p: VotePosterior.combine([p, VotePosterior([[0.1]])]),
+            r"same number of galaxies. Got numbers \[1, 30\]",
+        ),
         (lambda p: VotePosterior.concatenate([p, VotePosterior([[0.1]])]), r"Got.*\[1, 15\]"),
         (lambda p: p.interval(1.0), r"`level` must be a number in \(0, 1\). Got 1.0"),
         (lambda p: p.log_prob(5, 4), r"k must not exceed the votes cast N. Got k=5 of N=4"),
@@ -133,8 +142,24 @@ def test_bad_input(posterior, call, message):
         call(posterior)
 
 
-@pytest.mark.parametrize("concentration", [None, [[5.0, 7.0]]])
-def test_pickles(concentration):
-    posterior = VotePosterior([[0.2, 0.7]], concentration)
+@pytest.mark.parametrize("draws", [[[0.2, 0.7]], BetaBinomial([[0.2, 0.7]], [[5.0, 7.0]])])
+def test_pickles(draws):
+    posterior = VotePosterior(draws)
     loaded = pickle.loads(pickle.dumps(posterior))
     np.testing.assert_array_equal(loaded.pmf(7), posterior.pmf(7))
+
+
+def test_draws_as_galaxies():
+    likelihood = BetaBinomial([[0.2, 0.7], [0.4, 0.5], [0.1, 0.3]], [[5.0, 7.0]] * 3)
+    assert len(VotePosterior(likelihood.transpose())) == 2
+    alone = VotePosterior(likelihood[0].transpose())
+    expected = VotePosterior(BetaBinomial([[0.7]], 7)).pmf(9)
+    np.testing.assert_allclose(alone[1].pmf(9), expected)
+
+
+def test_draws_of_other_networks_side_by_side():
+    plain, wide = Binomial([[0.2], [0.4]]), BetaBinomial([[0.7], [0.5]], 3)
+    both = VotePosterior.combine([VotePosterior(plain), VotePosterior(wide)])
+    np.testing.assert_array_equal(both.draws, [[0.2, 0.7], [0.4, 0.5]])
+    mean = (plain.mixture_pmf(12) + wide.mixture_pmf(12)) / 2
+    np.testing.assert_allclose(both.pmf(12), mean, atol=1e-12)

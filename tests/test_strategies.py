@@ -14,7 +14,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skgalaxy import VotePosterior, joint, pools, query
+from skgalaxy import VotePosterior, acquisition, pools, query
+from skgalaxy.likelihoods import BetaBinomial
 from skgalaxy.query import _pool as query_pool_module
 
 N_POOL, N_DRAWS, N_TARGETS = 60, 8, 15
@@ -61,7 +62,10 @@ class Oracle(RegressorMixin, BaseEstimator):
 
     def predict_posterior(self, X):
         self.seen_ = [*getattr(self, "seen_", []), len(X)]
-        return VotePosterior(np.asarray(X), self.concentration)
+        draws = np.asarray(X)
+        if self.concentration is None:
+            return VotePosterior(draws)
+        return VotePosterior(BetaBinomial(draws, self.concentration))
 
 
 class Batches(keras.utils.PyDataset):
@@ -353,7 +357,7 @@ def redundant():
 class TestJoint:
     def test_is_greedy_over_the_pool(self, pool):
         own = query.score_pool(Oracle(), pool)
-        picks, gains = joint.greedy_information(pool, own, 15)
+        picks, gains = acquisition.greedy_information(pool, own, 15)
         indices, scores = query.joint_sampling(Oracle(), pool, 15)
         np.testing.assert_array_equal(indices, picks)
         np.testing.assert_allclose(scores, gains, atol=1e-12)
@@ -371,7 +375,7 @@ class TestJoint:
         picked = query.joint_sampling(Oracle(), pool, 4, n_candidates=1)[0]
         assert set(picked) <= set(best[:40])
         own = query.score_pool(Oracle(), pool)[best[:25]]
-        picks, _ = joint.greedy_information(pool[best[:25]], own, 2)
+        picks, _ = acquisition.greedy_information(pool[best[:25]], own, 2)
         picked = query.joint_sampling(Oracle(), pool, 2, n_candidates=25)[0]
         np.testing.assert_array_equal(picked, best[picks])
 
@@ -452,7 +456,7 @@ class TestEPIG:
         indices, scores = query.epig_sampling(
             learner, pool, N_POOL, target=target, target_votes=6, n_votes=12
         )
-        expected = joint.expected_predictive_information_gain(pool, 12, target, 6)
+        expected = acquisition.expected_predictive_information_gain(pool, 12, target, 6)
         np.testing.assert_allclose(scores, expected[indices])
         assert learner.seen_ == [7, N_POOL]
 

@@ -1,29 +1,76 @@
-"""What votes say about a vote fraction: one module per likelihood, NumPy and SciPy only.
+"""How votes scatter about a vote fraction: one file per likelihood, NumPy and SciPy only.
 
-A network gives every galaxy some numbers, its *outputs*; each likelihood makes of them its
-parameters: the mean vote fraction (`draws`), and for likelihoods wider than the binomial a
-concentration. All modules answer the same questions, with their parameters last:
-
-=============================================  ================================================
-``MAX_OUTPUTS``                                how many numbers a network may give
-``parameters(outputs)``                        draws, and what goes with them
-``votes_nll(votes, n_votes, outputs)``         what training minimises (`skgalaxy.losses`)
-``log_pmf(votes, n_votes, ...)``               log p(k) of single networks
-``pmf_blocks(draws, n_votes, ...)``            p(k) of all outcomes and draws, block by block
-``mixture_pmf(draws, n_votes, ...)``           p(k) of the posterior
-``mixture_log_prob(votes, n_votes, draws, ..)``  its logarithm for the answers given
-``entropies(draws, n_votes, ...)``             of the posterior, and of a single draw on average
-``vote_fraction_variance``, ``mixture_quantile``, ``sample``
-=============================================  ================================================
+`Binomial` and `BetaBinomial` are likelihood objects: a network's draws for many galaxies, and all
+that posteriors, information and training need of them (`Likelihood` lists it). A new likelihood
+is one file with one class, and one row in `LIKELIHOODS`; ``tests/test_likelihoods.py`` then tests
+it by the contract that holds for all.
 """
 
-from skgalaxy.likelihoods import beta_binomial, binomial
+from typing import Any
 
-__all__ = ["LIKELIHOODS", "beta_binomial", "binomial", "likelihood_of"]
+from skgalaxy.likelihoods.base import Likelihood, concatenate
+from skgalaxy.likelihoods.beta_binomial import BetaBinomial
+from skgalaxy.likelihoods.binomial import Binomial
 
-LIKELIHOODS = {"beta_binomial": beta_binomial, "binomial": binomial}
+__all__ = ["LIKELIHOODS", "BetaBinomial", "Binomial", "Likelihood", "as_likelihood", "combine"]
+
+LIKELIHOODS: dict[str, type[Likelihood]] = {"beta_binomial": BetaBinomial, "binomial": Binomial}
 
 
-def likelihood_of(concentration):
-    """Return the likelihood of draws that have a `concentration`, or None."""
-    return binomial if concentration is None else beta_binomial
+def as_likelihood(draws: Any) -> Likelihood:
+    """Likelihood of vote fractions, of a posterior, or of itself.
+
+    Parameters
+    ----------
+    draws : array-like of shape (n_galaxies, n_draws), Likelihood or VotePosterior
+        An array is checked, and taken for binomial vote fractions.
+
+    Returns
+    -------
+    likelihood : Likelihood
+
+    Raises
+    ------
+    ValueError
+        If an array has a wrong shape or leaves [0, 1].
+
+    Examples
+    --------
+    >>> from skgalaxy.likelihoods import as_likelihood
+    >>> as_likelihood([[0.2, 0.8]])
+    Binomial(n_galaxies=1, n_draws=2)
+    """
+    held = getattr(draws, "likelihood", draws)  # a VotePosterior holds one
+    return held if isinstance(held, Likelihood) else Binomial(draws)
+
+
+def combine(likelihoods: list[Likelihood]) -> Likelihood:
+    """Draws of several networks on the same galaxies, side by side.
+
+    Likelihoods of unlike classes are widened first: a binomial is a beta-binomial of infinite
+    concentration.
+
+    Parameters
+    ----------
+    likelihoods : list of Likelihood
+        Of equally many galaxies.
+
+    Returns
+    -------
+    likelihood : Likelihood
+        With the draws of all.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be widened to one class.
+
+    Examples
+    --------
+    >>> from skgalaxy.likelihoods import BetaBinomial, Binomial, combine
+    >>> combine([Binomial([[0.1]]), BetaBinomial([[0.9]], 5)]).concentration
+    array([[inf,  5.]])
+    """
+    if len({type(likelihood) for likelihood in likelihoods}) > 1:
+        likelihoods = [likelihood.recalibrated(0, 1) for likelihood in likelihoods]
+    return concatenate(likelihoods, axis=1)

@@ -8,66 +8,165 @@ answers than two, Walmsley et al. 2022, arXiv:2102.08414)::
                          - Σ_{i<N} log(1 + i φ),        φ = 1 / s
 
 In φ it is a sum of logarithms without cancellation, and with φ = 0 the binomial itself. Networks
-give two numbers per galaxy: the logit of μ, and log s.
-
-Functions are those of `skgalaxy.likelihoods.binomial`, with the concentrations behind the draws.
+give two numbers per galaxy: the logit of μ, and log s. The loss is the same in float32: there the
+sums are differences of log Γ, taken so that large arguments do not cancel.
 """
 
+import math
+from collections.abc import Iterator
+from typing import Any, Self
+
 import numpy as np
-from scipy.special import betainc, gammaln, logsumexp, xlogy
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betainc, gammaln, xlogy
 
-from skgalaxy.likelihoods.binomial import entropy, log_coefficients, vote_fraction
+from skgalaxy._validation import check_draws
+from skgalaxy.likelihoods.base import (
+    BLOCK,
+    LOG_ZERO,
+    Likelihood,
+    log_coefficients,
+    row_blocks,
+    vote_fraction,
+)
+from skgalaxy.likelihoods.entropy import entropy
 
-__all__ = [
-    "entropies",
-    "log_pmf",
-    "mixture_log_prob",
-    "mixture_pmf",
-    "mixture_quantile",
-    "parameters",
-    "pmf_blocks",
-    "sample",
-    "vote_fraction_variance",
-    "votes_nll",
-]
+__all__ = ["BetaBinomial", "log_pmf"]
 
-MAX_OUTPUTS = 2
-MOST_LOG_S = 14.0  # s of a million is a binomial, for any number of volunteers
-_BLOCK = 2**18  # elements of p(k | μ_d, s_d) computed at once
-_LOG_ZERO = -1e300  # stands for log 0: times 0 it is 0, where -inf would give NaN
+_MOST_LOG_S = 14.0  # s of a million is a binomial, for any number of volunteers
 _SMALL = 1e-6
 _BISECTIONS = 30  # of [0, 1]: to 1e-9
 
 
-def parameters(outputs):
-    """Return μ and s, shape (...), of what networks give, shape (..., 2)."""
-    log_s = np.asarray(outputs, dtype=np.float64)[..., 1]
-    return vote_fraction(outputs), np.exp(np.clip(log_s, -MOST_LOG_S, MOST_LOG_S))
+class BetaBinomial(Likelihood):
+    """Beta-binomial votes: k of N, of a vote fraction that is itself Beta distributed.
+
+    Parameters
+    ----------
+    mean : array-like of shape (n_galaxies, n_draws)
+        Mean vote fractions μ in [0, 1]; column d belongs to the same network for every galaxy.
+    concentration : array-like of shape (n_galaxies, n_draws)
+        How sure each network is of its vote fraction: ρ ~ Beta(μ s, (1 - μ) s), s > 0, as after s
+        votes. One number or a column will do; infinity is the binomial.
+
+    Raises
+    ------
+    ValueError
+        If `mean` is not two-dimensional or leaves [0, 1], or a concentration is not > 0.
+
+    Examples
+    --------
+    A concentration of 2 about one half makes every number of votes as likely as any other:
+
+    >>> from skgalaxy.likelihoods import BetaBinomial
+    >>> BetaBinomial([[0.5]], concentration=2).mixture_pmf(3)
+    array([[0.25, 0.25, 0.25, 0.25]])
+    """
+
+    outputs = ("the logit of the vote fraction", "the logarithm of a concentration")
+    starts = (math.log(10),)
+
+    def __init__(self, mean: ArrayLike, concentration: ArrayLike) -> None:
+        mean = check_draws(mean)
+        super().__init__(mean, _check_concentration(concentration, mean.shape))
+
+    @property
+    def concentration(self) -> NDArray:
+        """Concentrations s, shape (G, D)."""
+        return self._arrays[1]
+
+    @classmethod
+    def from_outputs(cls, outputs_GDP: ArrayLike) -> Self:
+        outputs = np.asarray(outputs_GDP, dtype=np.float64)
+        log_s = np.clip(outputs[..., 1], -_MOST_LOG_S, _MOST_LOG_S)
+        return cls(vote_fraction(outputs[..., 0]), np.exp(log_s))
+
+    @staticmethod
+    def nll(y_true: Any, y_pred: Any) -> Any:
+        from keras import ops
+
+        votes, n_votes = y_true[:, 0], y_true[:, 1]
+        log_s = ops.clip(y_pred[:, 1], -_MOST_LOG_S, _MOST_LOG_S)
+        yes = _keras_log_rising(log_s - ops.softplus(-y_pred[:, 0]), votes)  # of log μ s
+        no = _keras_log_rising(log_s - ops.softplus(y_pred[:, 0]), n_votes - votes)
+        return _keras_log_rising(log_s, n_votes) - yes - no
+
+    def log_pmf(self, votes_G: NDArray, n_votes_G: NDArray) -> NDArray:
+        return log_pmf(votes_G[:, None], n_votes_G[:, None], self.draws, self.concentration)
+
+    def pmf_blocks(self, n_votes: int) -> Iterator[tuple[slice, NDArray]]:
+        for rows in self._blocks(n_votes):
+            log_KDG = _log_pmf_KDG(self.draws[rows].T, n_votes, self.concentration[rows].T)
+            yield rows, np.exp(log_KDG, out=log_KDG).transpose(2, 1, 0)
+
+    def entropies(self, n_votes: int) -> tuple[NDArray, NDArray]:
+        rho_DG, s_DG = (np.ascontiguousarray(values.T) for values in self._arrays)
+        mixed_G, expected_G = np.empty((2, len(self)))
+        for galaxies in self._blocks(n_votes):
+            log_KDG = _log_pmf_KDG(rho_DG[:, galaxies], n_votes, s_DG[:, galaxies])
+            pmf_KDG = np.exp(log_KDG)
+            expected_G[galaxies] = -np.einsum("kdg,kdg->g", pmf_KDG, log_KDG) / self.n_draws
+            mixed_G[galaxies] = entropy(pmf_KDG.mean(axis=1))
+        return mixed_G, np.maximum(expected_G, 0)
+
+    def variance(self) -> NDArray:
+        within_GD = self.draws * (1 - self.draws) / (self.concentration + 1)
+        return self.draws.var(axis=1) + within_GD.mean(axis=1)  # the law of total variance
+
+    def quantile(self, level: float) -> NDArray:
+        quantile_G = np.empty(len(self))
+        for rows in row_blocks(len(self), BLOCK // self.n_draws):
+            quantile_G[rows] = _bisect(level, self.draws[rows], self.concentration[rows])
+        return quantile_G
+
+    def sample(self, rng: np.random.RandomState, n_votes_G: NDArray, draw: int) -> NDArray:
+        rho, concentration = self.draws[:, draw], self.concentration[:, draw]
+        is_point, mean, s = _beta_parameters(rho, concentration)
+        drawn = rng.beta(mean * s, (1 - mean) * s)
+        return rng.binomial(n_votes_G, np.where(is_point, rho, drawn))
+
+    def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray:
+        phi_GDK = 1 / self.concentration[..., None]
+        votes_GDK, n_votes_GDK = (np.asarray(x)[..., None, :] for x in (votes, n_votes))
+        return (self.draws[..., None] + votes_GDK * phi_GDK) / (1 + n_votes_GDK * phi_GDK)
+
+    def recalibrated(self, overdispersion: float, scatter: float) -> "BetaBinomial":
+        with np.errstate(divide="ignore"):
+            return BetaBinomial(self.draws, 1 / (overdispersion + scatter * self.scatter()))
+
+    def scatter(self) -> NDArray:
+        return 1 / self.concentration
 
 
-def log_pmf(votes, n_votes, rho, concentration):
-    """Return log BB(k; N, μ, s), broadcast over its arguments; s may be infinite."""
+def _check_concentration(concentration: ArrayLike, shape: tuple[int, ...]) -> NDArray:
+    """Concentrations as float64 of the shape of the draws."""
+    concentration = np.asarray(concentration, dtype=np.float64)
+    try:
+        concentration = np.broadcast_to(concentration, shape)
+    except ValueError as error:
+        raise ValueError(
+            f"`concentration` must be a number or of the shape of `draws`, {shape}. "
+            f"Got shape {concentration.shape}."
+        ) from error
+    if not (concentration > 0).all():
+        raise ValueError(
+            f"`concentration` must be > 0; infinity is the binomial. Got {np.min(concentration):g}."
+        )
+    return concentration
+
+
+def log_pmf(votes: ArrayLike, n_votes: ArrayLike, rho: ArrayLike, s: ArrayLike) -> NDArray:
+    """Log of BB(k; N, μ, s), broadcast over its arguments; s may be infinite."""
     votes, n_votes = np.asarray(votes), np.asarray(n_votes)
+    rho, phi = np.asarray(rho, dtype=np.float64), 1 / np.asarray(s, dtype=np.float64)
     coefficient = gammaln(n_votes + 1) - gammaln(votes + 1) - gammaln(n_votes - votes + 1)
-    return coefficient - _nll(votes, n_votes, rho, concentration)
-
-
-def votes_nll(votes, n_votes, outputs):
-    """Return -log BB without its constant log C(N, k), of networks' outputs (..., 2)."""
-    return _nll(votes, n_votes, *parameters(outputs))
-
-
-def _nll(votes, n_votes, rho, concentration):
-    """Return -log BB without its constant log C(N, k), broadcast."""
-    phi = 1 / np.asarray(concentration, dtype=np.float64)
-    rho = np.asarray(rho, dtype=np.float64)
     yes = _log_rising(rho, phi, votes)
     no = _log_rising(1 - rho, phi, n_votes - votes)
-    return _log_rising(1.0, phi, n_votes) - yes - no
+    return coefficient - (_log_rising(1.0, phi, n_votes) - yes - no)
 
 
 def _log_rising(x, phi, k):
-    """Return Σ_{i<k} log(x + i φ), -inf where a factor is 0.
+    """Σ_{i<k} log(x + i φ), -inf where a factor is 0.
 
     It is k log φ + log Γ(x / φ + k) - log Γ(x / φ), in which large x / φ cancel: there by the
     series of log(1 + i φ / x).
@@ -82,19 +181,13 @@ def _log_rising(x, phi, k):
         return np.where(is_small, xlogy(k, x) + series, by_gamma)
 
 
-def mixture_log_prob(votes_G, n_votes_G, draws_GD, concentration_GD):
-    """Return log mean_d BB(k_g; N_g, μ_gd, s_gd), shape (G,)."""
-    terms_GD = log_pmf(votes_G[:, None], n_votes_G[:, None], draws_GD, concentration_GD)
-    return logsumexp(terms_GD, axis=1) - np.log(draws_GD.shape[1])
-
-
 def _log_pmf_KDG(rho_DG, n_votes, concentration_DG):
-    """Return log BB of all outcomes, shape (K, D, G), with a finite number for log 0."""
+    """Log of BB of all outcomes, shape (K, D, G), with a finite number for log 0."""
     i_K = np.arange(n_votes + 1.0)[:, None, None]
     phi_DG = 1 / concentration_DG
     with np.errstate(divide="ignore"):
-        yes_KDG = np.maximum(np.log(rho_DG + i_K * phi_DG), _LOG_ZERO)
-        no_KDG = np.maximum(np.log((1 - rho_DG) + i_K * phi_DG), _LOG_ZERO)
+        yes_KDG = np.maximum(np.log(rho_DG + i_K * phi_DG), LOG_ZERO)
+        no_KDG = np.maximum(np.log((1 - rho_DG) + i_K * phi_DG), LOG_ZERO)
     all_DG = np.log1p(i_K[:n_votes] * phi_DG).sum(axis=0)
     log_KDG = np.zeros((n_votes + 1, *rho_DG.shape))
     log_KDG[1:] = np.cumsum(yes_KDG[:n_votes], axis=0)
@@ -102,54 +195,8 @@ def _log_pmf_KDG(rho_DG, n_votes, concentration_DG):
     return log_KDG + (log_coefficients(n_votes)[:, None, None] - all_DG)
 
 
-def pmf_blocks(draws_GD, n_votes, concentration_GD):
-    """Yield (rows, BB(k; N, μ_gd, s_gd) of shape (rows, D, K)) for one N."""
-    n_galaxies, n_draws = draws_GD.shape
-    n_rows = max(1, _BLOCK // (n_draws * (n_votes + 1)))
-    for start in range(0, n_galaxies, n_rows):
-        rows = slice(start, start + n_rows)
-        log_KDG = _log_pmf_KDG(draws_GD[rows].T, n_votes, concentration_GD[rows].T)
-        yield rows, np.exp(log_KDG, out=log_KDG).transpose(2, 1, 0)
-
-
-def mixture_pmf(draws_GD, n_votes, concentration_GD):
-    """Return p̄_k = mean_d BB(k; N, μ_d, s_d) for one N, shape (G, K)."""
-    pmf_GK = np.empty((len(draws_GD), n_votes + 1))
-    for rows, pmf_GDK in pmf_blocks(draws_GD, n_votes, concentration_GD):
-        pmf_GDK.mean(axis=1, out=pmf_GK[rows])
-    return pmf_GK
-
-
-def entropies(rho_DG, n_votes, concentration_DG):
-    """Return the entropy of the mixture, and the draws' mean entropy, shape (G,), for one N."""
-    mixed_G, expected_G = np.empty((2, rho_DG.shape[1]))
-    n_columns = max(1, _BLOCK // (len(rho_DG) * (n_votes + 1)))
-    for start in range(0, rho_DG.shape[1], n_columns):
-        columns = slice(start, start + n_columns)
-        log_KDG = _log_pmf_KDG(rho_DG[:, columns], n_votes, concentration_DG[:, columns])
-        pmf_KDG = np.exp(log_KDG)
-        expected_G[columns] = -np.einsum("kdg,kdg->g", pmf_KDG, log_KDG) / len(rho_DG)
-        mixed_G[columns] = entropy(pmf_KDG.mean(axis=1))
-    return mixed_G, np.maximum(expected_G, 0)
-
-
-def vote_fraction_variance(draws_GD, concentration_GD):
-    """Return the variance of ρ: that of the Betas' means, and the Betas' own, shape (G,)."""
-    within_GD = draws_GD * (1 - draws_GD) / (concentration_GD + 1)
-    return draws_GD.var(axis=1) + within_GD.mean(axis=1)
-
-
-def mixture_quantile(level, draws_GD, concentration_GD):
-    """Return the quantile of ρ under the mixture of Betas, shape (G,), to 1e-9."""
-    quantile_G = np.empty(len(draws_GD))
-    n_rows = max(1, _BLOCK // draws_GD.shape[1])
-    for start in range(0, len(draws_GD), n_rows):
-        rows = slice(start, start + n_rows)
-        quantile_G[rows] = _bisect(level, draws_GD[rows], concentration_GD[rows])
-    return quantile_G
-
-
 def _bisect(level, rho_GD, concentration_GD):
+    """Quantile of the mixture of Betas, shape (G,), to 1e-9."""
     low_G, high_G = np.zeros(len(rho_GD)), np.ones(len(rho_GD))
     for _ in range(_BISECTIONS):
         middle_G = (low_G + high_G) / 2
@@ -160,17 +207,41 @@ def _bisect(level, rho_GD, concentration_GD):
 
 
 def _beta_cdf(x, rho, concentration):
-    """Return P(Beta(μ s, (1 - μ) s) <= x); a step at μ where the Beta is a point."""
-    is_point = np.isinf(concentration) | (rho == 0) | (rho == 1)
-    s = np.where(is_point, 2, concentration)
-    mean = np.where(is_point, 0.5, rho)
+    """P(Beta(μ s, (1 - μ) s) <= x); a step at μ where the Beta is a point."""
+    is_point, mean, s = _beta_parameters(rho, concentration)
     return np.where(is_point, x >= rho, betainc(mean * s, (1 - mean) * s, x))
 
 
-def sample(rng, n_votes, rho, concentration):
-    """Return votes k of N, one per galaxy: ρ from its Beta, then k from its binomial."""
+def _beta_parameters(rho, concentration):
+    """Where the Beta is a point, and a mean and concentration that SciPy takes everywhere."""
     is_point = np.isinf(concentration) | (rho == 0) | (rho == 1)
-    s = np.where(is_point, 2, concentration)
-    mean = np.where(is_point, 0.5, rho)
-    drawn = rng.beta(mean * s, (1 - mean) * s)
-    return rng.binomial(n_votes, np.where(is_point, rho, drawn))
+    return is_point, np.where(is_point, 0.5, rho), np.where(is_point, 2, concentration)
+
+
+_SHIFT = 6
+_TINY = 1e-30
+
+
+def _keras_log_rising(log_x, k):
+    """Log Γ(x + k) - log Γ(x) to float32, for k >= 0.
+
+    Stirling's series at x + 6, in differences so that large x do not cancel, and the six factors
+    below it by Γ(x + 1) = x Γ(x); the first of them in log x, which may be of an x that is
+    rounded to zero.
+    """
+    from keras import ops
+
+    x = ops.exp(log_x)
+    shifted = x + _SHIFT
+    rising = (shifted + k - 0.5) * ops.log1p(k / shifted) + k * ops.log(shifted) - k
+    rising = rising + _stirling(shifted + k) - _stirling(shifted)
+    for i in range(1, _SHIFT):
+        rising = rising - ops.log1p(k / (x + i))
+    first = ops.log(ops.maximum(x + k, _TINY)) - log_x
+    return rising - ops.where(k > 0, first, 0.0)
+
+
+def _stirling(x):
+    """Log Γ(x) - (x - 1/2) log x + x - log(2 π) / 2, to 1e-8 for x >= 6."""
+    square = x * x
+    return (1 / 12 - (1 / 360 - 1 / (1260 * square)) / square) / x

@@ -272,5 +272,4 @@ class PosteriorDisplay:
 
 def _single_networks(posterior):
     """Return what each network alone says of one galaxy: as many galaxies of one draw."""
-    concentration = posterior.concentration
-    return VotePosterior(posterior.draws.T, None if concentration is None else concentration.T)
+    return VotePosterior(posterior.likelihood.transpose())

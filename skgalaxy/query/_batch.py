@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skgalaxy import joint
+from skgalaxy import acquisition
 from skgalaxy._validation import check_choice, check_float, check_int
 from skgalaxy.pools import n_rows
 from skgalaxy.posterior import VotePosterior
@@ -99,7 +99,7 @@ def joint_sampling(
 
     The first is that of the highest mutual information; each next one adds most to those before
     it, so that of near-duplicates one is asked about (greedy BatchBALD, with the joint
-    information of `skgalaxy.joint.greedy_information`). What galaxies share is told
+    information of `skgalaxy.acquisition.greedy_information`). What galaxies share is told
     by their draws: have more of them than galaxies to pick.
 
     Parameters
@@ -178,8 +178,8 @@ def diverse_sampling(
         As in `mutual_information_sampling`.
     features : {"draws", "embedding"}, default="draws"
         In what galaxies are far: in how the networks' opinions of them go together
-        (`skgalaxy.joint.standardised_draws`), or in the features that the network sees in them,
-        of estimators that have ``embed(X)``; for these the candidates are read again.
+        (`skgalaxy.acquisition.standardised_draws`), or in the features that the network sees in
+        them, of estimators that have ``embed(X)``; for these the candidates are read again.
     n_candidates : int, default=1000
         Galaxies of the highest mutual information among which to pick; ten times `n_instances`
         if that is more.
@@ -216,7 +216,7 @@ def diverse_sampling(
 
     def select(candidates, n_instances, random_state):
         if features == "draws":
-            values = joint.standardised_draws(candidates.posterior.draws)
+            values = acquisition.standardised_draws(candidates.posterior)
         else:
             values = embed(learner, take_rows(X, candidates.rows))
         return select_spread(candidates, n_instances, random_state, features=values)
@@ -310,13 +310,8 @@ def epig_sampling(
     wanted = predict_posterior(learner, target)
 
     def epig(posterior, n_votes):
-        return joint.expected_predictive_information_gain(
-            posterior.draws,
-            n_votes,
-            wanted.draws,
-            target_votes,
-            concentration=posterior.concentration,
-            target_concentration=wanted.concentration,
+        return acquisition.expected_predictive_information_gain(
+            posterior, n_votes, wanted, target_votes
         )
 
     return query_pool(

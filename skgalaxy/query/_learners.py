@@ -99,6 +99,6 @@ def _side_by_side(members, method, X):
 
 _METHODS = {  # how to ask a learner, and how to put together what members of a committee say
     "embed": (embed, np.hstack),
-    "predict_posterior": (predict_posterior, VotePosterior.beside),
+    "predict_posterior": (predict_posterior, VotePosterior.combine),
     "was_trained_on": (was_trained_on, partial(np.any, axis=0)),
 }

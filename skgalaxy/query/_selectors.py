@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.cluster import kmeans_plusplus
 
 from skgalaxy._validation import check_float
-from skgalaxy.joint import greedy_information
+from skgalaxy.acquisition import greedy_information
 from skgalaxy.posterior import VotePosterior
 
 __all__ = ["Candidates", "select_best", "select_jointly", "select_power", "select_spread"]
@@ -131,7 +131,7 @@ def select_jointly(candidates, n_instances, random_state):
     """Select one after the other the galaxy that adds most to those before it.
 
     The scores must be information in nats; what galaxies share is told by their draws
-    (`skgalaxy.joint.greedy_information`).
+    (`skgalaxy.acquisition.greedy_information`).
 
     Parameters
     ----------

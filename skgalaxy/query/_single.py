@@ -149,8 +149,7 @@ def predictive_entropy_sampling(
 
 
 def _predictive_entropy(posterior, n_votes):
-    concentration = posterior.concentration
-    return acquisition.predictive_entropy(posterior.draws, n_votes, concentration=concentration)
+    return acquisition.predictive_entropy(posterior, n_votes)
 
 
 def variance_sampling(

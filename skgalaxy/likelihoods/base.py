@@ -1,0 +1,229 @@
+"""`Likelihood`: how volunteers answer about every galaxy, if each of D networks is right.
+
+A likelihood object holds, for G galaxies and D drawn networks, the parameters of a distribution
+of votes: for the binomial one vote fraction ρ, for the beta-binomial a mean and a concentration.
+A posterior is the equal mixture over its draws (Walmsley et al. 2020, section 3)::
+
+    p̄(k) = (1/D) Σ_d p(k | parameters of draw d)
+
+One file per likelihood holds its mathematics and its training loss. `LIKELIHOODS` in the
+package's ``__init__`` names it, and everything above (posterior, information, strategies,
+calibration, networks) uses the methods below and nothing else. Arrays are float64; shape
+suffixes: G galaxies, D draws, K outcomes, P outputs of a network.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, gammaln, logsumexp
+
+from skgalaxy.likelihoods.entropy import entropy
+
+__all__ = ["Likelihood", "concatenate", "log_coefficients", "row_blocks", "vote_fraction"]
+
+BLOCK = 2**18  # elements of p(k | draw) computed at once: 2 MB, so that they stay in the cache
+LOG_ZERO = -1e300  # stands for log 0: times 0 it is 0, where -inf would give NaN
+MOST_LOGIT = 30.0  # beyond it float64 rounds ρ to 1, and a vote against it would be impossible
+
+
+class Likelihood(ABC):
+    """Distributions of votes: one per galaxy and drawn network.
+
+    It has a length, the number of galaxies, and can be sliced over galaxies like an array.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        The numbers that a network gives for a galaxy, by name; the first is checked to be a
+        logit.
+    starts : tuple of float
+        Start values of the last of `outputs`, which a network need not give. One that it does not
+        give is learned as one number for all galaxies.
+    draws : ndarray of shape (n_galaxies, n_draws)
+        Vote fractions ρ in [0, 1], read-only; with several answers (n_galaxies, n_draws,
+        n_answers).
+    """
+
+    outputs: ClassVar[tuple[str, ...]]
+    starts: ClassVar[tuple[float, ...]] = ()
+
+    def __init__(self, *arrays: NDArray) -> None:
+        views = tuple(values.view() for values in arrays)
+        for view in views:
+            view.flags.writeable = False
+        self._arrays = views
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(n_galaxies={len(self)}, n_draws={self.n_draws})"
+
+    def __len__(self) -> int:
+        return len(self._arrays[0])
+
+    def __getitem__(self, rows: Any) -> Self:
+        """Distributions of some galaxies: a slice, mask, index array or one index."""
+
+        def of_rows(values: NDArray) -> NDArray:
+            found = values[rows]
+            return found if found.ndim == values.ndim else found[None]
+
+        return self._map(of_rows)
+
+    def _map(self, function: Callable[[NDArray], NDArray]) -> Self:
+        """Apply a function to every array of parameters; they are not checked again."""
+        return self._of([function(values) for values in self._arrays])
+
+    def _of(self, arrays: Sequence[NDArray]) -> Self:
+        """Make the same likelihood of other, trusted parameters."""
+        other = object.__new__(type(self))
+        Likelihood.__init__(other, *arrays)
+        return other
+
+    @property
+    def draws(self) -> NDArray:
+        """Vote fractions."""
+        return self._arrays[0]
+
+    @property
+    def n_draws(self) -> int:
+        """Number of drawn networks D."""
+        return self._arrays[0].shape[1]
+
+    def transpose(self) -> Self:
+        """Draws as galaxies and galaxies as draws, to look at every draw by itself."""
+        return self._map(lambda values: values.swapaxes(0, 1))
+
+    def thinned(self, step: int) -> Self:
+        """Every `step`-th draw."""
+        return self._map(lambda values: values[:, ::step])
+
+    def agree(self) -> NDArray:
+        """Galaxies on which all draws are equal, bool of shape (G,)."""
+        equal = [
+            (values == values[:, :1]).reshape(len(values), -1).all(axis=1)
+            for values in self._arrays
+        ]
+        return np.all(equal, axis=0)
+
+    @classmethod
+    @abstractmethod
+    def from_outputs(cls, outputs_GDP: ArrayLike) -> Self:
+        """Distributions of what networks give, shape (G, D, len(outputs))."""
+
+    @staticmethod
+    @abstractmethod
+    def nll(y_true: Any, y_pred: Any) -> Any:
+        """Training loss of every galaxy, in ``keras.ops``.
+
+        The negative log-likelihood of votes [k, N] given a network's `outputs`, without terms
+        that do not depend on them. Keras is imported when this is called.
+        """
+
+    @abstractmethod
+    def log_pmf(self, votes_G: NDArray, n_votes_G: NDArray) -> NDArray:
+        """Log probability of the votes under every draw, shape (G, D)."""
+
+    @abstractmethod
+    def pmf_blocks(self, n_votes: int) -> Iterator[tuple[slice, NDArray]]:
+        """Probabilities of all outcomes of N votes under every draw, block by block.
+
+        Yields (rows, pmf of shape (rows, D, K)), so that scratch memory does not grow with the
+        number of galaxies. Each block is the caller's until the next.
+        """
+
+    @abstractmethod
+    def variance(self) -> NDArray:
+        """Variance of the vote fraction under the mixture, shape (G,)."""
+
+    @abstractmethod
+    def quantile(self, level: float) -> NDArray:
+        """Quantile of the vote fraction under the mixture, shape (G,)."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.RandomState, n_votes_G: NDArray, draw: int) -> NDArray:
+        """Votes on every galaxy, if the network of that draw is right, shape (G,)."""
+
+    def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray:
+        """Probability of a yes after k of N votes under every draw, shape (G, D, K or 1).
+
+        `votes` and `n_votes` broadcast to (G, K). The last axis is 1 where earlier votes do not
+        matter.
+        """
+        raise TypeError(f"{type(self).__name__} does not say what the next single vote will be.")
+
+    def recalibrated(self, overdispersion: float, scatter: float) -> "Likelihood":
+        """Distributions whose votes scatter more: ``1 / s' = overdispersion + scatter / s``.
+
+        With 0 and 1 it is the same distribution, in a family that can be recalibrated.
+        """
+        raise TypeError(f"{type(self).__name__} cannot be recalibrated.")
+
+    def scatter(self) -> NDArray:
+        """Scatter of votes that networks see beyond that of coins, 1 / s, shape (G, D)."""
+        raise TypeError(f"{type(self).__name__} cannot be recalibrated.")
+
+    def interior(self, edge: float) -> Self:
+        """Vote fractions moved to at least `edge` from 0 and 1."""
+        return self._of([np.clip(self.draws, edge, 1 - edge), *self._arrays[1:]])
+
+    def n_outcomes(self, n_votes: int) -> int:
+        """Count the outcomes of N votes."""
+        return n_votes + 1
+
+    def mixture_pmf(self, n_votes: int) -> NDArray:
+        """Posterior probability p̄ of every outcome of N votes, shape (G, K)."""
+        pmf_GK = np.empty((len(self), self.n_outcomes(n_votes)))
+        for rows, pmf_GDK in self.pmf_blocks(n_votes):
+            pmf_GDK.mean(axis=1, out=pmf_GK[rows])
+        return pmf_GK
+
+    def mixture_log_prob(self, votes_G: NDArray, n_votes_G: NDArray) -> NDArray:
+        """Log of the posterior probability of votes, however unlikely, shape (G,)."""
+        return logsumexp(self.log_pmf(votes_G, n_votes_G), axis=1) - np.log(self.n_draws)
+
+    def entropies(self, n_votes: int) -> tuple[NDArray, NDArray]:
+        """Entropy of the mixture, and the draws' mean entropy, for one N; two arrays (G,)."""
+        mixed_G, expected_G = np.empty((2, len(self)))
+        for rows, pmf_GDK in self.pmf_blocks(n_votes):
+            mixed_G[rows] = entropy(pmf_GDK.mean(axis=1), 1)
+            expected_G[rows] = entropy(pmf_GDK, 2).mean(axis=1)
+        return mixed_G, expected_G
+
+    def _blocks(self, n_votes: int) -> Iterator[slice]:
+        """Rows whose probabilities of all outcomes fill one block."""
+        per_galaxy = self.n_draws * self.n_outcomes(n_votes)
+        return row_blocks(len(self), BLOCK // per_galaxy)
+
+
+def row_blocks(n_rows: int, size: int) -> Iterator[slice]:
+    """Consecutive rows, at least one and at most `size` at a time; none of none."""
+    return (slice(start, start + max(1, size)) for start in range(0, n_rows, max(1, size)))
+
+
+def concatenate(likelihoods: Sequence[Likelihood], axis: int) -> Likelihood:
+    """Join likelihoods along galaxies (axis 0) or draws (axis 1).
+
+    Raises
+    ------
+    ValueError
+        If they are not all of one class.
+    """
+    classes = {type(likelihood) for likelihood in likelihoods}
+    if len(classes) > 1:
+        names = " and ".join(sorted(one.__name__ for one in classes))
+        raise ValueError(f"`posteriors` must be of one likelihood. Got {names}.")
+    arrays = zip(*(likelihood._arrays for likelihood in likelihoods), strict=True)
+    return likelihoods[0]._of([np.concatenate(values, axis=axis) for values in arrays])
+
+
+def log_coefficients(n_votes: int) -> NDArray:
+    """Logarithm of C(N, k) for k = 0 ... N, shape (N + 1,)."""
+    k = np.arange(n_votes + 1)
+    return gammaln(n_votes + 1) - gammaln(k + 1) - gammaln(n_votes - k + 1)
+
+
+def vote_fraction(logits: ArrayLike) -> NDArray:
+    """Vote fractions ρ of logits, at least 1e-13 from 0 and 1."""
+    return expit(np.clip(np.asarray(logits, dtype=np.float64), -MOST_LOGIT, MOST_LOGIT))
