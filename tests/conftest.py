@@ -1,14 +1,13 @@
-"""Fixtures that several test files use."""
+"""Fixtures that several test files use.
+
+Keras is imported where a network is made: files that need none are collected without it.
+"""
 
 import os
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
-
-from skgalaxy import BayesianCNNRegressor
-from skgalaxy.networks import GalaxyZooNetwork
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +35,8 @@ def toy():
 
 
 def small_parameters():
+    from skgalaxy.networks import GalaxyZooNetwork
+
     return {
         "network": GalaxyZooNetwork(filters=((4,), (8,)), dense_units=16),
         "epochs": 3,
@@ -53,6 +54,8 @@ def small():
 @pytest.fixture(scope="session")
 def fitted(toy):
     """Return a fitted estimator that tests must not change."""
+    from skgalaxy import BayesianCNNRegressor
+
     X, y, _ = toy
     return BayesianCNNRegressor(**small_parameters()).fit(X, y)
 
@@ -60,6 +63,7 @@ def fitted(toy):
 @pytest.fixture
 def interrupt_at():
     """Return what makes a callback that is Ctrl-C as the n-th epoch begins, of all networks."""
+    import keras
 
     def make(n):
         begun = []
@@ -72,3 +76,16 @@ def interrupt_at():
         return keras.callbacks.LambdaCallback(on_epoch_begin=begin)
 
     return make
+
+
+@pytest.fixture
+def pyplot():
+    """`matplotlib.pyplot` without a screen; closes the figures of the test."""
+    pytest.importorskip("matplotlib")
+    from matplotlib import pyplot
+
+    backend = pyplot.get_backend()
+    pyplot.switch_backend("agg")
+    yield pyplot
+    pyplot.close("all")
+    pyplot.switch_backend(backend)

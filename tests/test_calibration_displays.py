@@ -20,17 +20,7 @@ VAGUE = [[0.1, 0.9], [0.5, 0.5], [0.1, 0.2], [0.6, 1.0], [0.0, 0.6]]
 BOTH = {"sure": SURE, "vague": VAGUE}
 WIDTHS = [0.0, 0.1, 0.2, 0.3]
 
-
-@pytest.fixture(autouse=True)
-def pyplot():
-    """`matplotlib.pyplot` without a screen; closes the figures of the test."""
-    from matplotlib import pyplot
-
-    backend = pyplot.get_backend()
-    pyplot.switch_backend("agg")
-    yield pyplot
-    pyplot.close("all")
-    pyplot.switch_backend(backend)
+pytestmark = pytest.mark.usefixtures("pyplot")
 
 
 class Model:

@@ -247,18 +247,6 @@ def test_text_of_parents_in_several_questions():
 # The picture
 
 
-@pytest.fixture
-def pyplot():
-    pytest.importorskip("matplotlib")
-    from matplotlib import pyplot
-
-    backend = pyplot.get_backend()
-    pyplot.switch_backend("agg")
-    yield pyplot
-    pyplot.close("all")
-    pyplot.switch_backend(backend)
-
-
 @TREES
 def test_picture_shows_every_question_and_lines_from_its_parents(pyplot, tree):
     display = DecisionTreeDisplay(tree).plot()

@@ -18,18 +18,6 @@ N_LABELS = [100, 200, 300]
 
 
 @pytest.fixture
-def pyplot():
-    """`matplotlib.pyplot` without a screen; closes the figures of the test."""
-    from matplotlib import pyplot
-
-    backend = pyplot.get_backend()
-    pyplot.switch_backend("agg")
-    yield pyplot
-    pyplot.close("all")
-    pyplot.switch_backend(backend)
-
-
-@pytest.fixture
 def images():
     return np.random.RandomState(0).randint(256, size=(3, 6, 8, 3)).astype(np.uint8)
 

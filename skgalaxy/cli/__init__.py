@@ -19,8 +19,26 @@ from skgalaxy.cli._tables import simulate, votes
 __all__ = ["main"]
 
 
-def main(arguments=None):
-    """Run ``skgalaxy`` with `arguments`; return the exit status."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line ``skgalaxy``.
+
+    Parameters
+    ----------
+    arguments : list of str, default=None
+        The words after ``skgalaxy``, for example ``["votes", "table.csv"]``. None takes those that
+        the process was started with.
+
+    Returns
+    -------
+    int
+        The exit status: 0, 1 for bad data, or 2 for a wrong command line.
+
+    Examples
+    --------
+    >>> from skgalaxy.cli import main
+    >>> main(["train"])  # stderr says what is missing
+    2
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning

@@ -12,7 +12,7 @@ from skgalaxy.likelihoods.base import Likelihood, concatenate
 from skgalaxy.likelihoods.beta_binomial import BetaBinomial
 from skgalaxy.likelihoods.binomial import Binomial
 
-__all__ = ["LIKELIHOODS", "BetaBinomial", "Binomial", "Likelihood", "as_likelihood", "combine"]
+__all__ = ["BetaBinomial", "Binomial", "LIKELIHOODS", "Likelihood", "as_likelihood", "combine"]
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {"beta_binomial": BetaBinomial, "binomial": Binomial}
 
