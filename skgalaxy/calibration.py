@@ -1,22 +1,24 @@
-"""Make a posterior as wide as its errors are, by votes that its networks have not seen.
+"""Error bars that hold: posteriors widened by votes that their networks have not seen.
 
 Networks are surer of galaxies they were trained on than of others, and dropout does not know. A
-*recalibration* lets votes scatter more, or less, than the networks say, by the two numbers that
-make held-out votes most likely (maximum likelihood, as in Platt 1999). Of a network's
-concentration s they make::
+*recalibration* lets votes scatter more, or less, than the networks say. Two numbers do it, chosen
+so that held-out votes are most likely (maximum likelihood, as in Platt 1999). A network's
+concentration s becomes::
 
     1 / s' = overdispersion + scatter / s
 
 The binomial likelihood, 1 / s = 0, becomes a beta-binomial of one concentration for all galaxies.
-Vote fractions, and what networks disagree about, stay as they are. `CalibratedRegressorCV` holds
-galaxies out, trains on the others, and learns the two numbers from those held out.
+Vote fractions, and the disagreement between networks, stay as they are. `CalibratedRegressorCV`
+holds galaxies out, trains on the others, and learns the two numbers from those held out.
 """
 
 import numbers
 import warnings
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.model_selection import KFold, ShuffleSplit, check_cv
@@ -43,12 +45,12 @@ _EDGE = 1e-9  # a vote against a vote fraction nearer to 0 or 1 is as unlikely a
 
 
 class Recalibration(NamedTuple):
-    """How much more votes scatter than networks say: ``1 / s' = overdispersion + scatter / s``.
+    """Scatter of votes beyond that which networks see: ``1 / s' = overdispersion + scatter / s``.
 
     Parameters
     ----------
     overdispersion : float >= 0, default=0
-        1 / s' where networks see no scatter but that of coins.
+        1 / s' where networks see no more scatter than that of coins.
     scatter : float > 0, default=1
         Factor on the scatter that networks see.
 
@@ -74,8 +76,14 @@ class Recalibration(NamedTuple):
     scatter: float = 1.0
 
     @classmethod
-    def fit(cls, posterior, votes, n_votes, sample_weight=None):
-        """Return the recalibration under which held-out votes are most likely.
+    def fit(
+        cls,
+        posterior: VotePosterior,
+        votes: ArrayLike,
+        n_votes: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Recalibration under which held-out votes are most likely.
 
         Where networks see the same scatter in every galaxy, `scatter` alone is learned; where
         they see none, `overdispersion` alone.
@@ -96,17 +104,17 @@ class Recalibration(NamedTuple):
         Raises
         ------
         ValueError
-            If votes are no counts, or no galaxy has two: one vote does not scatter.
+            If votes are not counts, or if no galaxy has two: one vote does not scatter.
         """
         y = np.stack([np.broadcast_to(x, len(posterior)) for x in (votes, n_votes)], axis=1)
-        return _most_likely([posterior], [np.stack(check_weighted_votes(y, sample_weight), 1)])
+        return cls(*_most_likely([posterior], [np.stack(check_weighted_votes(y, sample_weight), 1)]))
 
     def apply(self, posterior: VotePosterior) -> VotePosterior:
         """Recalibrate a posterior."""
         return VotePosterior(posterior.likelihood.recalibrated(*self))
 
 
-def _most_likely(posteriors, votes):
+def _most_likely(posteriors: Sequence[VotePosterior], votes: Sequence[NDArray]) -> Recalibration:
     """Recalibration of all posteriors that makes votes most likely; [k, N, w] for each of them."""
     _check_scatter(votes)
     several = [rows[:, 1] > 1 for rows in votes]
@@ -164,38 +172,39 @@ def _learnable(scatters):
 
 
 class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
-    """An estimator whose posterior is as wide as its errors on galaxies it was not trained on.
+    """Estimator whose posterior is as wide as its errors on galaxies it was not trained on.
 
-    By default a fifth of the galaxies is held out at random; a clone of `estimator` learns from
+    By default a fifth of the galaxies is held out at random. A clone of `estimator` learns from
     the others, and a `Recalibration` from the votes held out. With `cv` folds every galaxy is
-    held out once; the clones of all folds predict together, as an ensemble. That uses all votes for
-    both, but each clone is calibrated alone: where they disagree, the posterior of all is wider
-    than its errors.
+    held out once, and the clones of all folds predict together, as an ensemble. That uses all
+    votes for both. But each clone is calibrated alone: where they disagree, the posterior of all
+    is wider than its errors.
 
     Parameters
     ----------
     estimator : estimator, default=None
-        What predicts a posterior: a `BayesianCNNRegressor`, a Pipeline that ends in one, a
-        search. None is ``BayesianCNNRegressor()``.
+        Any predictor of posteriors: a `BayesianCNNRegressor`, or for example a Pipeline or a
+        search that holds one. None is ``BayesianCNNRegressor()``.
     cv : int, cross-validation generator or "prefit", default=None
-        None holds out a fifth. A number of folds, into which galaxies are dealt at random; or
-        scikit-learn's splitter, or pairs of rows to train on and to hold out. With "prefit" the
-        `estimator` is fitted already, and `fit` only calibrates it on other galaxies.
+        None holds out a fifth. You can give a number of folds, into which galaxies are dealt at
+        random; one of scikit-learn's splitters; or pairs of rows to train on and to hold out.
+        With "prefit" your `estimator` is fitted already, and `fit` only calibrates it on other
+        galaxies.
     random_state : int, RandomState or None, default=None
-        Seed of what is held out, and of the clones, whose own `random_state` it takes the place
-        of.
+        Seed of the split and of the clones. It replaces the clones' own `random_state`.
 
     Attributes
     ----------
     estimators_ : list of estimators
         One per split.
     recalibration_ : Recalibration
+        The two numbers that were learned.
     n_features_in_, feature_names_in_
         As the estimator has them.
 
     See Also
     --------
-    skgalaxy.metrics.coverage_error : How far off a posterior is.
+    skgalaxy.metrics.coverage_error : Error of a posterior's coverage.
 
     References
     ----------
@@ -209,7 +218,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     >>> rng = np.random.default_rng(0)
     >>> brightness = rng.uniform(size=200)
     >>> X = brightness[:, None, None] + 0.1 * rng.normal(size=(200, 8, 8))
-    >>> rho = rng.beta(9 * brightness, 9 * (1 - brightness))  # brightness tells it in part
+    >>> rho = rng.beta(9 * brightness, 9 * (1 - brightness))  # votes scatter about it
     >>> y = np.column_stack([rng.binomial(40, rho), np.full(200, 40)])
     >>> model = CalibratedRegressorCV(BayesianCNNRegressor(epochs=30), random_state=0).fit(X, y)
     >>> model.predict_posterior(X)
@@ -218,16 +227,22 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, estimator=None, *, cv=None, random_state=None):
+    def __init__(self, estimator: Any = None, *, cv: Any = None, random_state: Any = None) -> None:
         self.estimator = estimator
         self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train a clone per split, and calibrate.
 
-        Galaxies are held out by taking their votes away, so X is not copied; transformers of a
-        Pipeline see them.
+        Galaxies are held out by taking their votes away. So X is not copied, and transformers of
+        a Pipeline see all of it.
 
         Parameters
         ----------
@@ -243,8 +258,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X, y or `sample_weight` is not what the estimator takes; if no galaxy to hold out
-            has two votes; or if a network was trained on all that should have been held out.
+            If X, y or `sample_weight` do not suit the estimator; if no galaxy to hold out has two
+            votes; or if a network was trained on all galaxies that should have been held out.
         """
         (X,) = indexable(X)
         votes = np.stack(check_weighted_votes(y, sample_weight, n_rows(X)), axis=1)
@@ -274,8 +289,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 setattr(self, name, getattr(estimators[0], name))
         return self
 
-    def _splits(self, votes, groups):
-        """Return pairs of rows to train on and to hold out, of galaxies that have votes."""
+    def _splits(self, votes: NDArray, groups: Any) -> list[tuple[NDArray, NDArray]]:
+        """Pairs of rows to train on and to hold out, of galaxies that have votes."""
         rng = check_random_state(self.random_state)
         if self.cv is None:
             cv = ShuffleSplit(1, test_size=_HELD_OUT, random_state=rng)
@@ -288,7 +303,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         fraction = votes[rows, 0] / votes[rows, 1]
         return [(rows[train], rows[test]) for train, test in cv.split(rows, fraction, groups)]
 
-    def _clones(self, n_clones):
+    def _clones(self, n_clones: int) -> Iterator[Any]:
         """Yield clones of the estimator, with seeds of their own."""
         rng = check_random_state(self.random_state)
         estimator = BayesianCNNRegressor() if self.estimator is None else self.estimator
@@ -298,23 +313,23 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             one.set_params(**{name: rng.randint(np.iinfo(np.int32).max) for name in names})
             yield one
 
-    def _check_unseen(self, X):
-        """Raise ValueError if the fitted estimator was trained on a galaxy of X."""
+    def _check_unseen(self, X: Any) -> None:
+        """Refuse galaxies that the fitted estimator was trained on."""
         seen = np.flatnonzero(was_trained_on(self.estimator, X))
         if len(seen):
             raise ValueError(
                 "`X` must hold galaxies that `estimator` was not trained on, to calibrate it. "
                 f"Got {len(seen)} of its training set, first in row {seen[0]}; give others, or "
-                "let it be trained here: cv=None."
+                "let it be trained here with cv=None."
             )
 
-    def predict_posterior(self, X):
-        """Posterior over vote fractions and votes: that of all networks, recalibrated.
+    def predict_posterior(self, X: Any) -> VotePosterior:
+        """Recalibrated posterior over vote fractions and votes, of all networks together.
 
         Parameters
         ----------
         X : array-like
-            What the estimator takes.
+            Galaxies, as the estimator takes them.
 
         Returns
         -------
@@ -334,31 +349,31 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             posteriors = [predict_posterior(estimator, X) for estimator in self.estimators_]
         return self.recalibration_.apply(VotePosterior.combine(posteriors))
 
-    def predict(self, X, return_std=False):
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Posterior mean of the vote fraction; with `return_std` also its standard deviation."""
         posterior = self.predict_posterior(X)
         return (posterior.mean, posterior.std) if return_std else posterior.mean
 
-    def sample_posterior(self, X):
-        """Vote fractions that every drawn network expects, shape (n_galaxies, n_draws of all)."""
+    def sample_posterior(self, X: Any) -> NDArray:
+        """Vote fractions of every draw, shape (n_galaxies, n_draws of all networks)."""
         return self.predict_posterior(X).draws
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """D², `skgalaxy.metrics.d2_binomial_score` of `predict`."""
         return d2_binomial_score(y, self.predict(X), sample_weight)
 
-    def embed(self, X):
+    def embed(self, X: Any) -> NDArray:
         """Features of all networks side by side, shape (n_galaxies, n_features)."""
         check_is_fitted(self)
         return np.hstack([embed(estimator, X) for estimator in self.estimators_])
 
-    def was_trained_on(self, X):
-        """Whether any of the networks was trained on these images, bool of shape (n_galaxies,)."""
+    def was_trained_on(self, X: Any) -> NDArray:
+        """Galaxies that some network was trained on, bool of shape (n_galaxies,)."""
         check_is_fitted(self)
         return np.any([was_trained_on(estimator, X) for estimator in self.estimators_], axis=0)
 
 
-def _fit(estimator, X, votes, train):
+def _fit(estimator: Any, X: Any, votes: NDArray, train: NDArray) -> Any:
     """Fit to the votes of some galaxies; all others are given none."""
     k, n_votes, weight = votes.T
     trains = np.isin(np.arange(len(votes)), train)
@@ -375,18 +390,18 @@ def _fit(estimator, X, votes, train):
     return estimator.fit(X, y, **{f"{last}sample_weight": weight})
 
 
-def _unseen(estimator, X, rows):
-    """Return those of `rows` on which `estimator` was not trained: it may know their twins."""
+def _unseen(estimator: Any, X: Any, rows: NDArray) -> NDArray:
+    """Rows that the estimator was not trained on: of others it may know a twin."""
     unseen = rows[~was_trained_on(estimator, _rows_of(X, rows))]
     if len(unseen) == 0:
         raise ValueError(
-            "`X` must hold galaxies on which `estimator` is not trained, to calibrate it. Got "
-            "training sets with all that was held out: images that are there twice, or an "
-            "estimator that is frozen; for the latter use cv='prefit'."
+            "`X` must hold galaxies that `estimator` is not trained on, to calibrate it. Got "
+            "training sets with all that was held out; remove images that are there twice, or use "
+            "cv='prefit' with new galaxies if the estimator is frozen."
         )
     return unseen
 
 
-def _rows_of(X, rows):
-    """Return some rows of X; X itself, uncopied, if these are all."""
+def _rows_of(X: Any, rows: NDArray) -> Any:
+    """Some rows of X; X itself, uncopied, if these are all."""
     return X if np.array_equal(rows, np.arange(n_rows(X))) else take_rows(X, rows)
