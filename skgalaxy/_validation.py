@@ -1,29 +1,32 @@
 """Checks shared by the public edge: name the parameter, the rule, what was got, the remedy.
 
-Every function returns its argument as a clean NumPy array or raises ``ValueError`` (a wrong
-value) or ``TypeError`` (a wrong kind of thing). Nothing here knows about networks.
+Every function returns its argument as a clean NumPy array or number. It raises ``ValueError`` of
+a wrong value and ``TypeError`` of a wrong kind of thing. Nothing here knows about networks.
 """
 
 import numbers
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
 # What spreadsheets and float columns make of an integer: 68.0, 5.87722981746540704e+17, 5.9E+17.
 MANGLED = re.compile(r"[+-]?(\d+\.\d*([eE][+-]?\d+)?|\d+[eE]\+\d+)")
 
 
-def first_rows(bad):
-    """Return the first few row numbers where `bad` is true, for an error message."""
+def first_rows(bad: NDArray) -> str:
+    """First few row numbers where `bad` is true, for an error message."""
     rows = np.flatnonzero(bad)
     shown = ", ".join(str(row) for row in rows[:5])
     return f"{shown}, ... ({len(rows)} rows)" if len(rows) > 5 else shown
 
 
-def check_int(value, name, minimum):
-    """Return `value` as an int >= `minimum`."""
+def check_int(value: Any, name: str, minimum: int) -> int:
+    """Integer >= `minimum`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"`{name}` must be an integer >= {minimum}. Got {value!r}.")
     if value < minimum:
@@ -31,8 +34,8 @@ def check_int(value, name, minimum):
     return int(value)
 
 
-def check_float(value, name, low, high, *, closed="both"):
-    """Return `value` as a float in the interval from `low` to `high`.
+def check_float(value: Any, name: str, low: float, high: float, *, closed: str = "both") -> float:
+    """Float in the interval from `low` to `high`.
 
     `closed` is "both", "left", "right" or "neither", as in scikit-learn's intervals.
     """
@@ -48,30 +51,30 @@ def check_float(value, name, low, high, *, closed="both"):
     return float(value)
 
 
-def check_bool(value, name):
-    """Return `value` as a bool."""
+def check_bool(value: Any, name: str) -> bool:
+    """True or False, and nothing that is merely truthy."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"`{name}` must be True or False. Got {value!r}.")
     return bool(value)
 
 
-def check_choice(value, name, choices):
-    """Return `value`, one of the strings `choices`."""
+def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
+    """One of the strings `choices`."""
     if not isinstance(value, str) or value not in choices:
         allowed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"`{name}` must be one of {allowed}. Got {value!r}.")
     return value
 
 
-def check_n_jobs(n_jobs):
-    """Refuse what is no number of threads or processes, as joblib counts them."""
+def check_n_jobs(n_jobs: Any) -> None:
+    """Refuse a number of processes that joblib does not know."""
     is_int = isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool)
     if n_jobs is not None and not (is_int and n_jobs != 0):
         raise ValueError(f"`n_jobs` must be None or an integer other than 0. Got {n_jobs!r}.")
 
 
-def check_draws(draws):
-    """Return `draws` as a float64 array of shape (n_galaxies, n_draws) in [0, 1]."""
+def check_draws(draws: ArrayLike) -> NDArray:
+    """Vote fractions as a float64 array of shape (n_galaxies, n_draws) in [0, 1]."""
     draws = np.asarray(draws, dtype=np.float64)
     if draws.ndim != 2 or draws.shape[1] == 0:
         raise ValueError(
@@ -88,8 +91,8 @@ def check_draws(draws):
     return draws
 
 
-def check_whole(values, name):
-    """Return `values` as int64, refusing what is not a whole finite number >= 0."""
+def check_whole(values: ArrayLike, name: str) -> NDArray:
+    """Whole, finite numbers >= 0 as int64."""
     try:
         values = np.asarray(values)
         numbers_ = values.astype(np.float64)
@@ -104,8 +107,8 @@ def check_whole(values, name):
     return numbers_.astype(np.int64)
 
 
-def check_n_votes(n_votes, n_galaxies):
-    """Return `n_votes`, an int or one per galaxy, as an int64 array of shape (n_galaxies,)."""
+def check_n_votes(n_votes: ArrayLike, n_galaxies: int) -> NDArray:
+    """Number of votes of every galaxy, int64, of one number for all or one for each."""
     n_votes = check_whole(n_votes, "n_votes")
     if n_votes.ndim == 0:
         return np.full(n_galaxies, n_votes)
@@ -117,8 +120,8 @@ def check_n_votes(n_votes, n_galaxies):
     return n_votes
 
 
-def check_votes(votes, n_votes, n_galaxies):
-    """Return `votes` and `n_votes` as int64 arrays of shape (n_galaxies,), k <= N."""
+def check_votes(votes: ArrayLike, n_votes: ArrayLike, n_galaxies: int) -> tuple[NDArray, NDArray]:
+    """Votes k and N as int64 arrays of shape (n_galaxies,), k <= N."""
     n_votes = check_n_votes(n_votes, n_galaxies)
     votes = check_whole(votes, "votes")
     if votes.ndim == 0:
@@ -132,7 +135,7 @@ def check_votes(votes, n_votes, n_galaxies):
     return votes, n_votes
 
 
-def _check_k_le_n(votes, n_votes):
+def _check_k_le_n(votes: NDArray, n_votes: NDArray) -> None:
     over = votes > n_votes
     if over.any():
         row = int(np.flatnonzero(over)[0])
@@ -143,19 +146,23 @@ def _check_k_le_n(votes, n_votes):
         )
 
 
-def check_targets(y, sample_weight=None, n_galaxies=None):
-    """Return the targets as weighted counts: two float64 arrays, k and N, of shape (n_galaxies,).
+def check_targets(
+    y: Any, sample_weight: ArrayLike | None = None, n_galaxies: int | None = None
+) -> tuple[NDArray, NDArray]:
+    """Targets as weighted counts: two float64 arrays, k and N, of shape (n_galaxies,).
 
     Counts ``(n, 2)`` multiply by `sample_weight`; fractions ``(n,)`` take it as N (1 by
     default). Both enter the log-likelihood of the binomial as ``k log ρ + (N - k) log(1 - ρ)``,
-    so the pair (w k, w N) is all that it needs.
+    so the pair (w k, w N) is enough.
     """
     votes, n_votes, weight = _votes_and_weights(y, sample_weight, n_galaxies)
     return votes * weight, n_votes * weight
 
 
-def check_weighted_votes(y, sample_weight=None, n_galaxies=None):
-    """Return votes k, N and the weight of each galaxy's log-likelihood, of one vote at least.
+def check_weighted_votes(
+    y: Any, sample_weight: ArrayLike | None = None, n_galaxies: int | None = None
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Votes k, N and the weight of each galaxy's log-likelihood; there is at least one vote.
 
     `sample_weight` is that weight for counts, and N for fractions, whose weight is 1.
     """
@@ -168,8 +175,10 @@ def check_weighted_votes(y, sample_weight=None, n_galaxies=None):
     return votes, n_votes, weight
 
 
-def _votes_and_weights(y, sample_weight, n_galaxies):
-    """Return votes k, N and weights, three float64 arrays."""
+def _votes_and_weights(
+    y: Any, sample_weight: ArrayLike | None, n_galaxies: int | None
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Votes k, N and weights, three float64 arrays."""
     if y is None:
         raise ValueError(
             "A fit to votes requires y to be passed, but the target y is None. "
@@ -198,8 +207,8 @@ def _votes_and_weights(y, sample_weight, n_galaxies):
     return votes * weight, n_votes * weight, np.ones(len(y))
 
 
-def check_fractions(y):
-    """Return `y` as float64 vote fractions in [0, 1]."""
+def check_fractions(y: NDArray) -> NDArray:
+    """Vote fractions in [0, 1] as float64."""
     try:
         fraction = y.astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -214,8 +223,8 @@ def check_fractions(y):
     return fraction
 
 
-def check_weight(sample_weight, n_galaxies):
-    """Return `sample_weight` as float64 of shape (n_galaxies,), finite and >= 0; None is ones."""
+def check_weight(sample_weight: ArrayLike | None, n_galaxies: int) -> NDArray:
+    """Weights as float64 of shape (n_galaxies,), finite and >= 0; None is ones."""
     if sample_weight is None:
         return np.ones(n_galaxies)
     weight = np.asarray(sample_weight, dtype=np.float64)
@@ -234,10 +243,12 @@ def check_weight(sample_weight, n_galaxies):
     return weight
 
 
-def check_ids(ids, name, source, rows=None):
-    """Return ids as a text array: none missing, mangled by a float, or twice.
+def check_ids(
+    ids: ArrayLike, name: str, source: Any, rows: NDArray | None = None
+) -> NDArray[np.str_]:
+    """Ids as a text array: none missing, mangled by a float, or twice.
 
-    `rows` are the numbers to call the rows by, if these are not all rows of the source.
+    Messages number the rows by `rows`, where these are not all rows of the source.
     """
     ids = np.asarray(ids)
     if ids.ndim != 1:
@@ -266,12 +277,12 @@ def check_ids(ids, name, source, rows=None):
     return text
 
 
-def _text(value):
+def _text(value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode()
     return "" if value is None or value is pd.NA or value != value else str(value).strip()
 
 
-def of_source(source):
-    """Return " of {source}" for a message; nothing for None."""
+def of_source(source: Any) -> str:
+    """Words " of {source}" for a message; nothing for None."""
     return "" if source is None else f" of {source!r}"

@@ -107,7 +107,9 @@ class Recalibration(NamedTuple):
             If votes are not counts, or if no galaxy has two: one vote does not scatter.
         """
         y = np.stack([np.broadcast_to(x, len(posterior)) for x in (votes, n_votes)], axis=1)
-        return cls(*_most_likely([posterior], [np.stack(check_weighted_votes(y, sample_weight), 1)]))
+        return cls(
+            *_most_likely([posterior], [np.stack(check_weighted_votes(y, sample_weight), 1)])
+        )
 
     def apply(self, posterior: VotePosterior) -> VotePosterior:
         """Recalibrate a posterior."""

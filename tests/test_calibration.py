@@ -220,7 +220,9 @@ class TestHoldingOut:
     def test_a_frozen_estimator_is_not_calibrated_on_what_it_knows(self, toy):
         X, y, _ = toy
         frozen = FrozenEstimator(small_network(epochs=1).fit(X[:50], y[:50]))
-        with pytest.raises(ValueError, match=r"cv='prefit' with new galaxies if the estimator is frozen"):
+        with pytest.raises(
+            ValueError, match=r"cv='prefit' with new galaxies if the estimator is frozen"
+        ):
             CalibratedRegressorCV(frozen).fit(X[:50], y[:50])
         CalibratedRegressorCV(frozen, cv="prefit").fit(X[50:], y[50:])
 
