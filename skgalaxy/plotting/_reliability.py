@@ -3,7 +3,7 @@
 import numpy as np
 
 from skgalaxy.metrics import reliability_curve
-from skgalaxy.metrics._point import ReliabilityCurve
+from skgalaxy.metrics._vote_fractions import ReliabilityCurve
 from skgalaxy.plotting._by_name import (
     ALONE,
     by_name,
