@@ -26,9 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skgalaxy import BayesianCNNRegressor, query
-from skgalaxy.metrics import (
-    binomial_log_loss,
-    d2_binomial_score,
+from skgalaxy.metrics import binomial_log_loss, d2_binomial_score
+from skgalaxy.model_selection import (
     d2_binomial_scorer,
     neg_binomial_log_loss_scorer,
     neg_vote_fraction_rmse_scorer,

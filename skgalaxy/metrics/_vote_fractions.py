@@ -9,7 +9,6 @@ from collections import namedtuple
 
 import numpy as np
 from scipy.special import xlog1py, xlogy
-from sklearn.metrics import make_scorer
 
 from skgalaxy._docstrings import fill_docstring
 from skgalaxy._validation import check_choice, check_int, check_targets, first_rows
@@ -257,9 +256,3 @@ def _check_rho(y_pred, n_galaxies):
             f"Got {rho[outside][0]:g} in row {first_rows(outside)}."
         )
     return rho
-
-
-# For cross_validate(..., scoring=...) and the like; they take targets (n_galaxies, 2).
-d2_binomial_scorer = make_scorer(d2_binomial_score)
-neg_binomial_log_loss_scorer = make_scorer(binomial_log_loss, greater_is_better=False)
-neg_vote_fraction_rmse_scorer = make_scorer(vote_fraction_rmse, greater_is_better=False)
