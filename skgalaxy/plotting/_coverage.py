@@ -4,12 +4,13 @@ import numpy as np
 
 from skgalaxy._validation import check_choice, check_float, check_int
 from skgalaxy.metrics import vote_coverage
-from skgalaxy.plotting._by_name import (
-    by_name,
+from skgalaxy.plotting._entries import describe_display
+from skgalaxy.plotting._side_by_side import (
+    as_named,
     check_posteriors,
     check_shares,
-    panels,
-    predict_by_name,
+    named_panels,
+    predict_posteriors,
 )
 from skgalaxy.plotting._style import BLACK, BLUE, STYLE, VERMILLION, check_rows, pyplot
 
@@ -70,23 +71,19 @@ class CoverageDisplay:
     def __init__(self, coverage, n_galaxies, *, unit="fraction"):
         self.coverage = {
             name: _check_coverage(name, curve)
-            for name, curve in by_name(coverage, "coverage").items()
+            for name, curve in as_named(coverage, "coverage").items()
         }
         self.n_galaxies = check_int(n_galaxies, "n_galaxies", 1)
         self.unit = check_choice(unit, "unit", tuple(PUBLISHED))
 
     @classmethod
+    @describe_display
     def from_estimator(cls, estimator, X, y, *, half_widths=None, unit="fraction", **plot_params):
         """Predict the posteriors of galaxies and plot their coverage.
 
         Parameters
         ----------
-        estimator : BayesianCNNRegressor, or dict of str to such
-            Fitted on other galaxies; or what else `skgalaxy.query.predict_posterior` takes.
-        X : array-like of shape (n_galaxies, ...)
-            What the estimators take.
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N].
+        {estimators, X, y}
         half_widths, unit, **plot_params
             As in `from_predictions`.
 
@@ -96,10 +93,7 @@ class CoverageDisplay:
 
         Raises
         ------
-        TypeError
-            If `estimator` predicts no posterior.
-        ValueError
-            If `y` is no counts of the galaxies in X.
+        {no_posterior, no_counts}
 
         Examples
         --------
@@ -114,21 +108,17 @@ class CoverageDisplay:
         >>> print(display.axes_[0].get_title())
         undecided
         """
-        posterior = predict_by_name(estimator, X, y)
+        posterior = predict_posteriors(estimator, X, y)
         return cls.from_predictions(y, posterior, half_widths=half_widths, unit=unit, **plot_params)
 
     @classmethod
+    @describe_display
     def from_predictions(cls, y, posterior, *, half_widths=None, unit="fraction", **plot_params):
         """Plot the coverage of posteriors predicted before.
 
         Parameters
         ----------
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N]; rows with N = 0 are left out.
-        posterior : VotePosterior, array-like of shape (n_galaxies, n_draws) or (n_galaxies,), or \
-                dict of str to such
-            The posterior, or the vote fractions drawn, or those of one network. Several by name,
-            of the same galaxies.
+        {y, posteriors}
         half_widths : array-like of shape (n_widths,), default=None
             Where to compare, increasing; None is 0 to half the votes.
         unit : {"fraction", "votes"}, default="fraction"
@@ -142,8 +132,7 @@ class CoverageDisplay:
 
         Raises
         ------
-        ValueError
-            If `y` is no counts, or a posterior is of other galaxies.
+        {other_galaxies}
 
         Examples
         --------
@@ -194,7 +183,7 @@ class CoverageDisplay:
         self.predicted_lines_, self.observed_lines_, self.gaps_ = {}, {}, {}
         self.errors_, self.error_lines_, self.legends_ = {}, {}, {}
         with plt.rc_context(STYLE):
-            self.axes_ = panels(plt, ax, self.coverage)
+            self.axes_ = named_panels(plt, ax, self.coverage)
             self.figure_ = self.axes_[0].figure
             for panel, (name, curve) in zip(self.axes_, self.coverage.items(), strict=True):
                 self._plot_curves(panel, name, *curve)

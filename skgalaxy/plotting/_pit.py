@@ -5,11 +5,12 @@ from scipy.stats import binom
 
 from skgalaxy._validation import check_float, check_int
 from skgalaxy.metrics import pit_histogram
-from skgalaxy.plotting._by_name import (
-    by_name,
+from skgalaxy.plotting._entries import describe_display
+from skgalaxy.plotting._side_by_side import (
+    as_named,
     check_posteriors,
-    panels,
-    predict_by_name,
+    named_panels,
+    predict_posteriors,
 )
 from skgalaxy.plotting._style import BLACK, BLUE, GREY, QUIET, STYLE, check_rows, pyplot
 
@@ -58,22 +59,18 @@ class PITDisplay:
 
     def __init__(self, heights, n_galaxies):
         self.heights = {
-            name: _check_heights(name, one) for name, one in by_name(heights, "heights").items()
+            name: _check_heights(name, one) for name, one in as_named(heights, "heights").items()
         }
         self.n_galaxies = check_int(n_galaxies, "n_galaxies", 1)
 
     @classmethod
+    @describe_display
     def from_estimator(cls, estimator, X, y, *, n_bins=10, **plot_params):
         """Predict the posteriors of galaxies and plot where the votes fall in them.
 
         Parameters
         ----------
-        estimator : BayesianCNNRegressor, or dict of str to such
-            Fitted on other galaxies; or what else `skgalaxy.query.predict_posterior` takes.
-        X : array-like of shape (n_galaxies, ...)
-            What the estimators take.
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N].
+        {estimators, X, y}
         n_bins, **plot_params
             As in `from_predictions`.
 
@@ -83,10 +80,7 @@ class PITDisplay:
 
         Raises
         ------
-        TypeError
-            If `estimator` predicts no posterior.
-        ValueError
-            If `y` is no counts of the galaxies in X.
+        {no_posterior, no_counts}
 
         Examples
         --------
@@ -101,21 +95,17 @@ class PITDisplay:
         >>> print(display.heights["posterior"].round(1))
         [2. 0. 0. 2.]
         """
-        posterior = predict_by_name(estimator, X, y)
+        posterior = predict_posteriors(estimator, X, y)
         return cls.from_predictions(y, posterior, n_bins=n_bins, **plot_params)
 
     @classmethod
+    @describe_display
     def from_predictions(cls, y, posterior, *, n_bins=10, **plot_params):
         """Plot where votes fall in posteriors predicted before.
 
         Parameters
         ----------
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N]; rows with N = 0 are left out.
-        posterior : VotePosterior, array-like of shape (n_galaxies, n_draws) or (n_galaxies,), or \
-                dict of str to such
-            The posterior, or the vote fractions drawn, or those of one network. Several by name,
-            of the same galaxies.
+        {y, posteriors}
         n_bins : int, default=10
             Number of bins.
         **plot_params
@@ -127,8 +117,7 @@ class PITDisplay:
 
         Raises
         ------
-        ValueError
-            If `y` is no counts, or a posterior is of other galaxies.
+        {other_galaxies}
 
         Examples
         --------
@@ -170,7 +159,7 @@ class PITDisplay:
         self.histograms_, self.bands_, self.flat_lines_ = {}, {}, {}
         top = max(2, *(1.08 * heights.max() for heights in self.heights.values()))
         with plt.rc_context(STYLE):
-            self.axes_ = panels(plt, ax, self.heights)
+            self.axes_ = named_panels(plt, ax, self.heights)
             self.figure_ = self.axes_[0].figure
             for panel, (name, heights) in zip(self.axes_, self.heights.items(), strict=True):
                 self._plot_histogram(panel, name, heights, level)

@@ -4,12 +4,14 @@ import numpy as np
 
 from skgalaxy.metrics import reliability_curve
 from skgalaxy.metrics._vote_fractions import ReliabilityCurve
-from skgalaxy.plotting._by_name import (
-    ALONE,
-    by_name,
+from skgalaxy.plotting._entries import describe_display
+from skgalaxy.plotting._side_by_side import (
+    as_named,
     check_posteriors,
     check_shares,
-    predict_by_name,
+    panels_width,
+    predict_posteriors,
+    set_titles,
 )
 from skgalaxy.plotting._style import BLACK, BLUE, QUIET, STYLE, check_ax, check_rows, pyplot
 
@@ -59,7 +61,7 @@ class ReliabilityDisplay:
     """
 
     def __init__(self, curve, y_pred):
-        curves, y_pred = by_name(curve, "curve"), by_name(y_pred, "y_pred")
+        curves, y_pred = as_named(curve, "curve"), as_named(y_pred, "y_pred")
         if list(curves) != list(y_pred):
             raise ValueError(
                 "`curve` and `y_pred` must have the same names, in the same order. "
@@ -69,17 +71,13 @@ class ReliabilityDisplay:
         self.y_pred = {name: check_shares(one, "y_pred", name) for name, one in y_pred.items()}
 
     @classmethod
+    @describe_display
     def from_estimator(cls, estimator, X, y, *, n_bins=10, strategy="quantile", **plot_params):
         """Predict the vote fractions of galaxies and plot them against the votes.
 
         Parameters
         ----------
-        estimator : BayesianCNNRegressor, or dict of str to such
-            Fitted on other galaxies; or what else `skgalaxy.query.predict_posterior` takes.
-        X : array-like of shape (n_galaxies, ...)
-            What the estimators take.
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N].
+        {estimators, X, y}
         n_bins, strategy, **plot_params
             As in `from_predictions`.
 
@@ -89,10 +87,7 @@ class ReliabilityDisplay:
 
         Raises
         ------
-        TypeError
-            If `estimator` predicts no posterior.
-        ValueError
-            If `y` is no counts of the galaxies in X.
+        {no_posterior, no_counts}
 
         Examples
         --------
@@ -107,21 +102,17 @@ class ReliabilityDisplay:
         >>> print(display.curves["posterior"].observed)
         [0.3]
         """
-        posterior = predict_by_name(estimator, X, y)
+        posterior = predict_posteriors(estimator, X, y)
         return cls.from_predictions(y, posterior, n_bins=n_bins, strategy=strategy, **plot_params)
 
     @classmethod
+    @describe_display
     def from_predictions(cls, y, posterior, *, n_bins=10, strategy="quantile", **plot_params):
         """Plot vote fractions predicted before against the votes.
 
         Parameters
         ----------
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N]; rows with N = 0 are left out.
-        posterior : VotePosterior, array-like of shape (n_galaxies, n_draws) or (n_galaxies,), or \
-                dict of str to such
-            The posterior, or the vote fractions drawn, or those of one network. Several by name,
-            of the same galaxies.
+        {y, posteriors}
         n_bins, strategy
             As in `skgalaxy.metrics.reliability_curve`.
         **plot_params
@@ -133,8 +124,7 @@ class ReliabilityDisplay:
 
         Raises
         ------
-        ValueError
-            If `y` is no counts, or a posterior is of other galaxies.
+        {other_galaxies}
 
         Examples
         --------
@@ -179,11 +169,10 @@ class ReliabilityDisplay:
         with plt.rc_context(STYLE):
             self.axes_ = self._axes(plt, ax)
             self.figure_ = self.axes_[0, 0].figure
+            set_titles(self.axes_[0], self.curves)
             for name, curve, histogram in zip(self.curves, *self.axes_, strict=True):
                 self._plot_curve(curve, name)
                 self._plot_histogram(histogram, name)
-                if name != ALONE:
-                    curve.set_title(name)
                 histogram.set_xlabel(f"predicted share who say {question}")
             self.axes_[0, 0].set_ylabel(f"share who said {question} (± standard error)")
             self.axes_[1, 0].set_ylabel("galaxies")
@@ -196,7 +185,7 @@ class ReliabilityDisplay:
             _, ax = plt.subplots(
                 2,
                 n_posteriors,
-                figsize=(max(2.9 * n_posteriors, 3.6), 4.1),
+                figsize=(panels_width(n_posteriors), 4.1),
                 height_ratios=(4, 1),
                 sharex=True,
                 sharey="row",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skgalaxy._validation import check_int, check_n_votes, check_votes
+from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import (
     BLACK,
     GREEN,
@@ -98,6 +99,7 @@ class PosteriorDisplay:
         self.names = names
 
     @classmethod
+    @describe_display
     def from_estimator(
         cls, estimator, X, y=None, *, images=None, n_votes=40, names=None, **plot_params
     ):
@@ -105,14 +107,10 @@ class PosteriorDisplay:
 
         Parameters
         ----------
-        estimator : BayesianCNNRegressor
-            Fitted; or what else `skgalaxy.query.predict_posterior` takes, a Pipeline for one.
-        X : array-like of shape (n_galaxies, ...)
-            What the estimator takes.
+        {estimator, X}
         y : array-like of shape (n_galaxies, 2), default=None
             The volunteers' answers, columns [k, N].
-        images : array-like, default=None
-            What to show; None shows X, which must then be images.
+        {images}
         n_votes, names, **plot_params
             As in `PosteriorDisplay` and its `plot`.
 
@@ -122,8 +120,7 @@ class PosteriorDisplay:
 
         Raises
         ------
-        TypeError
-            If `estimator` predicts no posterior.
+        {no_posterior}
 
         Examples
         --------
@@ -141,6 +138,7 @@ class PosteriorDisplay:
         return cls(images, posterior, n_votes, y, names).plot(**plot_params)
 
     @classmethod
+    @describe_display
     def from_predictions(cls, images, posterior, y=None, *, n_votes=40, names=None, **plot_params):
         """Plot posteriors predicted before.
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skgalaxy._validation import check_int
+from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import (
     QUIET,
     STYLE,
@@ -71,19 +72,13 @@ class AcquisitionDisplay:
         self.score_name = score_name
 
     @classmethod
+    @describe_display
     def from_estimator(cls, estimator, X, *, images=None, n_votes=40, **plot_params):
         """Score a pool by mutual information and plot its two ends.
 
         Parameters
         ----------
-        estimator : BayesianCNNRegressor
-            Fitted; or what else `skgalaxy.query.predict_posterior` takes, a Pipeline for one.
-        X : array-like of shape (n_galaxies, ...)
-            The pool, as the estimator takes it.
-        images : array-like, default=None
-            What to show; None shows X, which must then be images.
-        n_votes : int, default=40
-            The number N of volunteers who would be asked.
+        {estimator, X, images, n_votes_asked}
         **plot_params
             As in `plot`.
 
@@ -93,8 +88,7 @@ class AcquisitionDisplay:
 
         Raises
         ------
-        TypeError
-            If `estimator` predicts no posterior.
+        {no_posterior}
 
         Examples
         --------
@@ -113,6 +107,7 @@ class AcquisitionDisplay:
         return cls.from_predictions(images, posterior, n_votes=n_votes, **plot_params)
 
     @classmethod
+    @describe_display
     def from_predictions(cls, images, posterior, *, n_votes=40, **plot_params):
         """Score posteriors predicted before by mutual information and plot the two ends.
 
@@ -120,10 +115,7 @@ class AcquisitionDisplay:
         ----------
         images : array-like
             As in `AcquisitionDisplay`.
-        posterior : VotePosterior or array-like of shape (n_galaxies, n_draws)
-            The posterior, or the vote fractions drawn.
-        n_votes : int, default=40
-            The number N of volunteers who would be asked.
+        {posterior, n_votes_asked}
         **plot_params
             As in `plot`.
 
