@@ -7,12 +7,12 @@ from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import (
     QUIET,
     STYLE,
-    bare,
     check_ax,
     check_images,
     check_rows,
+    hide_frame,
     pyplot,
-    show,
+    show_image,
 )
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
@@ -132,8 +132,7 @@ class AcquisitionDisplay:
         >>> display.scores.round(3)
         array([0.   , 0.368])
         """
-        if not isinstance(posterior, VotePosterior):
-            posterior = VotePosterior(posterior)
+        posterior = VotePosterior(posterior)
         scores = posterior.mutual_information(n_votes)
         return cls(images, scores, posterior.mean).plot(**plot_params)
 
@@ -207,13 +206,13 @@ class AcquisitionDisplay:
             left, top = column * width, -row * height
             bottom = top - self.images.shape[1] / self.images.shape[2]
             image = np.asarray(self.images[index])
-            images.append(show(ax, image, (left, left + 1, bottom, top)))
+            images.append(show_image(ax, image, (left, left + 1, bottom, top)))
             place = left + 0.5, bottom - 0.006 * n_columns
             style = {"ha": "center", "va": "top", "fontsize": 7}
             captions.append(ax.text(*place, self._caption(index), **style))
         sheet_width, sheet_height = self._sheet_size(n_columns, row + 1)
         ax.set(xlim=(0, sheet_width), ylim=(-sheet_height, 0))
-        bare(ax)
+        hide_frame(ax)
         return images, captions
 
     def _caption(self, index):

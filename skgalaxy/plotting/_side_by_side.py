@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skgalaxy.likelihoods import Likelihood
 from skgalaxy.metrics._checks import check_asked, check_counts
 from skgalaxy.plotting._style import check_ax, check_rows
 from skgalaxy.posterior import VotePosterior
@@ -48,9 +49,7 @@ def check_posteriors(y: ArrayLike, posterior: Any) -> tuple[NDArray, dict[str, V
     check_asked(n_votes, "y")
     posteriors = {}
     for name, one in as_named(posterior, "posterior").items():
-        if not isinstance(one, VotePosterior):
-            draws = np.asarray(one)
-            one = VotePosterior(draws[:, None] if draws.ndim == 1 else draws)
+        one = _as_posterior(one)
         if len(one) != len(n_votes):
             raise ValueError(
                 "`posterior` and `y` must hold the same galaxies. "
@@ -58,6 +57,14 @@ def check_posteriors(y: ArrayLike, posterior: Any) -> tuple[NDArray, dict[str, V
             )
         posteriors[name] = one
     return n_votes, posteriors
+
+
+def _as_posterior(draws: Any) -> VotePosterior:
+    """Posterior of draws; a row of vote fractions is the one draw of each galaxy."""
+    if not isinstance(draws, VotePosterior | Likelihood):
+        draws = np.asarray(draws)
+        draws = draws[:, None] if draws.ndim == 1 else draws
+    return VotePosterior(draws)
 
 
 def panels_width(n_panels: int) -> float:
