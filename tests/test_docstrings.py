@@ -101,8 +101,25 @@ def test_every_parameter_has_its_entry(name):
     ]
     _, _, section = inspect.getdoc(FILLED[name]).partition("Parameters\n----------\n")
     section, _, _ = section.partition("\n\n")
-    entries = [line.partition(" : ")[0] for line in section.splitlines() if line[:1] != " "]
-    assert sorted(", ".join(entries).split(", ")) == sorted(expected)
+    lines = [line.partition(" : ")[0] for line in section.splitlines() if line[:1] != " "]
+    entries = ", ".join(lines).split(", ")
+    if "**params" in entries:  # all that is not named before them
+        expected = expected[: len(entries) - 1] + ["**params"]
+    assert sorted(entries) == sorted(expected)
+
+
+@pytest.mark.parametrize("name", ["CoverageDisplay", "PITDisplay", "ReliabilityDisplay"])
+def test_displays_of_calibration_share_one_text(name):
+    """The text is inherited, the options are each display's own, and those it documents."""
+    display = getattr(skgalaxy.plotting, name)
+    estimator, predictions = (
+        inspect.signature(method).parameters
+        for method in (display.from_estimator, display.from_predictions)
+    )
+    assert "As in `from_predictions`" in inspect.getdoc(display.from_estimator)
+    assert list(estimator) == ["estimator", "X", *(p for p in predictions if p != "posterior")]
+    for option in set(estimator) & set(predictions):
+        assert estimator[option] == predictions[option]
 
 
 def test_without_docstrings():

@@ -88,7 +88,8 @@ class AcquisitionDisplay:
 
         Raises
         ------
-        {no_posterior}
+        TypeError
+            If `estimator` predicts no posterior.
 
         Examples
         --------

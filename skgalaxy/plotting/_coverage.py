@@ -4,20 +4,20 @@ import numpy as np
 
 from skgalaxy._validation import check_choice, check_float, check_int
 from skgalaxy.metrics import vote_coverage
-from skgalaxy.plotting._entries import describe_display
-from skgalaxy.plotting._side_by_side import (
+from skgalaxy.plotting._calibration_display import (
+    CalibrationDisplay,
     as_named,
     check_posteriors,
     check_shares,
     named_panels,
-    predict_posteriors,
 )
+from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import BLACK, BLUE, STYLE, VERMILLION, check_rows, pyplot
 
 PUBLISHED = {"fraction": 0.2, "votes": 5}  # half-widths of the paper and of its preprint
 
 
-class CoverageDisplay:
+class CoverageDisplay(CalibrationDisplay):
     """Predicted and observed coverage against the half-width, and the gap between them.
 
     One panel per posterior. The dashed line is the posterior mass within the half-width of the
@@ -77,39 +77,10 @@ class CoverageDisplay:
         self.unit = check_choice(unit, "unit", tuple(PUBLISHED))
 
     @classmethod
-    @describe_display
     def from_estimator(cls, estimator, X, y, *, half_widths=None, unit="fraction", **plot_params):
-        """Predict the posteriors of galaxies and plot their coverage.
-
-        Parameters
-        ----------
-        {estimators, X, y}
-        half_widths, unit, **plot_params
-            As in `from_predictions`.
-
-        Returns
-        -------
-        display : CoverageDisplay
-
-        Raises
-        ------
-        {no_posterior, no_counts}
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skgalaxy import VotePosterior
-        >>> from skgalaxy.plotting import CoverageDisplay
-        >>> class Undecided:
-        ...     def predict_posterior(self, X):
-        ...         return VotePosterior(np.full((len(X), 3), 0.5))
-        >>> X, y = np.zeros((2, 8, 8)), [[2, 40], [20, 40]]
-        >>> display = CoverageDisplay.from_estimator({"undecided": Undecided()}, X, y)
-        >>> print(display.axes_[0].get_title())
-        undecided
-        """
-        posterior = predict_posteriors(estimator, X, y)
-        return cls.from_predictions(y, posterior, half_widths=half_widths, unit=unit, **plot_params)
+        return super().from_estimator(
+            estimator, X, y, half_widths=half_widths, unit=unit, **plot_params
+        )
 
     @classmethod
     @describe_display
@@ -132,7 +103,8 @@ class CoverageDisplay:
 
         Raises
         ------
-        {other_galaxies}
+        ValueError
+            If `y` is no counts, or a posterior is of other galaxies.
 
         Examples
         --------

@@ -7,10 +7,6 @@ describe_display = fill_docstring(
         estimator : BayesianCNNRegressor
             Fitted; or what else `skgalaxy.query.predict_posterior` takes, for example a Pipeline.
     """,
-    estimators="""
-        estimator : BayesianCNNRegressor, or dict of str to such
-            Fitted on other galaxies; or what else `skgalaxy.query.predict_posterior` takes.
-    """,
     X="""
         X : array-like of shape (n_galaxies, ...)
             The galaxies, as `estimator` takes them.
@@ -36,17 +32,5 @@ dict of str to such
     n_votes_asked="""
         n_votes : int, default=40
             The number N of volunteers who would be asked.
-    """,
-    no_posterior="""
-        TypeError
-            If `estimator` predicts no posterior.
-    """,
-    no_counts="""
-        ValueError
-            If `y` is no counts of the galaxies in X.
-    """,
-    other_galaxies="""
-        ValueError
-            If `y` is no counts, or a posterior is of other galaxies.
     """,
 )

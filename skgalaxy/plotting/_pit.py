@@ -5,17 +5,17 @@ from scipy.stats import binom
 
 from skgalaxy._validation import check_float, check_int
 from skgalaxy.metrics import pit_histogram
-from skgalaxy.plotting._entries import describe_display
-from skgalaxy.plotting._side_by_side import (
+from skgalaxy.plotting._calibration_display import (
+    CalibrationDisplay,
     as_named,
     check_posteriors,
     named_panels,
-    predict_posteriors,
 )
+from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import BLACK, BLUE, GREY, QUIET, STYLE, check_rows, pyplot
 
 
-class PITDisplay:
+class PITDisplay(CalibrationDisplay):
     """Histogram of where in their posterior the votes fall: flat if the posterior is right.
 
     One panel per posterior. The probability integral transform (PIT) of a galaxy is the
@@ -64,39 +64,8 @@ class PITDisplay:
         self.n_galaxies = check_int(n_galaxies, "n_galaxies", 1)
 
     @classmethod
-    @describe_display
     def from_estimator(cls, estimator, X, y, *, n_bins=10, **plot_params):
-        """Predict the posteriors of galaxies and plot where the votes fall in them.
-
-        Parameters
-        ----------
-        {estimators, X, y}
-        n_bins, **plot_params
-            As in `from_predictions`.
-
-        Returns
-        -------
-        display : PITDisplay
-
-        Raises
-        ------
-        {no_posterior, no_counts}
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skgalaxy import VotePosterior
-        >>> from skgalaxy.plotting import PITDisplay
-        >>> class Undecided:
-        ...     def predict_posterior(self, X):
-        ...         return VotePosterior(np.full((len(X), 3), 0.5))
-        >>> X, y = np.zeros((2, 8, 8)), [[2, 40], [38, 40]]
-        >>> display = PITDisplay.from_estimator(Undecided(), X, y, n_bins=4)
-        >>> print(display.heights["posterior"].round(1))
-        [2. 0. 0. 2.]
-        """
-        posterior = predict_posteriors(estimator, X, y)
-        return cls.from_predictions(y, posterior, n_bins=n_bins, **plot_params)
+        return super().from_estimator(estimator, X, y, n_bins=n_bins, **plot_params)
 
     @classmethod
     @describe_display
@@ -117,7 +86,8 @@ class PITDisplay:
 
         Raises
         ------
-        {other_galaxies}
+        ValueError
+            If `y` is no counts, or a posterior is of other galaxies.
 
         Examples
         --------

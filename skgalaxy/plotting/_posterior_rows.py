@@ -119,7 +119,8 @@ class PosteriorDisplay:
 
         Raises
         ------
-        {no_posterior}
+        TypeError
+            If `estimator` predicts no posterior.
 
         Examples
         --------

@@ -4,21 +4,21 @@ import numpy as np
 
 from skgalaxy.metrics import reliability_curve
 from skgalaxy.metrics._vote_fractions import ReliabilityCurve
-from skgalaxy.plotting._entries import describe_display
-from skgalaxy.plotting._side_by_side import (
+from skgalaxy.plotting._calibration_display import (
+    CalibrationDisplay,
     as_named,
     check_posteriors,
     check_shares,
     panels_width,
-    predict_posteriors,
     set_titles,
 )
+from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import BLACK, BLUE, QUIET, STYLE, check_ax, check_rows, pyplot
 
 LIMITS = (-0.02, 1.02)  # points at 0 and 1 are seen whole
 
 
-class ReliabilityDisplay:
+class ReliabilityDisplay(CalibrationDisplay):
     """Predicted against observed vote fractions, over a histogram of the predictions.
 
     Galaxies are binned by their predicted vote fraction; of each bin the observed fraction is
@@ -71,39 +71,10 @@ class ReliabilityDisplay:
         self.y_pred = {name: check_shares(one, "y_pred", name) for name, one in y_pred.items()}
 
     @classmethod
-    @describe_display
     def from_estimator(cls, estimator, X, y, *, n_bins=10, strategy="quantile", **plot_params):
-        """Predict the vote fractions of galaxies and plot them against the votes.
-
-        Parameters
-        ----------
-        {estimators, X, y}
-        n_bins, strategy, **plot_params
-            As in `from_predictions`.
-
-        Returns
-        -------
-        display : ReliabilityDisplay
-
-        Raises
-        ------
-        {no_posterior, no_counts}
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skgalaxy import VotePosterior
-        >>> from skgalaxy.plotting import ReliabilityDisplay
-        >>> class Undecided:
-        ...     def predict_posterior(self, X):
-        ...         return VotePosterior(np.full((len(X), 3), 0.5))
-        >>> X, y = np.zeros((2, 8, 8)), [[4, 40], [20, 40]]
-        >>> display = ReliabilityDisplay.from_estimator(Undecided(), X, y)
-        >>> print(display.curves["posterior"].observed)
-        [0.3]
-        """
-        posterior = predict_posteriors(estimator, X, y)
-        return cls.from_predictions(y, posterior, n_bins=n_bins, strategy=strategy, **plot_params)
+        return super().from_estimator(
+            estimator, X, y, n_bins=n_bins, strategy=strategy, **plot_params
+        )
 
     @classmethod
     @describe_display
@@ -124,7 +95,8 @@ class ReliabilityDisplay:
 
         Raises
         ------
-        {other_galaxies}
+        ValueError
+            If `y` is no counts, or a posterior is of other galaxies.
 
         Examples
         --------

@@ -1,10 +1,8 @@
-"""One posterior or several by name, a panel for each: what all displays of calibration share.
+"""One posterior or several by name, a panel for each: what all displays of calibration share."""
 
-`predict_posteriors` and `check_posteriors` take what a user passes; `named_panels` are the axes.
-"""
-
+from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +14,64 @@ from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
 
 ONLY_NAME = "posterior"  # of one alone, which needs no title
+
+
+class CalibrationDisplay(ABC):
+    """Posteriors judged by votes; a subclass judges, in `from_predictions`, and draws.
+
+    A subclass names its own options in `from_estimator` and passes them on: users see them in its
+    signature, and read this text.
+    """
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, **params: Any) -> Self:
+        """Predict the posteriors of galaxies, and plot them judged by the votes.
+
+        Parameters
+        ----------
+        estimator : BayesianCNNRegressor, or dict of str to such
+            Fitted on other galaxies; or what else `skgalaxy.query.predict_posterior` takes.
+            Several by name.
+        X : array-like of shape (n_galaxies, ...)
+            The galaxies, as `estimator` takes them.
+        y : array-like of shape (n_galaxies, 2)
+            The volunteers' answers, columns [k, N]; rows with N = 0 are left out.
+        **params
+            As in `from_predictions`.
+
+        Returns
+        -------
+        display : PITDisplay, CoverageDisplay or ReliabilityDisplay
+
+        Raises
+        ------
+        TypeError
+            If `estimator` predicts no posterior.
+        ValueError
+            If `y` is no counts of the galaxies in X.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skgalaxy import VotePosterior
+        >>> from skgalaxy.plotting import PITDisplay
+        >>> class Undecided:
+        ...     def predict_posterior(self, X):
+        ...         return VotePosterior(np.full((len(X), 3), 0.5))
+        >>> X, y = np.zeros((2, 8, 8)), [[2, 40], [38, 40]]
+        >>> display = PITDisplay.from_estimator({"undecided": Undecided()}, X, y, n_bins=4)
+        >>> print(display.heights["undecided"].round(1))
+        [2. 0. 0. 2.]
+        """
+        check_asked(check_counts(y, "y")[1], "y")  # before the work of predicting
+        estimators = as_named(estimator, "estimator")
+        posteriors = {name: predict_posterior(fitted, X) for name, fitted in estimators.items()}
+        return cls.from_predictions(y, posteriors, **params)
+
+    @classmethod
+    @abstractmethod
+    def from_predictions(cls, y: ArrayLike, posterior: Any, **params: Any) -> Self:
+        """Plot posteriors predicted before, judged by the votes."""
 
 
 def as_named(things: Any, parameter: str) -> dict[str, Any]:
@@ -34,13 +90,6 @@ def check_shares(values: ArrayLike, field: str, name: str) -> NDArray[np.float64
     if outside.any():
         raise ValueError(f"`{field}` must lie in [0, 1]. Got {values[outside][0]:g} for {name!r}.")
     return np.clip(values, 0, 1)
-
-
-def predict_posteriors(estimator: Any, X: Any, y: ArrayLike) -> dict[str, VotePosterior]:
-    """Predict a posterior for X by each estimator; bad votes y are refused before."""
-    check_asked(check_counts(y, "y")[1], "y")
-    estimators = as_named(estimator, "estimator")
-    return {name: predict_posterior(fitted, X) for name, fitted in estimators.items()}
 
 
 def check_posteriors(y: ArrayLike, posterior: Any) -> tuple[NDArray, dict[str, VotePosterior]]:
