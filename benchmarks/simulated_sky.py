@@ -104,7 +104,7 @@ def _draw(options, galaxies):
     """Write the sheets side by side."""
     import matplotlib.pyplot as plt
 
-    from skgalaxy.plotting._style import STYLE, bare, show
+    from skgalaxy.plotting._style import STYLE, hide_frame, show_image
 
     sheets = {"Simulated": galaxies.images}
     if options.pool:
@@ -118,8 +118,8 @@ def _draw(options, galaxies):
             1, len(sheets), figsize=(4 * len(sheets), 4.3), layout="constrained", squeeze=False
         )
         for ax, (title, images) in zip(axes[0], sheets.items(), strict=True):
-            show(ax, _sheet(images))
-            bare(ax)
+            show_image(ax, _sheet(images))
+            hide_frame(ax)
             ax.set_title(title, loc="left")
         figure.savefig(options.figure, dpi=150)
         plt.close(figure)

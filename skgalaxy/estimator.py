@@ -52,7 +52,7 @@ from skgalaxy.batches import (
 )
 from skgalaxy.compiled import SCHEDULES, check_callbacks, schedule_callbacks
 from skgalaxy.ensemble import Ensemble
-from skgalaxy.exceptions import InconsistentVersionWarning, NoSpreadWarning
+from skgalaxy.exceptions import ModelVersionWarning, NoSpreadWarning
 from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.networks import GalaxyZooNetwork, build_model
@@ -346,7 +346,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             warnings.warn(
                 f"This {type(self).__name__} was saved by skgalaxy {version} and is loaded by "
                 f"{__version__}: its predictions may differ. Fit it again to be safe.",
-                InconsistentVersionWarning,
+                ModelVersionWarning,
                 stacklevel=2,
             )
         super().__setstate__(state)

@@ -1,10 +1,14 @@
 """Exceptions and warnings that callers may want to catch by name."""
 
-__all__ = ["InconsistentVersionWarning", "NoSpreadWarning"]
+__all__ = ["ModelVersionWarning", "NoSpreadWarning"]
 
 
-class InconsistentVersionWarning(UserWarning):
-    """An estimator was saved by another version of skgalaxy."""
+class ModelVersionWarning(UserWarning):
+    """The model that is loaded was saved by another version of skgalaxy.
+
+    scikit-learn's own `sklearn.exceptions.InconsistentVersionWarning` is about versions of
+    scikit-learn.
+    """
 
 
 class NoSpreadWarning(UserWarning):

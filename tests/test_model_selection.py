@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from oracles import votes_nll
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -26,9 +27,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skgalaxy import BayesianCNNRegressor, query
-from skgalaxy.metrics import (
-    binomial_log_loss,
-    d2_binomial_score,
+from skgalaxy.likelihoods import Binomial
+from skgalaxy.metrics import binomial_log_loss, d2_binomial_score
+from skgalaxy.model_selection import (
     d2_binomial_scorer,
     neg_binomial_log_loss_scorer,
     neg_vote_fraction_rmse_scorer,
@@ -199,13 +200,11 @@ class TestTraining:
         assert "val_loss" not in plain.history_
 
     def test_validation_loss_is_that_of_the_held_out(self, small, toy):
-        from skgalaxy.likelihoods.binomial import votes_nll
-
         X, y, _ = toy
         model = BayesianCNNRegressor(**small)
         model.fit(X[:150], y[:150], validation_data=(X[150:], y[150:]))
         logits = model.network_.model_.predict(X[150:], verbose=0)
-        expected = votes_nll(*y[150:].T, logits).mean()
+        expected = votes_nll(Binomial, *y[150:].T, logits).mean()
         assert model.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-4)
 
     def test_callbacks(self, small, toy, tmp_path):

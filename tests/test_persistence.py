@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 import skgalaxy.estimator
 from skgalaxy import BayesianCNNRegressor
-from skgalaxy.exceptions import InconsistentVersionWarning
+from skgalaxy.exceptions import ModelVersionWarning
 
 FRESH = """
 import sys, joblib, numpy as np
@@ -63,7 +63,7 @@ def test_another_version_says_so(fitted, toy, monkeypatch):
     monkeypatch.setattr(skgalaxy.estimator, "__version__", "0.0.1")
     saved = pickle.dumps(fitted)
     monkeypatch.undo()
-    with pytest.warns(InconsistentVersionWarning, match=r"saved by skgalaxy 0.0.1 .* Fit it again"):
+    with pytest.warns(ModelVersionWarning, match=r"saved by skgalaxy 0.0.1 .* Fit it again"):
         loaded = pickle.loads(saved)
     assert loaded.predict(toy[0]).shape == (200,)
 

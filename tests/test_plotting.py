@@ -5,11 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from scipy.stats import betabinom
+from scipy.stats import betabinom, binom
 
 from skgalaxy import VotePosterior
 from skgalaxy.acquisition import mutual_information
-from skgalaxy.likelihoods import binomial
+from skgalaxy.likelihoods import BetaBinomial
 from skgalaxy.plotting import AcquisitionDisplay, LearningCurveDisplay, PosteriorDisplay
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -43,7 +43,7 @@ class Model:
 
 def test_posterior_of_wider_likelihoods(pyplot, images):
     draws = np.random.RandomState(1).beta(2, 3, size=(3, 4))
-    posterior = VotePosterior(draws, 6.0)
+    posterior = VotePosterior(BetaBinomial(draws, concentration=6.0))
     display = PosteriorDisplay(images, posterior, n_votes=12).plot(draw=2)
     for row, rho in enumerate(draws):
         np.testing.assert_allclose(
@@ -61,7 +61,7 @@ def test_posterior_curves_are_the_posterior(pyplot, images, posterior):
     assert display.figure_ is display.axes_[0, 0].figure
     k = np.arange(13)
     for row, rho in enumerate(posterior.draws):
-        pmfs = np.exp(binomial.log_pmf(k, 12, rho[:, None]))
+        pmfs = binom.pmf(k, 12, rho[:, None])
         green, black = display.posterior_lines_[row], display.network_lines_[row]
         np.testing.assert_array_equal(green.get_xdata(), k)
         np.testing.assert_allclose(green.get_ydata(), posterior.pmf(12)[row])

@@ -35,7 +35,7 @@ PUBLIC = {
 }
 WITHOUT_EXAMPLE = {
     "demo.run": "takes a minute, and is run by tests/test_demo.py",
-    "exceptions.InconsistentVersionWarning": "the library warns with it",
+    "exceptions.ModelVersionWarning": "the library warns with it",
     "exceptions.NoSpreadWarning": "the library warns with it",
 }
 INNER = ("batches", "compiled", "ensemble", "likelihoods", "networks", "pools", "sampling")

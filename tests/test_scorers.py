@@ -13,16 +13,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import skgalaxy
-from skgalaxy import VotePosterior, query, scorers
+from skgalaxy import VotePosterior, model_selection, query
 from skgalaxy.metrics import coverage_error, vote_crps, vote_log_likelihood
-from skgalaxy.scorers import (
+from skgalaxy.model_selection import (
     neg_coverage_error_scorer,
     neg_vote_crps_scorer,
     vote_log_likelihood_scorer,
 )
 
-NAMES = scorers.__all__
-SCORERS = {name: getattr(scorers, name) for name in NAMES}
+NAMES = ["neg_coverage_error_scorer", "neg_vote_crps_scorer", "vote_log_likelihood_scorer"]
+SCORERS = {name: getattr(model_selection, name) for name in NAMES}
 SPREADS = [0.0, 0.05, 0.1, 0.2, 0.4]
 
 
@@ -82,10 +82,10 @@ class TestEveryScorer:
         scorer = SCORERS[name]
         assert pickle.loads(pickle.dumps(scorer)) is scorer
         assert deepcopy(scorer) is scorer
-        assert repr(scorer) == f"skgalaxy.scorers.{name}"
+        assert repr(scorer) == f"skgalaxy.model_selection.{name}"
         search = clone(GridSearchCV(Spread(), {}, scoring=scorer))
         assert search.scoring is scorer
-        assert f"scoring=skgalaxy.scorers.{name}" in repr(search).replace("\n", "")
+        assert f"scoring=skgalaxy.model_selection.{name}" in repr(search).replace("\n", "")
         assert scorer.__doc__.startswith("Scorer: ")
 
     def test_galaxies_without_votes_change_nothing(self, name, sky):

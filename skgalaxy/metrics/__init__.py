@@ -11,33 +11,27 @@ and not to be cheated: `vote_log_likelihood`, `vote_crps`. Votes are whole numbe
 takes k for a continuous quantity. Galaxies that nobody was asked about (N = 0) are left out.
 """
 
-from skgalaxy.metrics._calibration import (
+from skgalaxy.metrics._coverage_pit import (
     coverage_error,
     interval_coverage,
     pit_histogram,
     pit_values,
     vote_coverage,
 )
-from skgalaxy.metrics._point import (
+from skgalaxy.metrics._proper_scores import sharpness, vote_crps, vote_log_likelihood
+from skgalaxy.metrics._vote_fractions import (
     binomial_log_loss,
     d2_binomial_score,
-    d2_binomial_scorer,
-    neg_binomial_log_loss_scorer,
-    neg_vote_fraction_rmse_scorer,
     reliability_curve,
     vote_fraction_rmse,
     vote_noise_floor,
 )
-from skgalaxy.metrics._posterior import sharpness, vote_crps, vote_log_likelihood
 
 __all__ = [
     "binomial_log_loss",
     "coverage_error",
     "d2_binomial_score",
-    "d2_binomial_scorer",
     "interval_coverage",
-    "neg_binomial_log_loss_scorer",
-    "neg_vote_fraction_rmse_scorer",
     "pit_histogram",
     "pit_values",
     "reliability_curve",

@@ -2,9 +2,22 @@
 
 import numpy as np
 
+from skgalaxy._docstrings import fill_docstring
 from skgalaxy._validation import check_targets, first_rows
 
 MASS_TOLERANCE = 1e-6
+
+# the entries of what `judged_galaxies` takes
+describe_judged = fill_docstring(
+    y_true="""
+        y_true : array-like of shape (n_galaxies, 2)
+            Counts [k, N]; rows with N = 0 are left out.
+    """,
+    pmf="""
+        pmf : array-like of shape (n_galaxies, max(N) + 1)
+            Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    """,
+)
 
 
 def check_counts(y, name="y_true"):

@@ -10,12 +10,12 @@ and returns the display. matplotlib (the extra ``plot``) is imported only there,
 settings are left as they are. Colours are Okabe and Ito's, distinct to colour-blind readers.
 """
 
-from skgalaxy.plotting._acquisition import AcquisitionDisplay
+from skgalaxy.plotting._acquisition_sheets import AcquisitionDisplay
 from skgalaxy.plotting._coverage import CoverageDisplay
 from skgalaxy.plotting._decision_tree import DecisionTreeDisplay
 from skgalaxy.plotting._learning_curve import LearningCurveDisplay
 from skgalaxy.plotting._pit import PITDisplay
-from skgalaxy.plotting._posterior import PosteriorDisplay
+from skgalaxy.plotting._posterior_rows import PosteriorDisplay
 from skgalaxy.plotting._reliability import ReliabilityDisplay
 
 __all__ = [

@@ -4,19 +4,20 @@ import numpy as np
 
 from skgalaxy._validation import check_choice, check_float, check_int
 from skgalaxy.metrics import vote_coverage
-from skgalaxy.plotting._by_name import (
-    by_name,
+from skgalaxy.plotting._calibration_display import (
+    CalibrationDisplay,
+    as_named,
     check_posteriors,
     check_shares,
-    panels,
-    predict_by_name,
+    named_panels,
 )
+from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import BLACK, BLUE, STYLE, VERMILLION, check_rows, pyplot
 
 PUBLISHED = {"fraction": 0.2, "votes": 5}  # half-widths of the paper and of its preprint
 
 
-class CoverageDisplay:
+class CoverageDisplay(CalibrationDisplay):
     """Predicted and observed coverage against the half-width, and the gap between them.
 
     One panel per posterior. The dashed line is the posterior mass within the half-width of the
@@ -70,65 +71,25 @@ class CoverageDisplay:
     def __init__(self, coverage, n_galaxies, *, unit="fraction"):
         self.coverage = {
             name: _check_coverage(name, curve)
-            for name, curve in by_name(coverage, "coverage").items()
+            for name, curve in as_named(coverage, "coverage").items()
         }
         self.n_galaxies = check_int(n_galaxies, "n_galaxies", 1)
         self.unit = check_choice(unit, "unit", tuple(PUBLISHED))
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, half_widths=None, unit="fraction", **plot_params):
-        """Predict the posteriors of galaxies and plot their coverage.
-
-        Parameters
-        ----------
-        estimator : BayesianCNNRegressor, or dict of str to such
-            Fitted on other galaxies; or what else `skgalaxy.query.predict_posterior` takes.
-        X : array-like of shape (n_galaxies, ...)
-            What the estimators take.
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N].
-        half_widths, unit, **plot_params
-            As in `from_predictions`.
-
-        Returns
-        -------
-        display : CoverageDisplay
-
-        Raises
-        ------
-        TypeError
-            If `estimator` predicts no posterior.
-        ValueError
-            If `y` is no counts of the galaxies in X.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skgalaxy import VotePosterior
-        >>> from skgalaxy.plotting import CoverageDisplay
-        >>> class Undecided:
-        ...     def predict_posterior(self, X):
-        ...         return VotePosterior(np.full((len(X), 3), 0.5))
-        >>> X, y = np.zeros((2, 8, 8)), [[2, 40], [20, 40]]
-        >>> display = CoverageDisplay.from_estimator({"undecided": Undecided()}, X, y)
-        >>> print(display.axes_[0].get_title())
-        undecided
-        """
-        posterior = predict_by_name(estimator, X, y)
-        return cls.from_predictions(y, posterior, half_widths=half_widths, unit=unit, **plot_params)
+        return super().from_estimator(
+            estimator, X, y, half_widths=half_widths, unit=unit, **plot_params
+        )
 
     @classmethod
+    @describe_display
     def from_predictions(cls, y, posterior, *, half_widths=None, unit="fraction", **plot_params):
         """Plot the coverage of posteriors predicted before.
 
         Parameters
         ----------
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N]; rows with N = 0 are left out.
-        posterior : VotePosterior, array-like of shape (n_galaxies, n_draws) or (n_galaxies,), or \
-                dict of str to such
-            The posterior, or the vote fractions drawn, or those of one network. Several by name,
-            of the same galaxies.
+        {y, posteriors}
         half_widths : array-like of shape (n_widths,), default=None
             Where to compare, increasing; None is 0 to half the votes.
         unit : {"fraction", "votes"}, default="fraction"
@@ -194,7 +155,7 @@ class CoverageDisplay:
         self.predicted_lines_, self.observed_lines_, self.gaps_ = {}, {}, {}
         self.errors_, self.error_lines_, self.legends_ = {}, {}, {}
         with plt.rc_context(STYLE):
-            self.axes_ = panels(plt, ax, self.coverage)
+            self.axes_ = named_panels(plt, ax, self.coverage)
             self.figure_ = self.axes_[0].figure
             for panel, (name, curve) in zip(self.axes_, self.coverage.items(), strict=True):
                 self._plot_curves(panel, name, *curve)

@@ -5,16 +5,17 @@ from scipy.stats import binom
 
 from skgalaxy._validation import check_float, check_int
 from skgalaxy.metrics import pit_histogram
-from skgalaxy.plotting._by_name import (
-    by_name,
+from skgalaxy.plotting._calibration_display import (
+    CalibrationDisplay,
+    as_named,
     check_posteriors,
-    panels,
-    predict_by_name,
+    named_panels,
 )
+from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import BLACK, BLUE, GREY, QUIET, STYLE, check_rows, pyplot
 
 
-class PITDisplay:
+class PITDisplay(CalibrationDisplay):
     """Histogram of where in their posterior the votes fall: flat if the posterior is right.
 
     One panel per posterior. The probability integral transform (PIT) of a galaxy is the
@@ -58,64 +59,22 @@ class PITDisplay:
 
     def __init__(self, heights, n_galaxies):
         self.heights = {
-            name: _check_heights(name, one) for name, one in by_name(heights, "heights").items()
+            name: _check_heights(name, one) for name, one in as_named(heights, "heights").items()
         }
         self.n_galaxies = check_int(n_galaxies, "n_galaxies", 1)
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, n_bins=10, **plot_params):
-        """Predict the posteriors of galaxies and plot where the votes fall in them.
-
-        Parameters
-        ----------
-        estimator : BayesianCNNRegressor, or dict of str to such
-            Fitted on other galaxies; or what else `skgalaxy.query.predict_posterior` takes.
-        X : array-like of shape (n_galaxies, ...)
-            What the estimators take.
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N].
-        n_bins, **plot_params
-            As in `from_predictions`.
-
-        Returns
-        -------
-        display : PITDisplay
-
-        Raises
-        ------
-        TypeError
-            If `estimator` predicts no posterior.
-        ValueError
-            If `y` is no counts of the galaxies in X.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skgalaxy import VotePosterior
-        >>> from skgalaxy.plotting import PITDisplay
-        >>> class Undecided:
-        ...     def predict_posterior(self, X):
-        ...         return VotePosterior(np.full((len(X), 3), 0.5))
-        >>> X, y = np.zeros((2, 8, 8)), [[2, 40], [38, 40]]
-        >>> display = PITDisplay.from_estimator(Undecided(), X, y, n_bins=4)
-        >>> print(display.heights["posterior"].round(1))
-        [2. 0. 0. 2.]
-        """
-        posterior = predict_by_name(estimator, X, y)
-        return cls.from_predictions(y, posterior, n_bins=n_bins, **plot_params)
+        return super().from_estimator(estimator, X, y, n_bins=n_bins, **plot_params)
 
     @classmethod
+    @describe_display
     def from_predictions(cls, y, posterior, *, n_bins=10, **plot_params):
         """Plot where votes fall in posteriors predicted before.
 
         Parameters
         ----------
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N]; rows with N = 0 are left out.
-        posterior : VotePosterior, array-like of shape (n_galaxies, n_draws) or (n_galaxies,), or \
-                dict of str to such
-            The posterior, or the vote fractions drawn, or those of one network. Several by name,
-            of the same galaxies.
+        {y, posteriors}
         n_bins : int, default=10
             Number of bins.
         **plot_params
@@ -170,7 +129,7 @@ class PITDisplay:
         self.histograms_, self.bands_, self.flat_lines_ = {}, {}, {}
         top = max(2, *(1.08 * heights.max() for heights in self.heights.values()))
         with plt.rc_context(STYLE):
-            self.axes_ = panels(plt, ax, self.heights)
+            self.axes_ = named_panels(plt, ax, self.heights)
             self.figure_ = self.axes_[0].figure
             for panel, (name, heights) in zip(self.axes_, self.heights.items(), strict=True):
                 self._plot_histogram(panel, name, heights, level)

@@ -3,20 +3,22 @@
 import numpy as np
 
 from skgalaxy.metrics import reliability_curve
-from skgalaxy.metrics._point import ReliabilityCurve
-from skgalaxy.plotting._by_name import (
-    ALONE,
-    by_name,
+from skgalaxy.metrics._vote_fractions import ReliabilityCurve
+from skgalaxy.plotting._calibration_display import (
+    CalibrationDisplay,
+    as_named,
     check_posteriors,
     check_shares,
-    predict_by_name,
+    panels_width,
+    set_titles,
 )
+from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import BLACK, BLUE, QUIET, STYLE, check_ax, check_rows, pyplot
 
 LIMITS = (-0.02, 1.02)  # points at 0 and 1 are seen whole
 
 
-class ReliabilityDisplay:
+class ReliabilityDisplay(CalibrationDisplay):
     """Predicted against observed vote fractions, over a histogram of the predictions.
 
     Galaxies are binned by their predicted vote fraction; of each bin the observed fraction is
@@ -59,7 +61,7 @@ class ReliabilityDisplay:
     """
 
     def __init__(self, curve, y_pred):
-        curves, y_pred = by_name(curve, "curve"), by_name(y_pred, "y_pred")
+        curves, y_pred = as_named(curve, "curve"), as_named(y_pred, "y_pred")
         if list(curves) != list(y_pred):
             raise ValueError(
                 "`curve` and `y_pred` must have the same names, in the same order. "
@@ -70,58 +72,18 @@ class ReliabilityDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, n_bins=10, strategy="quantile", **plot_params):
-        """Predict the vote fractions of galaxies and plot them against the votes.
-
-        Parameters
-        ----------
-        estimator : BayesianCNNRegressor, or dict of str to such
-            Fitted on other galaxies; or what else `skgalaxy.query.predict_posterior` takes.
-        X : array-like of shape (n_galaxies, ...)
-            What the estimators take.
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N].
-        n_bins, strategy, **plot_params
-            As in `from_predictions`.
-
-        Returns
-        -------
-        display : ReliabilityDisplay
-
-        Raises
-        ------
-        TypeError
-            If `estimator` predicts no posterior.
-        ValueError
-            If `y` is no counts of the galaxies in X.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skgalaxy import VotePosterior
-        >>> from skgalaxy.plotting import ReliabilityDisplay
-        >>> class Undecided:
-        ...     def predict_posterior(self, X):
-        ...         return VotePosterior(np.full((len(X), 3), 0.5))
-        >>> X, y = np.zeros((2, 8, 8)), [[4, 40], [20, 40]]
-        >>> display = ReliabilityDisplay.from_estimator(Undecided(), X, y)
-        >>> print(display.curves["posterior"].observed)
-        [0.3]
-        """
-        posterior = predict_by_name(estimator, X, y)
-        return cls.from_predictions(y, posterior, n_bins=n_bins, strategy=strategy, **plot_params)
+        return super().from_estimator(
+            estimator, X, y, n_bins=n_bins, strategy=strategy, **plot_params
+        )
 
     @classmethod
+    @describe_display
     def from_predictions(cls, y, posterior, *, n_bins=10, strategy="quantile", **plot_params):
         """Plot vote fractions predicted before against the votes.
 
         Parameters
         ----------
-        y : array-like of shape (n_galaxies, 2)
-            The volunteers' answers, columns [k, N]; rows with N = 0 are left out.
-        posterior : VotePosterior, array-like of shape (n_galaxies, n_draws) or (n_galaxies,), or \
-                dict of str to such
-            The posterior, or the vote fractions drawn, or those of one network. Several by name,
-            of the same galaxies.
+        {y, posteriors}
         n_bins, strategy
             As in `skgalaxy.metrics.reliability_curve`.
         **plot_params
@@ -179,11 +141,10 @@ class ReliabilityDisplay:
         with plt.rc_context(STYLE):
             self.axes_ = self._axes(plt, ax)
             self.figure_ = self.axes_[0, 0].figure
+            set_titles(self.axes_[0], self.curves)
             for name, curve, histogram in zip(self.curves, *self.axes_, strict=True):
                 self._plot_curve(curve, name)
                 self._plot_histogram(histogram, name)
-                if name != ALONE:
-                    curve.set_title(name)
                 histogram.set_xlabel(f"predicted share who say {question}")
             self.axes_[0, 0].set_ylabel(f"share who said {question} (± standard error)")
             self.axes_[1, 0].set_ylabel("galaxies")
@@ -196,7 +157,7 @@ class ReliabilityDisplay:
             _, ax = plt.subplots(
                 2,
                 n_posteriors,
-                figsize=(max(2.9 * n_posteriors, 3.6), 4.1),
+                figsize=(panels_width(n_posteriors), 4.1),
                 height_ratios=(4, 1),
                 sharex=True,
                 sharey="row",

@@ -63,7 +63,7 @@ def check_ax(ax, shape):
     return axes
 
 
-def show(ax, image, extent=None):
+def show_image(ax, image, extent=None):
     """Draw one image in its own range: grey levels are not stretched."""
     if image.dtype == np.uint8:
         white = 255
@@ -79,7 +79,7 @@ def show(ax, image, extent=None):
     return ax.imshow(image, cmap="gray", vmin=0, vmax=white, extent=extent)
 
 
-def bare(ax):
+def hide_frame(ax):
     """Hide ticks and frame, but keep titles and labels."""
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)

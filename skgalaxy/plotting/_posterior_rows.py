@@ -3,17 +3,18 @@
 import numpy as np
 
 from skgalaxy._validation import check_int, check_n_votes, check_votes
+from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import (
     BLACK,
     GREEN,
     GREY,
     STYLE,
     VERMILLION,
-    bare,
     check_ax,
     check_images,
+    hide_frame,
     pyplot,
-    show,
+    show_image,
 )
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
@@ -74,8 +75,7 @@ class PosteriorDisplay:
     """
 
     def __init__(self, images, posterior, n_votes=40, votes=None, names=None):
-        if not isinstance(posterior, VotePosterior):
-            posterior = VotePosterior(posterior)
+        posterior = VotePosterior(posterior)
         n_galaxies = len(posterior)
         self.images = check_images(images, n_galaxies, "posterior")
         self.posterior = posterior
@@ -98,6 +98,7 @@ class PosteriorDisplay:
         self.names = names
 
     @classmethod
+    @describe_display
     def from_estimator(
         cls, estimator, X, y=None, *, images=None, n_votes=40, names=None, **plot_params
     ):
@@ -105,14 +106,10 @@ class PosteriorDisplay:
 
         Parameters
         ----------
-        estimator : BayesianCNNRegressor
-            Fitted; or what else `skgalaxy.query.predict_posterior` takes, a Pipeline for one.
-        X : array-like of shape (n_galaxies, ...)
-            What the estimator takes.
+        {estimator, X}
         y : array-like of shape (n_galaxies, 2), default=None
             The volunteers' answers, columns [k, N].
-        images : array-like, default=None
-            What to show; None shows X, which must then be images.
+        {images}
         n_votes, names, **plot_params
             As in `PosteriorDisplay` and its `plot`.
 
@@ -141,6 +138,7 @@ class PosteriorDisplay:
         return cls(images, posterior, n_votes, y, names).plot(**plot_params)
 
     @classmethod
+    @describe_display
     def from_predictions(cls, images, posterior, y=None, *, n_votes=40, names=None, **plot_params):
         """Plot posteriors predicted before.
 
@@ -218,16 +216,17 @@ class PosteriorDisplay:
 
     def _plot_image(self, row):
         ax = self.axes_[row, 0]
-        self.images_.append(show(ax, self.images[row]))
-        bare(ax)
+        self.images_.append(show_image(ax, self.images[row]))
+        hide_frame(ax)
         if self.names is not None:
             ax.set_title(self.names[row], fontsize=9)
 
     def _plot_pmfs(self, row, draw):
         n_votes = self.n_votes[row]
         k = np.arange(n_votes + 1)
-        pmf_DK = _single_networks(self.posterior[row]).pmf(n_votes)
-        pmf_K = self.posterior[row].pmf(n_votes)[0]
+        posterior = self.posterior[row]
+        pmf_DK = VotePosterior(posterior.likelihood.transpose()).pmf(n_votes)  # of every draw alone
+        pmf_K = posterior.pmf(n_votes)[0]
         one, every = self.axes_[row, 1:]
         dots = {"marker": "o", "markersize": 2.5} if n_votes <= 20 else {}
         self.network_lines_ += one.plot(k, pmf_DK[draw], color=BLACK, linewidth=1.2, **dots)
@@ -268,8 +267,3 @@ class PosteriorDisplay:
             ax.set_xlabel(f"k of {n_label} volunteers say {question}")
         for ax in self.axes_[:, 1]:
             ax.set_ylabel("probability")
-
-
-def _single_networks(posterior):
-    """Return what each network alone says of one galaxy: as many galaxies of one draw."""
-    return VotePosterior(posterior.likelihood.transpose())

@@ -9,13 +9,29 @@ from collections import namedtuple
 
 import numpy as np
 from scipy.special import xlog1py, xlogy
-from sklearn.metrics import make_scorer
 
+from skgalaxy._docstrings import fill_docstring
 from skgalaxy._validation import check_choice, check_int, check_targets, first_rows
 from skgalaxy.metrics._checks import as_numbers, check_asked, check_counts
 
 ReliabilityCurve = namedtuple(
     "ReliabilityCurve", ["predicted", "observed", "n_galaxies", "standard_error"]
+)
+
+# the entries of what `_check_scored` takes
+describe_scored = fill_docstring(
+    y_true="""
+        y_true : array-like of shape (n_galaxies, 2) or (n_galaxies,)
+            Counts [k, N], or vote fractions.
+    """,
+    y_pred="""
+        y_pred : array-like of shape (n_galaxies,)
+            Predicted vote fractions ρ.
+    """,
+    sample_weight="""
+        sample_weight : array-like of shape (n_galaxies,), default=None
+            Multiplies the log-likelihood of counts; is N for fractions.
+    """,
 )
 
 
@@ -27,6 +43,7 @@ def _binomial_deviance(votes, n_votes, rho):
         return 2 * np.sum(saturated - xlogy(votes, rho) - xlogy(missed, 1 - rho))
 
 
+@describe_scored
 def binomial_log_loss(y_true, y_pred, sample_weight=None):
     """Mean negative log-likelihood of a vote, in nats.
 
@@ -34,12 +51,7 @@ def binomial_log_loss(y_true, y_pred, sample_weight=None):
 
     Parameters
     ----------
-    y_true : array-like of shape (n_galaxies, 2) or (n_galaxies,)
-        Counts [k, N], or vote fractions.
-    y_pred : array-like of shape (n_galaxies,)
-        Predicted vote fractions ρ.
-    sample_weight : array-like of shape (n_galaxies,), default=None
-        Multiplies the log-likelihood of counts; is N for fractions.
+    {y_true, y_pred, sample_weight}
 
     Returns
     -------
@@ -57,24 +69,19 @@ def binomial_log_loss(y_true, y_pred, sample_weight=None):
     >>> print(round(binomial_log_loss([[5, 10], [9, 10]], [0.5, 0.9]), 3))
     0.509
     """
-    y_pred = np.asarray(y_pred, dtype=np.float64).reshape(-1)
-    votes, n_votes = check_targets(y_true, sample_weight, len(y_pred))
+    votes, n_votes, y_pred = _check_scored(y_true, y_pred, sample_weight)
     log_likelihood = xlogy(votes, y_pred) + xlog1py(n_votes - votes, -y_pred)
     total = n_votes.sum()
     return float(-log_likelihood.sum() / total) if total > 0 else np.nan
 
 
+@describe_scored
 def d2_binomial_score(y_true, y_pred, sample_weight=None):
     """D²: the fraction of binomial deviance explained.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_galaxies, 2) or (n_galaxies,)
-        Counts [k, N], or vote fractions.
-    y_pred : array-like of shape (n_galaxies,)
-        Predicted vote fractions ρ.
-    sample_weight : array-like of shape (n_galaxies,), default=None
-        Multiplies the log-likelihood of counts; is N for fractions.
+    {y_true, y_pred, sample_weight}
 
     Returns
     -------
@@ -94,13 +101,13 @@ def d2_binomial_score(y_true, y_pred, sample_weight=None):
     >>> print(round(d2_binomial_score(votes, [0.2, 0.8]), 3), d2_binomial_score(votes, [0.5, 0.5]))
     0.9 0.0
     """
-    y_pred = np.asarray(y_pred, dtype=np.float64).reshape(-1)
-    votes, n_votes = check_targets(y_true, sample_weight, len(y_pred))
+    votes, n_votes, y_pred = _check_scored(y_true, y_pred, sample_weight)
     mean = votes.sum() / n_votes.sum() if n_votes.sum() > 0 else np.nan
     null = _binomial_deviance(votes, n_votes, np.full_like(y_pred, mean))
     return float(1 - _binomial_deviance(votes, n_votes, y_pred) / null) if null > 0 else np.nan
 
 
+@describe_scored
 def vote_fraction_rmse(y_true, y_pred):
     """Root-mean-square difference between predicted ρ and observed k / N.
 
@@ -108,10 +115,7 @@ def vote_fraction_rmse(y_true, y_pred):
 
     Parameters
     ----------
-    y_true : array-like of shape (n_galaxies, 2) or (n_galaxies,)
-        Counts [k, N], or vote fractions.
-    y_pred : array-like of shape (n_galaxies,)
-        Predicted vote fractions ρ.
+    {y_true, y_pred}
 
     Returns
     -------
@@ -129,8 +133,7 @@ def vote_fraction_rmse(y_true, y_pred):
     >>> print(round(vote_fraction_rmse([[1, 10], [9, 10]], [0.2, 0.8]), 3))
     0.1
     """
-    y_pred = np.asarray(y_pred, dtype=np.float64).reshape(-1)
-    votes, n_votes = check_targets(y_true, None, len(y_pred))
+    votes, n_votes, y_pred = _check_scored(y_true, y_pred)
     asked = n_votes > 0
     if not asked.any():
         raise ValueError("`y_true` must hold at least one vote. Got N = 0 for every galaxy.")
@@ -236,6 +239,12 @@ def reliability_curve(y_true, y_pred, *, n_bins=10, strategy="quantile"):
     return ReliabilityCurve(predicted, observed, n_galaxies, standard_error)
 
 
+def _check_scored(y_true, y_pred, sample_weight=None):
+    """Votes k and N, and the predicted ρ, as arrays of shape (n_galaxies,)."""
+    y_pred = np.asarray(y_pred, dtype=np.float64).reshape(-1)
+    return *check_targets(y_true, sample_weight, len(y_pred)), y_pred
+
+
 def _check_rho(y_pred, n_galaxies):
     rho = as_numbers(y_pred, "y_pred")
     if rho.shape != (n_galaxies,):
@@ -247,9 +256,3 @@ def _check_rho(y_pred, n_galaxies):
             f"Got {rho[outside][0]:g} in row {first_rows(outside)}."
         )
     return rho
-
-
-# For cross_validate(..., scoring=...) and the like; they take targets (n_galaxies, 2).
-d2_binomial_scorer = make_scorer(d2_binomial_score)
-neg_binomial_log_loss_scorer = make_scorer(binomial_log_loss, greater_is_better=False)
-neg_vote_fraction_rmse_scorer = make_scorer(vote_fraction_rmse, greater_is_better=False)

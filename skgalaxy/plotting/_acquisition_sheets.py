@@ -3,15 +3,16 @@
 import numpy as np
 
 from skgalaxy._validation import check_int
+from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import (
     QUIET,
     STYLE,
-    bare,
     check_ax,
     check_images,
     check_rows,
+    hide_frame,
     pyplot,
-    show,
+    show_image,
 )
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
@@ -71,19 +72,13 @@ class AcquisitionDisplay:
         self.score_name = score_name
 
     @classmethod
+    @describe_display
     def from_estimator(cls, estimator, X, *, images=None, n_votes=40, **plot_params):
         """Score a pool by mutual information and plot its two ends.
 
         Parameters
         ----------
-        estimator : BayesianCNNRegressor
-            Fitted; or what else `skgalaxy.query.predict_posterior` takes, a Pipeline for one.
-        X : array-like of shape (n_galaxies, ...)
-            The pool, as the estimator takes it.
-        images : array-like, default=None
-            What to show; None shows X, which must then be images.
-        n_votes : int, default=40
-            The number N of volunteers who would be asked.
+        {estimator, X, images, n_votes_asked}
         **plot_params
             As in `plot`.
 
@@ -113,6 +108,7 @@ class AcquisitionDisplay:
         return cls.from_predictions(images, posterior, n_votes=n_votes, **plot_params)
 
     @classmethod
+    @describe_display
     def from_predictions(cls, images, posterior, *, n_votes=40, **plot_params):
         """Score posteriors predicted before by mutual information and plot the two ends.
 
@@ -120,10 +116,7 @@ class AcquisitionDisplay:
         ----------
         images : array-like
             As in `AcquisitionDisplay`.
-        posterior : VotePosterior or array-like of shape (n_galaxies, n_draws)
-            The posterior, or the vote fractions drawn.
-        n_votes : int, default=40
-            The number N of volunteers who would be asked.
+        {posterior, n_votes_asked}
         **plot_params
             As in `plot`.
 
@@ -140,8 +133,7 @@ class AcquisitionDisplay:
         >>> display.scores.round(3)
         array([0.   , 0.368])
         """
-        if not isinstance(posterior, VotePosterior):
-            posterior = VotePosterior(posterior)
+        posterior = VotePosterior(posterior)
         scores = posterior.mutual_information(n_votes)
         return cls(images, scores, posterior.mean).plot(**plot_params)
 
@@ -215,13 +207,13 @@ class AcquisitionDisplay:
             left, top = column * width, -row * height
             bottom = top - self.images.shape[1] / self.images.shape[2]
             image = np.asarray(self.images[index])
-            images.append(show(ax, image, (left, left + 1, bottom, top)))
+            images.append(show_image(ax, image, (left, left + 1, bottom, top)))
             place = left + 0.5, bottom - 0.006 * n_columns
             style = {"ha": "center", "va": "top", "fontsize": 7}
             captions.append(ax.text(*place, self._caption(index), **style))
         sheet_width, sheet_height = self._sheet_size(n_columns, row + 1)
         ax.set(xlim=(0, sheet_width), ylim=(-sheet_height, 0))
-        bare(ax)
+        hide_frame(ax)
         return images, captions
 
     def _caption(self, index):

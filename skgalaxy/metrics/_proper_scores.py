@@ -7,18 +7,22 @@ better than the distribution that they follow, so neither being sure nor being v
 import numpy as np
 
 from skgalaxy._validation import check_n_votes
-from skgalaxy.metrics._checks import check_asked, check_outcomes, check_pmf, judged_galaxies
+from skgalaxy.metrics._checks import (
+    check_asked,
+    check_outcomes,
+    check_pmf,
+    describe_judged,
+    judged_galaxies,
+)
 
 
+@describe_judged
 def vote_log_likelihood(y_true, pmf):
     """Log-likelihood of the volunteers' answers, in nats per vote.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_galaxies, 2)
-        Counts [k, N].
-    pmf : array-like of shape (n_galaxies, max(N) + 1)
-        Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    {y_true, pmf}
 
     Returns
     -------
@@ -49,15 +53,13 @@ def vote_log_likelihood(y_true, pmf):
     return float(log_prob.sum() / n_votes.sum())
 
 
+@describe_judged
 def vote_crps(y_true, pmf):
     """Continuous ranked probability score of k / N, which for whole votes is a sum.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_galaxies, 2)
-        Counts [k, N]; rows with N = 0 are left out.
-    pmf : array-like of shape (n_galaxies, max(N) + 1)
-        Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    {y_true, pmf}
 
     Returns
     -------

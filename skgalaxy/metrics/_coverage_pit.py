@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skgalaxy._validation import check_choice, check_int
-from skgalaxy.metrics._checks import as_numbers, judged_galaxies
+from skgalaxy.metrics._checks import as_numbers, describe_judged, judged_galaxies
 
 # Rounding, of float32 too, must not decide whether an outcome exactly at a half-width is within it,
 # nor which of two equally probable outcomes is the more probable.
@@ -25,15 +25,13 @@ TOLERANCE = 1e-6
 VoteCoverage = namedtuple("VoteCoverage", ["half_widths", "predicted", "observed"])
 
 
+@describe_judged
 def vote_coverage(y_true, pmf, half_widths, *, unit="fraction"):
     """Share of galaxies whose votes fall within a distance of the expected votes.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_galaxies, 2)
-        Counts [k, N]; rows with N = 0 are left out.
-    pmf : array-like of shape (n_galaxies, max(N) + 1)
-        Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    {y_true, pmf}
     half_widths : float or array-like of shape (n_widths,)
         Distances w >= 0; both ends are within.
     unit : {"fraction", "votes"}, default="fraction"
@@ -120,15 +118,13 @@ def coverage_error(y_true, pmf, half_width=0.2, *, unit="fraction"):
     return float(predicted[0] - observed[0])
 
 
+@describe_judged
 def interval_coverage(y_true, pmf, levels=0.9, *, kind="central"):
     """Share of galaxies whose votes fall within the posterior's credible interval.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_galaxies, 2)
-        Counts [k, N]; rows with N = 0 are left out.
-    pmf : array-like of shape (n_galaxies, max(N) + 1)
-        Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    {y_true, pmf}
     levels : float or array-like of shape (n_levels,), default=0.9
         Posterior mass of the interval, in (0, 1).
     kind : {"central", "highest_density"}, default="central"
@@ -167,23 +163,21 @@ def interval_coverage(y_true, pmf, levels=0.9, *, kind="central"):
     levels = _check_levels(levels)
     votes, _, pmf = judged_galaxies(y_true, pmf)
     if kind == "central":
-        step = _step(votes, pmf)
+        step = _step_in_cdf(votes, pmf)
         inside = _share_below((1 + levels) / 2, *step) - _share_below((1 - levels) / 2, *step)
     else:
-        inside = _share_below(levels, *_density_step(votes, pmf))
+        inside = _share_below(levels, *_step_in_density(votes, pmf))
     coverage = inside.mean(axis=0)
     return coverage if levels.ndim else float(coverage)
 
 
+@describe_judged
 def pit_values(y_true, pmf, random_state=None):
     """Randomised probability integral transform: where in their posterior the votes fall.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_galaxies, 2)
-        Counts [k, N]; rows with N = 0 are left out.
-    pmf : array-like of shape (n_galaxies, max(N) + 1)
-        Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    {y_true, pmf}
     random_state : int, RandomState or None, default=None
         Seed of the uniform u.
 
@@ -210,20 +204,18 @@ def pit_values(y_true, pmf, random_state=None):
     [0.   0.53]
     """
     votes, _, pmf = judged_galaxies(y_true, pmf)
-    below, mass = _step(votes, pmf)
+    below, mass = _step_in_cdf(votes, pmf)
     uniform = check_random_state(random_state).uniform(size=len(votes))
     return np.clip(below + uniform * mass, 0, 1)
 
 
+@describe_judged
 def pit_histogram(y_true, pmf, n_bins=10):
     """Histogram of the probability integral transform, without randomness.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_galaxies, 2)
-        Counts [k, N]; rows with N = 0 are left out.
-    pmf : array-like of shape (n_galaxies, max(N) + 1)
-        Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+    {y_true, pmf}
     n_bins : int, default=10
         Number of equal bins of [0, 1].
 
@@ -254,19 +246,19 @@ def pit_histogram(y_true, pmf, n_bins=10):
     n_bins = check_int(n_bins, "n_bins", 1)
     votes, _, pmf = judged_galaxies(y_true, pmf)
     inner = np.linspace(0, 1, n_bins + 1)[1:-1]
-    below = _share_below(inner, *_step(votes, pmf))
+    below = _share_below(inner, *_step_in_cdf(votes, pmf))
     # 0 and 1 bound every value, which rounding of F might forget
     return n_bins * np.diff(below.mean(axis=0), prepend=0.0, append=1.0)
 
 
-def _step(votes, pmf):
+def _step_in_cdf(votes, pmf):
     """Return F(k - 1) and p(k), the step of the distribution function at the observed votes."""
     rows = np.arange(len(votes))
     cdf = pmf.cumsum(axis=1)
     return np.where(votes > 0, cdf[rows, votes - 1], 0.0), pmf[rows, votes]
 
 
-def _density_step(votes, pmf):
+def _step_in_density(votes, pmf):
     """Return the mass of outcomes more probable than the observed, and of those as probable."""
     observed = pmf[np.arange(len(votes)), votes][:, None]
     more = pmf > observed * (1 + TOLERANCE)

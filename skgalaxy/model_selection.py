@@ -1,0 +1,83 @@
+"""Scorers for ``scoring=`` in scikit-learn's model selection: predictions judged by votes.
+
+They are called as ``scorer(estimator, X, y)``, and higher is better.
+
+Of the whole posterior, with counts y of shape (n_galaxies, 2): choose models by
+`vote_log_likelihood_scorer` or `neg_vote_crps_scorer`, which are proper.
+`neg_coverage_error_scorer` is best for any posterior that covers what it says, a vague one too:
+watch it, but choose nothing by it alone. Here `estimator` is anything that
+`skgalaxy.query.predict_posterior` takes, for example a Pipeline, a fitted search or a modAL
+learner.
+
+Of the predicted vote fraction alone, with counts or fractions y: `d2_binomial_scorer`,
+`neg_binomial_log_loss_scorer` and `neg_vote_fraction_rmse_scorer`. They take any regressor.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import make_scorer
+
+from skgalaxy.metrics import (
+    binomial_log_loss,
+    coverage_error,
+    d2_binomial_score,
+    vote_crps,
+    vote_fraction_rmse,
+)
+from skgalaxy.metrics._checks import check_asked, check_counts
+from skgalaxy.posterior import VotePosterior
+from skgalaxy.query import predict_posterior
+
+__all__ = [
+    "d2_binomial_scorer",
+    "neg_binomial_log_loss_scorer",
+    "neg_coverage_error_scorer",
+    "neg_vote_crps_scorer",
+    "neg_vote_fraction_rmse_scorer",
+    "vote_log_likelihood_scorer",
+]
+
+d2_binomial_scorer = make_scorer(d2_binomial_score)
+neg_binomial_log_loss_scorer = make_scorer(binomial_log_loss, greater_is_better=False)
+neg_vote_fraction_rmse_scorer = make_scorer(vote_fraction_rmse, greater_is_better=False)
+
+
+class _PosteriorScorer:
+    """``score(counts, posterior)`` as a scorer; a pickle finds it again by its name."""
+
+    def __init__(self, score: Callable[[NDArray, VotePosterior], float]):
+        self._score = score
+        self.__doc__ = score.__doc__
+
+    def __call__(self, estimator: Any, X: Any, y: ArrayLike) -> float:
+        votes, n_votes = check_counts(y, "y")
+        check_asked(n_votes, "y")
+        return self._score(np.column_stack([votes, n_votes]), predict_posterior(estimator, X))
+
+    def __repr__(self) -> str:
+        return f"{__name__}.{self._score.__name__}"
+
+    def __reduce__(self) -> str:
+        return self._score.__name__
+
+
+@_PosteriorScorer
+def vote_log_likelihood_scorer(counts: NDArray, posterior: VotePosterior) -> float:
+    """Scorer: `skgalaxy.metrics.vote_log_likelihood`, in nats per vote."""
+    votes, n_votes = counts.T  # logarithms throughout: far-off votes cost much, but not infinitely
+    return float(posterior.log_prob(votes, n_votes).sum() / n_votes.sum())
+
+
+@_PosteriorScorer
+def neg_vote_crps_scorer(counts: NDArray, posterior: VotePosterior) -> float:
+    """Scorer: minus `skgalaxy.metrics.vote_crps`, in units of the vote fraction."""
+    return -vote_crps(counts, posterior.pmf(counts[:, 1]))
+
+
+@_PosteriorScorer
+def neg_coverage_error_scorer(counts: NDArray, posterior: VotePosterior) -> float:
+    """Scorer: minus the size of `skgalaxy.metrics.coverage_error` within 0.2 of the fraction."""
+    return -abs(coverage_error(counts, posterior.pmf(counts[:, 1])))
