@@ -376,10 +376,12 @@ class TestNoLedger:
     @pytest.mark.parametrize("content", [b"id,k,N\n1,2,3\n", b"SQLite format 3 I am not", b"x"])
     def test_something_else(self, tmp_path, content):
         (tmp_path / "run.sqlite").write_bytes(content)
-        with pytest.raises(ValueError, match=r"run.sqlite', which is"):
+        with pytest.raises(ValueError, match=r"run.sqlite', which is not an SQLite file; choose"):
             active.read_ledger(tmp_path / "run.sqlite")
         learner = ActiveLearner(Smoother(), query_strategy=strategy)
-        with pytest.raises(ValueError, match=r"`ledger` must be a new file.*run.sqlite', which is"):
+        with pytest.raises(
+            ValueError, match=r"`ledger` must be a new.*run.sqlite', which is not an"
+        ):
             active.run(
                 learner,
                 np.arange(50),
@@ -407,10 +409,12 @@ class TestNoLedger:
             active.read_ledger(tmp_path / "run.sqlite")
         assert one_call(tmp_path).n_waiting
 
-    def test_later_version(self, folder):
-        edit(folder, "PRAGMA user_version = 3")
-        with pytest.raises(ValueError, match="another version of skgalaxy wrote"):
-            one_call(folder)
+    @pytest.mark.parametrize("version", [1, 3])
+    def test_other_version(self, folder, version):
+        edit(folder, f"PRAGMA user_version = {version}")
+        for read in (one_call, lambda folder: active.read_ledger(folder / "run.sqlite")):
+            with pytest.raises(ValueError, match="another version of skgalaxy wrote"):
+                read(folder)
 
     def test_places(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="existing ledger"):
@@ -422,6 +426,8 @@ class TestNoLedger:
 
     def test_an_empty_file_is_a_new_one(self, tmp_path):
         (tmp_path / "run.sqlite").touch()
+        with pytest.raises(ValueError, match=r"`path` must be a ledger. Got .*', which is empty"):
+            active.read_ledger(tmp_path / "run.sqlite")
         assert one_call(tmp_path).n_waiting
 
     @pytest.mark.parametrize(
@@ -477,6 +483,29 @@ class TestNoLedger:
         for result in results:
             assert result.rounds.equals(expected.rounds)
             assert result.asked.equals(expected.asked)
+
+
+class TestCallbacks:
+    """Each round is told at least once: the last one again by a call that goes on from it."""
+
+    def test_after_a_stop(self, tmp_path):
+        seen = []
+
+        def fragile(result):
+            seen.append(len(result.rounds))
+            if seen == [1, 2]:
+                raise KeyboardInterrupt
+
+        def call(warm):
+            while one_call(tmp_path, warm, callbacks=fragile).n_waiting:
+                pass
+
+        with pytest.raises(KeyboardInterrupt):
+            call(warm=True)
+        call(warm=True)
+        assert seen == [1, 2, 2, 3, 4]
+        call(warm=True)
+        assert seen == [1, 2, 2, 3, 4, 4]
 
 
 class TestOtherProcess:

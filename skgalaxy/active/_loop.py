@@ -295,14 +295,14 @@ def _learn(plan: Plan, ledger: Ledger, learner: Any, number: int) -> tuple[int, 
 
 
 def _test(plan: Plan, ledger: Ledger, learner: Any, number: int, size: tuple[int, int]) -> None:
-    """Test a model that is new and note it; tell the callbacks of the newest."""
+    """Test a model that is new and note it; tell the callbacks of that of the last round."""
     if number == ledger.n_rounds_learned:
         scores = {} if plan.test is None else plan.scorer(learner.estimator, *plan.test)
         if not isinstance(scores, dict):
             scores = {plan.score_names[0]: scores}
         ledger.record_model(number, *size, scores)
-    # Of the newest, even if it was noted before: that process may have died in a callback.
-    if number == ledger.n_rounds_learned - 1:
+    # Not only if it was new: a process may have died in a callback. The next round is chosen after.
+    if number == ledger.n_rounds_asked - 1:
         for callback in plan.callbacks:
             callback(_result(ledger, learner, "going on"))
 
