@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 
 from skgalaxy import __version__
+from skgalaxy._files import complete_file
 from skgalaxy._optional import require
-from skgalaxy._outputs import complete_file
 from skgalaxy._validation import check_ids, check_n_votes
 from skgalaxy.posterior import VotePosterior
 

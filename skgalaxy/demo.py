@@ -1,35 +1,42 @@
 """The main job, end to end: learn from few votes, predict posteriors, ask, learn again.
 
-``python -m skgalaxy demo [--data DIR]``. Two modAL learners start from the same labelled
-galaxies and buy labels round by round, one by mutual information, one at random. What the first
-has learned in the end is drawn and written as a catalogue.
+``python -m skgalaxy demo [--data DIR]``. Two learners start from the same labelled galaxies and
+buy labels round by round, one by what a batch of votes would tell together, one at random. What
+the first has learned in the end is drawn and written as a catalogue.
 """
 
 import time
-from functools import partial
+from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from modAL.models import ActiveLearner
-from sklearn.base import clone
-from sklearn.utils import check_random_state
+from numpy.typing import NDArray
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch, check_random_state
 
-from skgalaxy import plotting
+from skgalaxy import VotePosterior, active, plotting
+from skgalaxy.catalogue import make_catalogue, write_catalogue
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 from skgalaxy.estimator import BayesianCNNRegressor
 from skgalaxy.metrics import vote_fraction_rmse, vote_noise_floor
-from skgalaxy.query import mutual_information_sampling, random_sampling
+from skgalaxy.query import joint_sampling, predict_posterior, random_sampling
 
 __all__ = ["run"]
 
 N_SIMULATED = 1200
 N_START, N_ASKED, N_ROUNDS = 100, 50, 4
 N_VOTES = 40
-N_SHOWN = 6
 TRAINING = {"epochs": 40, "batch_size": 16}
+N_DRAWS = 200  # what galaxies have in common is told by draws, more than galaxies asked
+N_SHOWN, N_DRAWS_SHOWN = 6, 50  # galaxies with their posteriors; draws of each
+N_ON_SHEET = 25  # galaxies asked first, and last
+STRATEGIES = {"joint information": joint_sampling, "random": random_sampling}
 
 
-def run(data=None, output="demo", *, seed=0):
+def run(data: str | PathLike | None = None, output: str | PathLike = "demo", *, seed: int = 0):
     """Run the demo and write its figures and catalogue.
 
     Parameters
@@ -51,32 +58,24 @@ def run(data=None, output="demo", *, seed=0):
         If matplotlib (or GalSim, for simulated galaxies) is missing.
     """
     galaxies, kind = _load(data, seed)
-    rng = check_random_state(seed)
-    test, start, pool = _split(len(galaxies.votes), rng)
-    test_votes = galaxies.votes[test]
-    floor = vote_noise_floor(test_votes)
+    test, pool = _split(len(galaxies.votes), seed)
+    floor = vote_noise_floor(galaxies.votes[test])
     print(
-        f"{len(galaxies.votes)} {kind}: {len(start)} labelled, {len(pool)} to ask about, "
+        f"{len(galaxies.votes)} {kind}: {N_START} labelled, {len(pool) - N_START} to ask about, "
         f"{len(test)} for testing.\nA perfect model's RMSE would be {floor:.3f}, the noise of "
         "the volunteers' votes.\n"
     )
-    estimator = BayesianCNNRegressor(**TRAINING, random_state=seed)
-    strategies = {
-        "mutual information": partial(mutual_information_sampling, n_votes=N_VOTES),
-        "random": partial(random_sampling, random_state=rng),
-    }
     print(f"{'strategy':<20}{'labels':>8}{'RMSE':>8}{'(floor)':>9}{'log-lik.':>10}{'seconds':>9}")
-    runs = {
-        name: _learn(name, estimator, strategy, galaxies, test, start, pool)
-        for name, strategy in strategies.items()
+    results = {
+        name: _learn(strategy, galaxies, test, pool, seed, _printer(name, floor))
+        for name, strategy in STRATEGIES.items()
     }
-    learner, labelled, _ = runs["mutual information"]
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    _write(output, learner.estimator, galaxies, test, labelled)
+    _write(output, next(iter(results.values())), galaxies, test)
     display = plotting.LearningCurveDisplay(
         N_START + N_ASKED * np.arange(N_ROUNDS + 1),
-        {name: rmse for name, (_, _, rmse) in runs.items()},
+        {name: result.rounds["RMSE"].tolist() for name, result in results.items()},
         score_name="RMSE of the vote fraction",
         floor=floor,
     ).plot()
@@ -85,16 +84,18 @@ def run(data=None, output="demo", *, seed=0):
     print(f"\nWritten to {output}/: posteriors.png, asked.png, learning_curve.png, catalogue.csv")
 
 
-def _load(data, seed):
-    """Return the galaxies and what to call them."""
+def _load(data: str | PathLike | None, seed: int) -> tuple[Bunch, str]:
+    """Galaxies and what to call them; `column` says what their votes are on."""
     if data is not None:
-        return load_galaxy_zoo(data), f"galaxies of {data}"
+        galaxies = load_galaxy_zoo(data)
+        return Bunch(**galaxies, column=galaxies.question), f"galaxies of {data}"
     print("No --data given: simulating galaxies and volunteers. Nothing below is an observation.")
-    return make_galaxies(N_SIMULATED, random_state=seed), "simulated galaxies"
+    galaxies = make_galaxies(N_SIMULATED, random_state=seed)
+    return Bunch(**galaxies, column="smooth-or-featured_featured-or-disk"), "simulated galaxies"
 
 
-def _split(n_galaxies, rng):
-    """Return the rows for testing, for the start, and the pool."""
+def _split(n_galaxies: int, seed: int) -> tuple[NDArray, NDArray]:
+    """Rows for testing, and those of the pool."""
     n_test = n_galaxies // 4
     needed = n_test + N_START + N_ROUNDS * N_ASKED
     if n_galaxies < needed + 2:
@@ -102,53 +103,100 @@ def _split(n_galaxies, rng):
             f"The demo needs at least {4 * (N_START + N_ROUNDS * N_ASKED + 2) // 3 + 1} galaxies. "
             f"Got {n_galaxies}."
         )
-    order = rng.permutation(n_galaxies)
-    return order[:n_test], order[n_test : n_test + N_START], order[n_test + N_START :]
+    order = check_random_state(seed).permutation(n_galaxies)
+    return order[:n_test], order[n_test:]
 
 
-def _learn(name, estimator, strategy, galaxies, test, start, pool):
-    """Run the rounds; return the learner, the rows it has labels of, and the RMSE per round."""
-    learner = ActiveLearner(clone(estimator), query_strategy=strategy)
-    labelled, rmse = start, []
-    for n_round in range(N_ROUNDS + 1):
-        began = time.perf_counter()
-        if n_round == 0:
-            learner.fit(galaxies.images[start], galaxies.votes[start])
-        else:
-            asked, _ = learner.query(galaxies.images[pool], n_instances=N_ASKED)
-            learner.teach(galaxies.images[pool[asked]], galaxies.votes[pool[asked]])
-            labelled = np.append(labelled, pool[asked])
-            pool = np.delete(pool, asked)
-        posterior = learner.estimator.predict_posterior(galaxies.images[test])
-        rmse.append(vote_fraction_rmse(galaxies.votes[test], posterior.mean))
-        floor = vote_noise_floor(galaxies.votes[test])
-        log_prob = posterior.log_prob(*galaxies.votes[test].T).mean()
-        seconds = time.perf_counter() - began
+def _learn(
+    strategy: Callable,
+    galaxies: Bunch,
+    test: NDArray,
+    pool: NDArray,
+    seed: int,
+    callback: Callable[[active.Result], None],
+) -> active.Result:
+    """Run the rounds; the volunteers' votes are known already."""
+    estimator = BayesianCNNRegressor(**TRAINING, n_draws=N_DRAWS)
+    model = make_pipeline(active.PoolReader(galaxies.images), estimator)
+    return active.run(
+        ActiveLearner(model, query_strategy=strategy),
+        pool,
+        active.SimulatedVolunteers(galaxies.ids[pool], galaxies.votes[pool]),
+        ids=galaxies.ids[pool],
+        initial=N_START,
+        n_instances=N_ASKED,
+        n_rounds=N_ROUNDS,
+        n_votes=N_VOTES,
+        test=(test, galaxies.votes[test]),
+        scoring=_scores,
+        callbacks=callback,
+        random_state=seed,
+    )
+
+
+def _scores(estimator: Any, X: NDArray, votes: NDArray) -> dict[str, float]:
+    posterior = predict_posterior(estimator, X)
+    return {
+        "RMSE": vote_fraction_rmse(votes, posterior.mean),
+        "log-lik.": posterior.log_prob(*votes.T).mean(),
+    }
+
+
+def _printer(name: str, floor: float) -> Callable[[active.Result], None]:
+    """Make a callback that prints the last round and its seconds."""
+    began = time.perf_counter()
+
+    def show(result: active.Result) -> None:
+        nonlocal began
+        last, now = result.rounds.iloc[-1], time.perf_counter()
         print(
-            f"{name:<20}{len(labelled):>8}{rmse[-1]:>8.3f}{f'({floor:.3f})':>9}{log_prob:>10.2f}"
-            f"{seconds:>9.1f}",
+            f"{name:<20}{last['n_labelled']:>8}{last['RMSE']:>8.3f}{f'({floor:.3f})':>9}"
+            f"{last['log-lik.']:>10.2f}{now - began:>9.1f}",
             flush=True,
         )
-    return learner, labelled, rmse
+        began = now
+
+    return show
 
 
-def _write(output, estimator, galaxies, test, labelled):
-    """Draw posteriors and the galaxies asked about; write the catalogue."""
-    posterior = estimator.predict_posterior(galaxies.images)
-    frame = posterior.to_frame(N_VOTES, index=galaxies.ids).rename_axis("id")
-    frame["labelled"] = np.isin(np.arange(len(frame)), labelled)
-    frame.to_csv(output / "catalogue.csv", float_format="%.4f")
-
+def _write(output: Path, result: active.Result, galaxies: Bunch, test: NDArray) -> None:
+    """Write the catalogue; draw posteriors and the galaxies to ask about next."""
+    posterior = predict_posterior(result.learner, np.arange(len(galaxies.votes)))
+    labelled = np.isin(galaxies.ids, result.asked["id"])
+    question, _, answer = galaxies.column.partition("_")
+    table = make_catalogue(
+        posterior, galaxies.ids, question=question, answer=answer, n_votes=N_VOTES
+    )
+    write_catalogue(
+        output / "catalogue.csv",
+        table.assign(labelled=labelled),
+        model="skgalaxy demo",
+        metadata={"n_votes": N_VOTES, "n_trained_on": int(labelled.sum())},
+    )
     k, n = galaxies.votes[test].T
     by_fraction = test[np.argsort(k / np.maximum(n, 1), kind="stable")]
     shown = by_fraction[np.linspace(0, len(test) - 1, N_SHOWN).round().astype(int)]
-    display = plotting.PosteriorDisplay(
-        galaxies.images[shown], posterior[shown], N_VOTES, galaxies.votes[shown]
-    ).plot()
+    some = VotePosterior(posterior.draws[shown, :N_DRAWS_SHOWN])
+    votes = galaxies.votes[shown]
+    display = plotting.PosteriorDisplay(galaxies.images[shown], some, N_VOTES, votes).plot()
     display.figure_.savefig(output / "posteriors.png", dpi=150)
-
-    unlabelled = np.setdiff1d(np.arange(len(frame)), labelled)
-    display = plotting.AcquisitionDisplay.from_predictions(
-        galaxies.images[unlabelled], posterior[unlabelled], n_votes=N_VOTES
-    )
+    display = _draw_asked(result.learner, galaxies, posterior, np.flatnonzero(~labelled))
     display.figure_.savefig(output / "asked.png", dpi=150)
+
+
+def _draw_asked(
+    learner: ActiveLearner, galaxies: Bunch, posterior: VotePosterior, left: NDArray
+) -> plotting.AcquisitionDisplay:
+    """Draw the galaxies to ask about next, and those that would tell least."""
+    n_shown = min(N_ON_SHEET, len(left) // 2)
+    first, gains = joint_sampling(learner, left, n_shown, n_votes=N_VOTES, random_state=0)
+    information = posterior[left].mutual_information(N_VOTES)
+    information[first] = np.inf  # they are on the other sheet
+    last = np.argsort(-information, kind="stable")[-n_shown:]
+    rows = left[np.concatenate([first, last])]
+    return plotting.AcquisitionDisplay(
+        galaxies.images[rows],
+        np.concatenate([gains, information[last]]),
+        posterior.mean[rows],
+        score_name="joint information",
+    ).plot(n_images=n_shown)

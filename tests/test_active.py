@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior, active, query
-from skgalaxy.active._identity import describe, describe_estimator, describe_strategy, digest
+from skgalaxy.active._fingerprint import array_text, fingerprint, text_of
 from skgalaxy.images import ImageLoader
 
 N_POOL, N_TEST = 120, 40
@@ -168,12 +168,18 @@ class TestRun:
         assert result.rounds["round"].tolist() == [0, 1, 2, 3]
         assert result.rounds["n_asked"].tolist() == [10, 8, 8, 8]
         assert result.rounds["n_labelled"].tolist() == [10, 18, 26, 34]
-        assert result.rounds["n_votes"].tolist() == [400, 720, 1040, 1360]
-        assert list(result.rounds) == ["round", "seed", "n_asked", "n_labelled", "n_votes"] + [
+        assert result.rounds["n_votes_learned"].tolist() == [400, 720, 1040, 1360]
+        assert list(result.rounds) == [
+            "round",
+            "seed",
+            "n_asked",
+            "n_labelled",
+            "n_votes_learned",
+        ] + [
             "model",
-            "score",
+            "test_score",
         ]
-        assert result.rounds["score"].between(-1, 0).all()
+        assert result.rounds["test_score"].between(-1, 0).all()
         assert result.rounds["model"].is_unique
         asked = result.asked
         assert asked["row"].is_unique
@@ -192,7 +198,7 @@ class TestRun:
 
     def test_same_seed_same_run(self, job):
         arguments, further = job
-        further["n_candidates"] = 30
+        further["n_scored"] = 30
         runs = [
             active.run(*arguments, **{**further, "random_state": seed}, n_rounds=2).asked
             for seed in (0, 0, 1)
@@ -223,7 +229,7 @@ class TestRun:
             return query.random_sampling(learner, X, n_instances, random_state=random_state)
 
         learner.query_strategy = strategy
-        result = active.run(*arguments, **further, n_rounds=3, n_candidates=20)
+        result = active.run(*arguments, **further, n_rounds=3, n_scored=20)
         assert [len(X) for X in seen] == [20, 20, 20]
         for number, X in enumerate(seen):
             asked = result.asked.loc[result.asked["round"] <= number, "row"]
@@ -252,7 +258,7 @@ class TestRun:
         learner.teach(pool[:30], votes[:30])
         result = active.run(learner, pool, volunteers, **{**further, "initial": 0}, n_rounds=2)
         assert result.rounds["n_labelled"].tolist() == [30, 38, 46]
-        assert result.rounds["n_votes"].tolist() == [1200, 1520, 1840]
+        assert result.rounds["n_votes_learned"].tolist() == [1200, 1520, 1840]
         assert result.asked["row"].min() >= 30
         np.testing.assert_array_equal(result.learner.X_training[:30], pool[:30])
 
@@ -280,7 +286,7 @@ class TestRun:
 
         for scoring, names in [
             ({"bias": bias, "again": bias}, ["bias", "again"]),
-            (bias, ["score"]),
+            (bias, ["test_score"]),
         ]:
             rounds = active.run(*arguments, **further, n_rounds=1, scoring=scoring).rounds
             assert list(rounds)[6:] == names
@@ -313,10 +319,14 @@ class TestStopping:
             ({"n_rounds": 0}, "n_rounds is reached", [10]),
             ({"n_rounds": 1, "max_labels": 90}, "n_rounds is reached", [10, 8]),
             ({"n_instances": 60}, "the pool is exhausted", [10, 60, 50]),
-            ({"stop": active.Target("score", -1.0)}, "Target(score='score', value=-1.0)", [10]),
             (
-                {"stop": [active.Plateau("score", n_rounds=2, min_gain=9.0)]},
-                "Plateau(score='score', n_rounds=2, min_gain=9.0)",
+                {"stop": active.Target("test_score", -1.0)},
+                "Target(test_score='test_score', value=-1.0)",
+                [10],
+            ),
+            (
+                {"stop": [active.Plateau("test_score", n_rounds=2, min_gain=9.0)]},
+                "Plateau(test_score='test_score', n_rounds=2, min_gain=9.0)",
                 [10, 8, 8],
             ),
         ],
@@ -343,7 +353,7 @@ class TestStopping:
         assert not active.Plateau("d2", n_rounds=3)(rounds)
         assert active.Plateau("d2", n_rounds=2)(rounds)
         assert not active.Plateau("d2", n_rounds=9)(rounds)
-        with pytest.raises(ValueError, match=r"`score` must be a score of the run. Got 'x'"):
+        with pytest.raises(ValueError, match=r"`test_score` must be a score of the run. Got 'x'"):
             active.Target("x", 1)(rounds)
         with pytest.raises(ValueError, match="`value`"):
             active.Target("d2", np.inf)
@@ -425,7 +435,7 @@ class TestBadInput:
             ({"n_rounds": -1}, ValueError, "`n_rounds`"),
             ({"max_labels": 0}, ValueError, "`max_labels`"),
             ({"max_votes": True}, TypeError, "`max_votes`"),
-            ({"n_candidates": 7}, ValueError, "`n_candidates` must be an integer >= 8"),
+            ({"n_scored": 7}, ValueError, "`n_scored` must be an integer >= 8"),
             ({"n_votes": -3}, ValueError, "`n_votes`"),
             ({"n_votes": [1, 2]}, ValueError, r"shape \(120,\). Got shape \(2,\)"),
             ({"ids": ["a"]}, ValueError, "`ids` must be one per galaxy of the pool, 120. Got 1"),
@@ -591,17 +601,17 @@ class TestPoolReader:
             active.PoolReader([[1], [2]]).transform([0])
 
 
-class TestIdentity:
+class TestFingerprint:
     """Texts that differ for what differs, and for nothing else."""
 
     def test_functions(self):
         def made(width):
             return lambda learner, X: width
 
-        assert describe(made(1)) == describe(made(1)) != describe(made(2))
-        assert describe(query.random_sampling) == "random_sampling"
+        assert text_of(made(1)) == text_of(made(1)) != text_of(made(2))
+        assert text_of(query.random_sampling) == "random_sampling"
         texts = [
-            describe_strategy(partial(query.mutual_information_sampling, **given))
+            fingerprint("query_strategy", partial(query.mutual_information_sampling, **given))
             for given in ({"n_votes": 5}, {"n_votes": np.int64(5), "verbose": True}, {"n_votes": 6})
         ]
         assert texts[0] == texts[1] != texts[2]
@@ -609,8 +619,9 @@ class TestIdentity:
     def test_estimators(self, sky):
         images, _ = sky
         texts = [
-            describe_estimator(
-                make_pipeline(active.PoolReader(pixels), BayesianCNNRegressor(**given))
+            fingerprint(
+                "learner",
+                make_pipeline(active.PoolReader(pixels), BayesianCNNRegressor(**given)),
             )
             for pixels, given in [
                 (images, {}),
@@ -630,16 +641,16 @@ class TestIdentity:
         large = np.zeros((3000, 200))
         changed = large.copy()
         changed[-1, 5] = 1
-        assert digest(large) != digest(changed)
-        assert digest(np.array(["a", "b"])) == digest(np.array(["a", "b"], dtype="U9"))
-        assert digest(np.arange(3)) != digest(np.arange(3.0))
+        assert array_text(large) != array_text(changed)
+        assert array_text(np.array(["a", "b"])) == array_text(np.array(["a", "b"], dtype="U9"))
+        assert array_text(np.arange(3)) != array_text(np.arange(3.0))
 
     def test_odd_things(self):
         circle = {}
         circle["self"] = circle
-        assert isinstance(describe(circle), str)
-        assert describe({1: (None, True, "x", 2.5)}) == "{1: (None, True, 'x', 2.5)}"
-        assert "object" in describe(object())
+        assert isinstance(text_of(circle), str)
+        assert text_of({1: (None, True, "x", 2.5)}) == "{1: (None, True, 'x', 2.5)}"
+        assert "object" in text_of(object())
 
 
 def test_overhead_per_round(job):

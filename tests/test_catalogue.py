@@ -15,7 +15,7 @@ import pytest
 
 import skgalaxy
 from skgalaxy import VotePosterior, acquisition
-from skgalaxy._outputs import complete_file, complete_folder
+from skgalaxy._files import complete_file, complete_folder
 from skgalaxy.catalogue import make_catalogue, write_catalogue
 
 IDS = ["587722981742215240", "587722981742215241", "0042", "J1457-00", 'N #1, "b"']

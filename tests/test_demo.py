@@ -20,18 +20,19 @@ def test_simulated(short, tmp_path, capsys):
     assert cli.main(["demo", "--output", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "simulating galaxies" in printed
-    rows = [line.split() for line in printed.splitlines() if line.startswith(("mutual", "random"))]
+    rows = [line.split() for line in printed.splitlines() if line.startswith(("joint", "random"))]
     assert [int(row[-5]) for row in rows] == [16, 24, 32] * 2
     for figure in ("posteriors.png", "asked.png", "learning_curve.png"):
         assert (tmp_path / "out" / figure).stat().st_size > 10_000
-    catalogue = pd.read_csv(tmp_path / "out" / "catalogue.csv", dtype={"id": str})
-    assert catalogue.columns.tolist() == (
-        ["id", "mean", "std", "q05", "q95", "mutual_information", "labelled"]
-    )
+    path = tmp_path / "out" / "catalogue.csv"
+    catalogue = pd.read_csv(path, comment="#", dtype={"id_str": str})
+    names = ["fraction", "5pc", "95pc", "expected_votes", "mutual_information"]
+    columns = [f"smooth-or-featured_featured-or-disk_{name}" for name in names]
+    assert catalogue.columns.tolist() == ["id_str", *columns, "labelled"]
     assert len(catalogue) == 60
     assert catalogue["labelled"].sum() == 32
-    assert (catalogue["q05"] <= catalogue["mean"]).all()
-    assert (catalogue["mutual_information"] > 0).all()
+    assert (catalogue[columns[1]] <= catalogue[columns[0]]).all()
+    assert (catalogue[columns[4]] > 0).all()
 
 
 def test_real(short, shared_data, tmp_path, capsys):

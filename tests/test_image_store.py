@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skgalaxy import _outputs
+from skgalaxy import _files
 from skgalaxy.images import _store, open_images, pack_images, read_images
 from skgalaxy.query import mutual_information_sampling
 
 N_IMAGES = 11
-N_STEPS = 16  # that change a file, when they are packed four at a time
+N_STEPS = 17  # that change a file, when they are packed four at a time
 
 
 @pytest.fixture(autouse=True)
@@ -325,7 +325,7 @@ class TestFullDisk:
         spoil(paths[10])
         disk = {"free": 10**6}
         with monkeypatch.context() as patch:
-            for module in (_store, _outputs):
+            for module in (_store, _files):
                 patch.setattr(module, "open", limited(disk), raising=False)
             create = _store._create
             patch.setattr(_store, "_create", lambda *args: create(*args) or disk.update(free=free))

@@ -98,7 +98,7 @@ class SlowVolunteers(active.SimulatedVolunteers):
             try:
                 found = active.read_ledger(ledger).asked
             except ValueError as error:  # it was killed in the midst of its first transaction
-                if "nothing is written yet" not in str(error):
+                if "is empty" not in str(error):
                     raise
             else:
                 self.known = set(found["id"][found["k"].notna()])
@@ -138,7 +138,7 @@ ARGUMENTS = {
     "initial": 5,
     "n_instances": 4,
     "n_rounds": 3,
-    "n_candidates": 25,
+    "n_scored": 25,
     "test": TEST,
     "scoring": {"rmse": rmse},
     "random_state": 7,
@@ -314,7 +314,7 @@ class TestOtherRun:
         ("changed", "message"),
         [
             ({"n_instances": 5}, "`n_instances` is 4 and not 5"),
-            ({"n_candidates": None}, "`n_candidates` is 25 and not None"),
+            ({"n_scored": None}, "`n_scored` is 25 and not None"),
             ({"initial": 6}, "`initial` is 5 and not 6"),
             ({"initial": [1, 2, 3, 4, 5]}, "`initial` is 5 and not int64"),
             ({"random_state": 8}, "`random_state` is 7 and not 8"),
@@ -376,10 +376,12 @@ class TestNoLedger:
     @pytest.mark.parametrize("content", [b"id,k,N\n1,2,3\n", b"SQLite format 3 I am not", b"x"])
     def test_something_else(self, tmp_path, content):
         (tmp_path / "run.sqlite").write_bytes(content)
-        with pytest.raises(ValueError, match=r"run.sqlite', which is"):
+        with pytest.raises(ValueError, match=r"run.sqlite', which is not an SQLite file; choose"):
             active.read_ledger(tmp_path / "run.sqlite")
         learner = ActiveLearner(Smoother(), query_strategy=strategy)
-        with pytest.raises(ValueError, match=r"`ledger` must be a new file.*run.sqlite', which is"):
+        with pytest.raises(
+            ValueError, match=r"`ledger` must be a new.*run.sqlite', which is not an"
+        ):
             active.run(
                 learner,
                 np.arange(50),
@@ -393,7 +395,7 @@ class TestNoLedger:
         database = sqlite3.connect(tmp_path / "run.sqlite")
         database.execute("CREATE TABLE answers (id TEXT)")
         database.close()
-        with pytest.raises(ValueError, match="which is something else"):
+        with pytest.raises(ValueError, match="which is an SQLite file of something else"):
             active.read_ledger(tmp_path / "run.sqlite")
 
     def test_killed_at_its_birth(self, tmp_path):
@@ -403,14 +405,16 @@ class TestNoLedger:
         database.execute("DROP TABLE unfinished")
         database.close()
         assert (tmp_path / "run.sqlite").stat().st_size > 0
-        with pytest.raises(ValueError, match="in which nothing is written yet"):
+        with pytest.raises(ValueError, match=r"run.sqlite', which is empty"):
             active.read_ledger(tmp_path / "run.sqlite")
         assert one_call(tmp_path).n_waiting
 
-    def test_later_version(self, folder):
-        edit(folder, "PRAGMA user_version = 2")
-        with pytest.raises(ValueError, match="another version of skgalaxy wrote"):
-            one_call(folder)
+    @pytest.mark.parametrize("version", [1, 3])
+    def test_other_version(self, folder, version):
+        edit(folder, f"PRAGMA user_version = {version}")
+        for read in (one_call, lambda folder: active.read_ledger(folder / "run.sqlite")):
+            with pytest.raises(ValueError, match="another version of skgalaxy wrote"):
+                read(folder)
 
     def test_places(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="existing ledger"):
@@ -422,6 +426,8 @@ class TestNoLedger:
 
     def test_an_empty_file_is_a_new_one(self, tmp_path):
         (tmp_path / "run.sqlite").touch()
+        with pytest.raises(ValueError, match=r"`path` must be a ledger. Got .*', which is empty"):
+            active.read_ledger(tmp_path / "run.sqlite")
         assert one_call(tmp_path).n_waiting
 
     @pytest.mark.parametrize(
@@ -479,6 +485,29 @@ class TestNoLedger:
             assert result.asked.equals(expected.asked)
 
 
+class TestCallbacks:
+    """Each round is told at least once: the last one again by a call that goes on from it."""
+
+    def test_after_a_stop(self, tmp_path):
+        seen = []
+
+        def fragile(result):
+            seen.append(len(result.rounds))
+            if seen == [1, 2]:
+                raise KeyboardInterrupt
+
+        def call(warm):
+            while one_call(tmp_path, warm, callbacks=fragile).n_waiting:
+                pass
+
+        with pytest.raises(KeyboardInterrupt):
+            call(warm=True)
+        call(warm=True)
+        assert seen == [1, 2, 2, 3, 4]
+        call(warm=True)
+        assert seen == [1, 2, 2, 3, 4, 4]
+
+
 class TestOtherProcess:
     def test_two_at_once(self, tmp_path):
         """The second to write a round is stopped before it asks anybody."""
@@ -496,7 +525,7 @@ class TestOtherProcess:
         assert len(volunteers.collect()[0]) == 5
 
     def test_locked(self, folder, monkeypatch):
-        monkeypatch.setattr("skgalaxy.active._database._PATIENCE", 0.05)
+        monkeypatch.setattr("skgalaxy._files._LOCK_SECONDS", 0.05)
         database = sqlite3.connect(folder / "run.sqlite", isolation_level=None)
         database.execute("BEGIN EXCLUSIVE")
         with pytest.raises(OSError, match=r"run.sqlite': database is locked; nothing in it is los"):

@@ -11,12 +11,11 @@ call is made again.
 Bare modAL does as well: learner and strategies are its own, and `run` is only the plumbing.
 """
 
-from skgalaxy.active._files import FileVolunteers
 from skgalaxy.active._ledger import read_ledger
 from skgalaxy.active._loop import Result, run
 from skgalaxy.active._reader import PoolReader
-from skgalaxy.active._rules import Plateau, Target
-from skgalaxy.active._volunteers import SimulatedVolunteers, Volunteers
+from skgalaxy.active._stopping import Plateau, Target
+from skgalaxy.active._volunteers import FileVolunteers, SimulatedVolunteers, Volunteers
 
 __all__ = [
     "FileVolunteers",

@@ -8,40 +8,86 @@ before the change or after it, and can go on from there. The tables, for ``sqlit
     rounds    round, seed, asked_at; round 0 is the initial set
     requests  id (text), round, rank (0 is the best), row (of the pool), score
     answers   id, k, n_votes, answered_at: k of n_votes volunteers said yes
-    models    round, version, n_labelled, n_votes (of the training set), fitted_at, told (whether
-              the callbacks have been called); a version is a hash of all that is recorded up to
-              this round, so that two models of the same version are the same, and a ledger that
-              was damaged or changed by hand is found out
+    models    round, version, n_labelled, n_votes_learned (galaxies and votes of the training
+              set), fitted_at; a version is a hash of all that is recorded up to this round, so
+              that two models of the same version are the same, and a ledger that was damaged or
+              changed by hand is found out
     metrics   round, name, value: the scores on the test set
 
 Times are UTC. `read_ledger` returns this as data frames, while the run goes on, too.
 """
 
 import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
-from skgalaxy.active._database import (
-    ASKED,
-    RefusalError,
-    asked_frame,
-    check_kind,
-    connect,
-    create_tables,
-    refusing,
-    rounds_frame,
+from skgalaxy._files import (
+    SqliteFormat,
+    UnusableFileError,
+    own_sqlite,
+    sqlite_errors,
+    transaction,
 )
 
-__all__ = ["Ledger", "read_ledger"]
+__all__ = ["ROUND_COLUMNS", "Ledger", "read_ledger"]
 
+_NOW = "TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"
+_FORMAT = SqliteFormat(
+    application_id=0x736B676C,  # "skgl"
+    version=2,
+    tables=f"""
+CREATE TABLE run (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE rounds (round INTEGER PRIMARY KEY, seed INTEGER NOT NULL, asked_at {_NOW});
+CREATE TABLE requests (id TEXT NOT NULL PRIMARY KEY, round INTEGER NOT NULL REFERENCES rounds,
+    rank INTEGER NOT NULL, "row" INTEGER NOT NULL UNIQUE, score REAL, UNIQUE (round, rank));
+CREATE TABLE answers (id TEXT NOT NULL PRIMARY KEY REFERENCES requests, k INTEGER NOT NULL,
+    n_votes INTEGER NOT NULL CHECK (k BETWEEN 0 AND n_votes), answered_at {_NOW});
+CREATE TABLE models (round INTEGER PRIMARY KEY REFERENCES rounds, version TEXT NOT NULL,
+    n_labelled INTEGER NOT NULL, n_votes_learned INTEGER NOT NULL, fitted_at {_NOW});
+CREATE TABLE metrics (round INTEGER NOT NULL REFERENCES rounds, name TEXT NOT NULL, value REAL,
+    PRIMARY KEY (round, name))
+""",
+)
+_ASKED = """
+SELECT round, rank, requests.id, "row", score, k, n_votes
+FROM requests LEFT JOIN answers USING (id)
+"""
+_ROUNDS = """
+SELECT round, seed, (SELECT count(*) FROM requests WHERE requests.round = rounds.round) AS n_asked,
+    n_labelled, n_votes_learned, version AS model
+FROM rounds JOIN models USING (round) ORDER BY round
+"""
+_ASKED_TYPES = {
+    "round": "int64",
+    "rank": "int64",
+    "id": object,
+    "row": "int64",
+    "score": "float64",
+    "k": "Int64",
+    "n_votes": "Int64",
+}
+_ROUND_TYPES = {
+    "round": "int64",
+    "seed": "int64",
+    "n_asked": "int64",
+    "n_labelled": "int64",
+    "n_votes_learned": "int64",
+    "model": object,
+}
+ROUND_COLUMNS = tuple(_ROUND_TYPES)  # the scores on the test set follow
 _SHOWN = 60  # characters of what differs
 
 
-def read_ledger(path):
+def read_ledger(path: str | os.PathLike) -> Bunch:
     """Read a ledger as data frames.
 
     Parameters
@@ -84,20 +130,22 @@ def read_ledger(path):
     ...         learner, pool, volunteers, initial=[3, 80], n_instances=5, n_rounds=1, ledger=path
     ...     )
     ...     ledger = active.read_ledger(path)
-    >>> print(ledger.rounds[["round", "n_asked", "n_labelled", "n_votes"]])
-       round  n_asked  n_labelled  n_votes
-    0      0        2           2       80
-    1      1        5           7      280
+    >>> print(ledger.rounds[["round", "n_asked", "n_labelled", "n_votes_learned"]])
+       round  n_asked  n_labelled  n_votes_learned
+    0      0        2           2               80
+    1      1        5           7              280
     >>> ledger.run["n_instances"], len(ledger.asked)
     ('5', 7)
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be an existing ledger. Got {str(path)!r}.")
-    with refusing(path, "`path` must be a ledger"), closing(connect(path)) as database:
-        check_kind(database)
+    with (
+        sqlite_errors(path, "`path` must be a ledger"),
+        closing(own_sqlite(path, _FORMAT)) as database,
+    ):
         run = dict(database.execute("SELECT name, value FROM run ORDER BY name"))
-        frames = {"rounds": rounds_frame(database), "asked": asked_frame(database)}
+        frames = {"rounds": _rounds_frame(database), "asked": _asked_frame(database)}
     return Bunch(run=pd.Series(run, dtype=object), **frames)
 
 
@@ -124,74 +172,78 @@ class Ledger:
         If it cannot be read or written.
     """
 
-    def __init__(self, path, identity, random_state, ids):
+    def __init__(
+        self,
+        path: str | os.PathLike | None,
+        identity: Mapping[str, str],
+        random_state: int | None,
+        ids: NDArray,
+    ):
         self._path = path
-        with refusing(path, "`ledger` must be a new file, or the ledger of this run"):
-            self._database = connect(path)
+        seed = random_state
+        if seed is None:
+            seed = np.random.SeedSequence().entropy % 2**31
+        first = {"run": [*sorted(identity.items()), ("random_state", str(seed))]}
+        with sqlite_errors(path, "`ledger` must be a new file, or the ledger of this run"):
+            self._database = own_sqlite(path, _FORMAT, first, name="ledger")
             try:
-                if not self._one("SELECT count(*) FROM sqlite_master"):
-                    self._begin(identity, random_state)
-                check_kind(self._database)
                 self._check_identity(identity, random_state)
                 self._check_rows(ids)
             except BaseException:
                 self._database.close()
                 raise
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._database.close()
 
     @property
-    def n_asked(self):
+    def n_rounds_asked(self) -> int:
         """Rounds whose galaxies are chosen."""
         return self._one("SELECT count(*) FROM rounds")
 
     @property
-    def n_fitted(self):
+    def n_rounds_learned(self) -> int:
         """Rounds whose model was trained and tested."""
         return self._one("SELECT count(*) FROM models")
 
     @property
-    def n_told(self):
-        """Rounds of which the callbacks know."""
-        return self._one("SELECT count(*) FROM models WHERE told")
-
-    @property
-    def rounds(self):
+    def rounds(self) -> pd.DataFrame:
         """The rounds done, as in a `Result`."""
-        return rounds_frame(self._database)
+        return _rounds_frame(self._database)
 
     @property
-    def asked(self):
+    def asked(self) -> pd.DataFrame:
         """The galaxies asked about, as in a `Result`."""
-        return asked_frame(self._database)
+        return _asked_frame(self._database)
 
-    def seed_of(self, number):
-        """Return the seed of a round, an int."""
+    def seed_of(self, number: int) -> int:
+        """Seed of a round."""
         seed = int(self._one("SELECT value FROM run WHERE name = 'random_state'"))
         sequence = np.random.SeedSequence(seed, spawn_key=(number,))
         return int(sequence.generate_state(1)[0] >> 1)
 
-    def pending(self):
-        """Return the ids that were asked about and not answered, as text."""
+    def pending(self) -> NDArray:
+        """Ids that were asked about and not answered, as text."""
         return np.array(
             [id_ for id_, k in self._requests("requests.id, k") if k is None], dtype=str
         )
 
-    def asked_rows(self):
-        """Return the rows of the pool that were asked about, in order."""
+    def asked_rows(self) -> NDArray:
+        """Rows of the pool that were asked about, in order."""
         return np.array([row for (row,) in self._requests('"row"')], dtype=np.int64)
 
-    def labels(self, number):
-        """Return rows of the pool and their votes [k, N], of the rounds up to one, in order."""
+    def labels(self, number: int) -> tuple[NDArray, NDArray]:
+        """Rows of the pool and their votes [k, N], of the rounds up to one, in order."""
         found = [row for *row, when in self._requests('"row", k, n_votes, round') if when <= number]
         row, k, n_votes = np.array(found, dtype=np.int64).reshape(-1, 3).T
         return row, np.stack([k, n_votes], axis=1)
 
-    def ask(self, number, rows, ids, scores):
+    def record_requests(
+        self, number: int, rows: ArrayLike, ids: ArrayLike, scores: ArrayLike
+    ) -> None:
         """Note what a round asks about, before anybody is asked."""
         requests = [
             (str(id_), number, rank, int(row), float(score))
@@ -202,7 +254,7 @@ class Ledger:
             self._database.execute("INSERT INTO rounds (round, seed) VALUES (?, ?)", row)
             self._database.executemany("INSERT INTO requests VALUES (?, ?, ?, ?, ?)", requests)
 
-    def answer(self, ids, votes):
+    def record_answers(self, ids: ArrayLike, votes: ArrayLike) -> None:
         """Note votes [k, N]; of a galaxy that has been answered already they are passed over."""
         with self._transaction():
             pending = set(self.pending().tolist())
@@ -215,81 +267,60 @@ class Ledger:
                 ],
             )
 
-    def fitted(self, number, n_labelled, n_votes, metrics):
+    def record_model(
+        self, number: int, n_labelled: int, n_votes_learned: int, scores: Mapping[str, float]
+    ) -> None:
         """Note that a round's model was trained, and how it did on the test set."""
         with self._transaction():
-            rows = [(number, name, float(value)) for name, value in metrics.items()]
+            rows = [(number, name, float(value)) for name, value in scores.items()]
             self._database.executemany("INSERT INTO metrics VALUES (?, ?, ?)", rows)
-            row = number, self._version(number), int(n_labelled), int(n_votes)
             self._database.execute(
-                "INSERT INTO models (round, version, n_labelled, n_votes) VALUES (?, ?, ?, ?)", row
+                "INSERT INTO models (round, version, n_labelled, n_votes_learned) "
+                "VALUES (?, ?, ?, ?)",
+                (number, self._version(number), n_labelled, n_votes_learned),
             )
 
-    def told(self, number):
-        """Note that the callbacks know of a round."""
-        with self._transaction():
-            self._database.execute("UPDATE models SET told = 1 WHERE round = ?", [number])
-
-    def _requests(self, columns):
-        """Return columns of all galaxies asked about, answered or not, in order."""
+    def _requests(self, columns: str) -> list[tuple]:
+        """Columns of all galaxies asked about, answered or not, in order."""
         query = f"SELECT {columns} FROM requests LEFT JOIN answers USING (id) ORDER BY round, rank"
         return self._database.execute(query).fetchall()
 
-    def _one(self, query, *values):
-        """Return a single value; None if there is none."""
-        row = self._database.execute(query, values).fetchone()
+    def _one(self, query: str) -> Any:
+        """Value of a query for one; None if there is none."""
+        row = self._database.execute(query).fetchone()
         return None if row is None else row[0]
 
     @contextmanager
-    def _transaction(self):
-        """Do all that is inside, or nothing of it."""
-        with refusing(self._path, "`ledger` must stay whole while a run goes on"):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
+    def _transaction(self) -> Iterator[None]:
+        rule = "`ledger` must stay whole while a run goes on"
+        with sqlite_errors(self._path, rule), transaction(self._database):
+            yield
 
-    def _begin(self, identity, random_state):
-        """Make the tables and say what the run is of."""
-        if random_state is None:
-            random_state = np.random.SeedSequence().entropy % 2**31
-        with self._transaction():
-            if self._one("SELECT count(*) FROM sqlite_master"):  # another process was faster
-                return
-            create_tables(self._database)
-            rows = [*sorted(identity.items()), ("random_state", str(random_state))]
-            self._database.executemany("INSERT INTO run VALUES (?, ?)", rows)
-
-    def _check_identity(self, identity, random_state):
+    def _check_identity(self, identity: Mapping[str, str], random_state: int | None) -> None:
         """Refuse the ledger of another run."""
         kept = dict(self._database.execute("SELECT name, value FROM run"))
-        given = dict(identity)
         seed = kept.get("random_state") if random_state is None else str(random_state)
         if not str(seed).isdecimal():
-            raise RefusalError("which is damaged: its seed is no number")
-        given["random_state"] = seed
+            raise UnusableFileError("which is damaged: its seed is no number")
+        given = {**identity, "random_state": seed}
         for name in sorted(given.keys() | kept.keys()):
             old, new = kept.get(name, "not given"), given.get(name, "not given")
             if old != new:
-                raise RefusalError(f"whose `{name}` is {_short(old)} and not {_short(new)}")
+                raise UnusableFileError(f"whose `{name}` is {_short(old)} and not {_short(new)}")
 
-    def _check_rows(self, ids):
+    def _check_rows(self, ids: NDArray) -> None:
         """Refuse a ledger whose rows are not what was written."""
-        n_asked, n_fitted = self.n_asked, self.n_fitted
+        n_asked, n_learned = self.n_rounds_asked, self.n_rounds_learned
         last = self._one("SELECT max(round) FROM rounds")
         seeds = self._database.execute("SELECT seed FROM rounds ORDER BY round").fetchall()
         versions = self._database.execute("SELECT version FROM models ORDER BY round").fetchall()
         if (
             last != (n_asked - 1 if n_asked else None)
-            or n_fitted not in (n_asked, n_asked - 1)
+            or n_learned not in (n_asked, n_asked - 1)
             or seeds != [(self.seed_of(number),) for number in range(n_asked)]
-            or versions != [(self._version(number),) for number in range(n_fitted)]
+            or versions != [(self._version(number),) for number in range(n_learned)]
         ):
-            raise RefusalError("which is damaged: it holds what no run has written")
+            raise UnusableFileError("which is damaged: it holds what no run has written")
         asked = self.asked
         rows = asked["row"].to_numpy()
         if len(rows) and not (
@@ -297,22 +328,45 @@ class Ledger:
             and rows.max() < len(ids)
             and (ids[rows] == asked["id"].to_numpy(dtype=str)).all()
         ):
-            raise RefusalError("which is damaged: an id is not that of its row of the pool")
+            raise UnusableFileError("which is damaged: an id is not that of its row of the pool")
 
-    def _version(self, number):
-        """Return the hash of all that is recorded of a round, and of the version before it."""
-        of_round = " WHERE round = ? ORDER BY "
+    def _version(self, number: int) -> str:
+        """Hash of all that is recorded of a round, and of the version before it."""
         parts = [
             ("SELECT name, value FROM run ORDER BY name", ())
             if number == 0
             else ("SELECT version FROM models WHERE round = ?", (number - 1,)),
             ("SELECT seed FROM rounds WHERE round = ?", (number,)),
-            (ASKED.replace(" ORDER BY ", of_round), (number,)),
-            ("SELECT name, value FROM metrics" + of_round + "name", (number,)),
+            (f"{_ASKED} WHERE round = ? ORDER BY rank", (number,)),
+            ("SELECT name, value FROM metrics WHERE round = ? ORDER BY name", (number,)),
         ]
         rows = [self._database.execute(*part).fetchall() for part in parts]
         return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
 
-def _short(text):
+def _asked_frame(database: sqlite3.Connection) -> pd.DataFrame:
+    """Frame of the galaxies asked about, in order."""
+    return _frame(database.execute(f"{_ASKED} ORDER BY round, rank"), _ASKED_TYPES)
+
+
+def _rounds_frame(database: sqlite3.Connection) -> pd.DataFrame:
+    """Frame of the rounds done, and their scores."""
+    frame = _frame(database.execute(_ROUNDS), _ROUND_TYPES)
+    scores: dict[str, dict[int, float]] = {}
+    query = "SELECT name, round, value FROM metrics ORDER BY round, rowid"
+    for name, number, value in database.execute(query):
+        scores.setdefault(name, {})[number] = value
+    for name, values in scores.items():
+        frame[name] = frame["round"].map(values).astype("float64")
+    return frame
+
+
+def _frame(rows: sqlite3.Cursor, types: Mapping[str, Any]) -> pd.DataFrame:
+    try:
+        return pd.DataFrame(rows.fetchall(), columns=list(types), dtype=object).astype(types)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnusableFileError(f"which is damaged ({error})") from error
+
+
+def _short(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -7,17 +7,21 @@ had not been.
 """
 
 import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
 from skgalaxy import _modal_compat
-from skgalaxy._validation import check_bool, check_int
 from skgalaxy.active._ledger import Ledger
 from skgalaxy.active._plan import Plan
-from skgalaxy.active._volunteers import check_answers
+from skgalaxy.active._stopping import next_size
+from skgalaxy.active._volunteers import Volunteers, check_answers
 
 __all__ = ["Result", "run"]
 
@@ -32,8 +36,8 @@ class Result:
     ----------
     rounds : pandas.DataFrame
         One row per round: ``round`` (0 is the initial set), ``seed``, ``n_asked``,
-        ``n_labelled`` and ``n_votes`` (galaxies and votes of the training set), ``model`` (its
-        version), and a column per score on the test set.
+        ``n_labelled`` and ``n_votes_learned`` (galaxies and votes of the training set), ``model``
+        (its version), and a column per score on the test set.
     asked : pandas.DataFrame
         One row per galaxy asked about, in order: ``round``, ``rank``, ``id``, ``row`` of the
         pool, ``score`` of the strategy (NaN in the initial set), votes ``k`` of ``n_votes`` (NA
@@ -66,26 +70,26 @@ class Result:
 
 
 def run(
-    learner,
-    pool,
-    volunteers,
+    learner: Any,
+    pool: ArrayLike,
+    volunteers: Volunteers,
     *,
-    ids=None,
-    initial=256,
-    n_instances=128,
-    n_rounds=None,
-    max_labels=None,
-    max_votes=None,
-    stop=(),
-    n_votes=None,
-    n_candidates=None,
-    test=None,
-    scoring=None,
-    callbacks=(),
-    ledger=None,
-    random_state=None,
-    verbose=False,
-):
+    ids: Sequence | NDArray | None = None,
+    initial: int | ArrayLike = 256,
+    n_instances: int = 128,
+    n_rounds: int | None = None,
+    max_labels: int | None = None,
+    max_votes: int | None = None,
+    stop: Callable | Sequence[Callable] = (),
+    n_votes: int | ArrayLike | None = None,
+    n_scored: int | None = None,
+    test: tuple[ArrayLike, ArrayLike] | None = None,
+    scoring: str | Callable | Sequence[str] | Mapping[str, Callable] | None = None,
+    callbacks: Callable | Sequence[Callable] = (),
+    ledger: str | PathLike | None = None,
+    random_state: int | None = None,
+    verbose: bool = False,
+) -> Result:
     """Ask volunteers about galaxies, learn from their answers, and ask again.
 
     The strategy is the learner's own ``query_strategy``, and whether it starts afresh each round
@@ -123,21 +127,21 @@ def run(
     n_votes : int or array-like of shape (n_galaxies,), default=None
         Votes that a galaxy will get, given to a strategy that takes `n_votes`. None leaves it
         its own.
-    n_candidates : int, default=None
+    n_scored : int, default=None
         Score only so many galaxies of the pool each round, drawn at random. None scores all.
     test : tuple (X, y), default=None
         Galaxies that are not in the pool, as the learner takes them, and their votes.
     scoring : str, callable, list, tuple or dict, default=None
         What to score on the test set, as in ``sklearn.model_selection.cross_validate``; higher
-        is better. None is the estimator's own ``score``.
+        is better. None is the estimator's own ``score``, called ``test_score``.
     callbacks : callable or sequence of callables, default=()
-        ``callback(result)`` after each round, with the `Result` so far. If the process is killed
-        meanwhile, the next one calls it again for this round.
+        ``callback(result)`` after each round, with the `Result` so far. A call that goes on from
+        a `ledger` may begin with the last round's again: the process may have died in it.
     ledger : str or path-like, default=None
         The file to keep everything in, SQLite. None keeps it in memory, for this call.
     random_state : int or None, default=None
         Seed of the run. Every round has a seed that follows from it: of the initial set, of the
-        candidates, and of the strategy and the estimator where their own `random_state` is None.
+        galaxies to score, and of strategy and estimator where their own `random_state` is None.
     verbose : bool, default=False
         Show a progress bar.
 
@@ -194,89 +198,126 @@ def run(
     ... )
     >>> result
     Result(4 rounds, 100 galaxies asked about, 4000 votes; max_labels is reached)
-    >>> print(result.rounds[["round", "n_asked", "n_labelled", "n_votes"]])
-       round  n_asked  n_labelled  n_votes
-    0      0       20          20      800
-    1      1       30          50     2000
-    2      2       30          80     3200
-    3      3       20         100     4000
-    >>> bool(result.rounds["score"].iloc[-1] > 0.9)
+    >>> print(result.rounds[["round", "n_asked", "n_labelled", "n_votes_learned"]])
+       round  n_asked  n_labelled  n_votes_learned
+    0      0       20          20              800
+    1      1       30          50             2000
+    2      2       30          80             3200
+    3      3       20         100             4000
+    >>> bool(result.rounds["test_score"].iloc[-1] > 0.9)
     True
     """
-    plan = Plan.checked(
-        learner,
-        pool,
-        volunteers,
-        ids=ids,
-        initial=initial,
-        n_instances=n_instances,
-        n_rounds=n_rounds,
-        max_labels=max_labels,
-        max_votes=max_votes,
-        stop=stop,
-        n_votes=n_votes,
-        n_candidates=n_candidates,
-        test=test,
-        scoring=scoring,
-        callbacks=callbacks,
-    )
-    check_bool(verbose, "verbose")
-    if random_state is not None:
-        random_state = check_int(random_state, "random_state", 0)
+    plan = Plan(**locals())  # its fields are the arguments, to the last one
     total = None if n_rounds is None else n_rounds + 1
     with (
-        Ledger(ledger, plan.identity(), random_state, plan.ids) as book,
+        Ledger(plan.ledger, plan.identity(), plan.random_state, plan.ids) as opened,
         tqdm(total=total, unit="round", desc="active learning", disable=not verbose) as bar,
     ):
-        return _go_on(plan, book, copy.deepcopy(learner), bar)
+        return _go_on(plan, opened, copy.deepcopy(learner), bar)
 
 
-def _go_on(plan, book, learner, bar):
-    """Do what is not done yet; return the result."""
+def _go_on(plan: Plan, ledger: Ledger, learner: Any, bar: tqdm) -> Result:
+    """Do what is not done yet."""
     # Models of earlier rounds are needed only where a model goes on from the one before.
-    number = 0 if plan.is_warm else max(0, book.n_asked - 1)
-    status = _take_answers(plan, book)  # before any training: there may be none yet
+    number = 0 if plan.is_warm else max(0, ledger.n_rounds_asked - 1)
+    status = _ask(plan, ledger)  # before any training: there may be no answers yet
     while not status:
-        status = _ask(plan, book, learner) if number == book.n_asked else None
+        if number == ledger.n_rounds_asked:
+            status = _choose(plan, ledger, learner) or _ask(plan, ledger)
         if not status:
-            _learn(plan, book, learner, number)
+            size = _learn(plan, ledger, learner, number)
+            _test(plan, ledger, learner, number, size)
             number += 1
             bar.update()
             if not bar.disable:
-                bar.set_postfix(book.rounds.drop(columns=["round", "seed", "model"]).iloc[-1])
-    return _result(book, learner, status)
+                bar.set_postfix(ledger.rounds.drop(columns=["round", "seed", "model"]).iloc[-1])
+    return _result(ledger, learner, status)
 
 
-def _result(book, learner, status):
-    return Result(book.rounds, book.asked, learner, status, len(book.pending()))
+def _result(ledger: Ledger, learner: Any, status: str) -> Result:
+    return Result(ledger.rounds, ledger.asked, learner, status, len(ledger.pending()))
 
 
-def _ask(plan, book, learner):
-    """Choose the galaxies of the next round and ask about them; return why the run stops."""
-    number, asked = book.n_asked, book.asked_rows()
-    size, reason = plan.next_size(book.rounds, asked)
+def _choose(plan: Plan, ledger: Ledger, learner: Any) -> str | None:
+    """Choose the galaxies of the next round, or say why the run stops."""
+    number, left = ledger.n_rounds_asked, plan.unknown_rows(ledger.asked_rows())
+    size, reason = next_size(plan, ledger.rounds, left)
     if reason:
         return reason
-    book.ask(number, *plan.choose(number, learner, asked, size, book.seed_of(number)))
-    return _take_answers(plan, book)
+    pick = _pick if number else _pick_initial
+    rows, scores = pick(plan, learner, left, size, ledger.seed_of(number))
+    ledger.record_requests(number, rows, plan.ids[rows], scores)
+    return None
 
 
-def _take_answers(plan, book):
-    """Ask about what is not answered, note what is; return what the run waits for."""
-    pending = book.pending()
+def _pick_initial(
+    plan: Plan, _: Any, left: NDArray, size: int, seed: int
+) -> tuple[NDArray, NDArray]:
+    rows = plan.initial
+    if np.ndim(rows) == 0:
+        rows = np.random.default_rng(seed).choice(left, size, replace=False)
+    return rows, np.full(len(rows), np.nan)
+
+
+def _pick(plan: Plan, learner: Any, left: NDArray, size: int, seed: int) -> tuple[NDArray, NDArray]:
+    """Rows that the strategy picks among those that are left, and their scores."""
+    if plan.n_scored is not None and plan.n_scored < len(left):
+        left = np.sort(np.random.default_rng(seed).choice(left, plan.n_scored, replace=False))
+    defaults, options = plan.strategy_defaults, {}
+    if defaults.get("random_state", 0) is None:
+        options["random_state"] = seed
+    if plan.n_votes is not None and "n_votes" in defaults:
+        options["n_votes"] = plan.n_votes[left]
+    picked = learner.query_strategy(learner, plan.pool[left], n_instances=size, **options)
+    indices, scores = _check_picked(picked, size, len(left))
+    return left[indices], scores
+
+
+def _ask(plan: Plan, ledger: Ledger) -> str | None:
+    """Ask about galaxies without an answer and note new answers; say if some are missing."""
+    pending = ledger.pending()
     if len(pending):
         plan.volunteers.request(pending)
-        book.answer(*check_answers(plan.volunteers.collect(), pending))
-        pending = book.pending()
+        ledger.record_answers(*check_answers(plan.volunteers.collect(), pending))
+        pending = ledger.pending()
     return f"waiting for {len(pending)} galaxies" if len(pending) else None
 
 
-def _learn(plan, book, learner, number):
-    """Train on the answers up to a round; test and tell unless that was done."""
-    size = plan.fit(learner, *book.labels(number), book.seed_of(number))
-    if number == book.n_fitted:
-        book.fitted(number, *size, plan.score(learner))
-    if number == book.n_told:
+def _learn(plan: Plan, ledger: Ledger, learner: Any, number: int) -> tuple[int, int]:
+    """Train on the answers up to a round; return the number of galaxies and of votes."""
+    rows, y = ledger.labels(number)
+    X = plan.pool[rows]
+    if plan.taught is not None:
+        X, y = (np.concatenate(parts) for parts in zip(plan.taught, (X, y), strict=True))
+    learner.estimator.set_params(**dict.fromkeys(plan.unseeded, ledger.seed_of(number)))
+    learner.fit(X, y)
+    return len(y), int(y[:, 1].sum())
+
+
+def _test(plan: Plan, ledger: Ledger, learner: Any, number: int, size: tuple[int, int]) -> None:
+    """Test a model that is new and note it; tell the callbacks of that of the last round."""
+    if number == ledger.n_rounds_learned:
+        scores = {} if plan.test is None else plan.scorer(learner.estimator, *plan.test)
+        if not isinstance(scores, dict):
+            scores = {plan.score_names[0]: scores}
+        ledger.record_model(number, *size, scores)
+    # Not only if it was new: a process may have died in a callback. The next round is chosen after.
+    if number == ledger.n_rounds_asked - 1:
         for callback in plan.callbacks:
-            callback(_result(book, learner, "going on"))
-        book.told(number)
+            callback(_result(ledger, learner, "going on"))
+
+
+def _check_picked(picked: Any, size: int, n_candidates: int) -> tuple[NDArray, NDArray]:
+    """Return what a strategy has picked: distinct rows, and their scores."""
+    rule = f"`query_strategy` must return (indices, scores) of {size} distinct rows"
+    if not isinstance(picked, tuple) or len(picked) != 2:
+        raise ValueError(f"{rule}. Got {type(picked).__name__}.")
+    indices, scores = np.asarray(picked[0]), np.asarray(picked[1], dtype=np.float64)
+    if indices.shape != (size,) or scores.shape != (size,) or indices.dtype.kind not in "iu":
+        raise ValueError(
+            f"{rule}. Got indices of {indices.dtype}, shape {indices.shape}, and scores of shape "
+            f"{scores.shape}."
+        )
+    if indices.min() < 0 or indices.max() >= n_candidates or len(np.unique(indices)) < size:
+        raise ValueError(f"{rule} of {n_candidates}. Got {indices}.")
+    return indices, scores

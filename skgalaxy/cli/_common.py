@@ -91,7 +91,7 @@ def check_new(path, force=False):
 
 def write_csv(frame, path):
     """Write a table to a file, or to stdout if `path` is None."""
-    from skgalaxy._outputs import complete_file
+    from skgalaxy._files import complete_file
 
     text = frame.to_csv(index=False, lineterminator="\n")
     if path is None:

@@ -102,7 +102,7 @@ def train(
     import joblib
     from sklearn.pipeline import make_pipeline
 
-    from skgalaxy._outputs import complete_file
+    from skgalaxy._files import complete_file
     from skgalaxy.images import ImageLoader
     from skgalaxy.votes import read_votes
 

@@ -34,7 +34,7 @@ def simulate(folder, n_galaxies, size, seed, quiet):
     """
     from PIL import Image
 
-    from skgalaxy._outputs import complete_folder
+    from skgalaxy._files import complete_folder
     from skgalaxy.datasets import make_galaxies
 
     check_new(folder)

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from skgalaxy._outputs import complete_file, complete_folder
+from skgalaxy._files import complete_file, complete_folder
 from skgalaxy._validation import check_bool, check_choice, check_n_jobs
 from skgalaxy.images._files import (
     ON_ERROR,

@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 from tqdm.auto import tqdm
 
-from skgalaxy._checkpoint import ScoreCheckpoint
 from skgalaxy._validation import check_int, check_n_votes
 from skgalaxy.pools import blocks, first_and_last, is_batched, n_rows, take
 from skgalaxy.posterior import VotePosterior
+from skgalaxy.query._checkpoint import ScoreCheckpoint
 from skgalaxy.query._learners import posteriors, predict_posterior
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from skgalaxy._outputs import complete_folder
+from skgalaxy._files import complete_folder
 from skgalaxy._validation import check_ids, check_int
 from skgalaxy.zooniverse._uploads import to_upload
 
