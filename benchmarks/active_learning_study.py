@@ -55,6 +55,7 @@ from skgalaxy import BayesianCNNRegressor, active, query
 from skgalaxy.calibration import CalibratedRegressorCV
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 from skgalaxy.exceptions import NoSpreadWarning
+from skgalaxy.images import PoolReader
 from skgalaxy.metrics import (
     coverage_error,
     interval_coverage,
@@ -351,7 +352,7 @@ def make_learner(data, setting, posterior, strategy):
     model = make_model(setting)
     if posterior == RECALIBRATED:
         model = Recalibrated(model)
-    pipeline = make_pipeline(active.PoolReader(data.images), model)
+    pipeline = make_pipeline(PoolReader(data.images), model)
     return ActiveLearner(pipeline, clocked(STRATEGIES[strategy]))
 
 

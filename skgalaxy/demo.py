@@ -21,6 +21,7 @@ from skgalaxy import VotePosterior, active, plotting
 from skgalaxy.catalogue import make_catalogue, write_catalogue
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 from skgalaxy.estimator import BayesianCNNRegressor
+from skgalaxy.images import PoolReader
 from skgalaxy.metrics import vote_fraction_rmse, vote_noise_floor
 from skgalaxy.query import joint_sampling, predict_posterior, random_sampling
 
@@ -117,7 +118,7 @@ def _learn(
 ) -> active.Result:
     """Run the rounds; the volunteers' votes are known already."""
     estimator = BayesianCNNRegressor(**TRAINING, n_draws=N_DRAWS)
-    model = make_pipeline(active.PoolReader(galaxies.images), estimator)
+    model = make_pipeline(PoolReader(galaxies.images), estimator)
     return active.run(
         ActiveLearner(model, query_strategy=strategy),
         pool,

@@ -1,7 +1,6 @@
 """The loop: it asks what the hand-written one asks, copies no pixel, and stops when it should."""
 
 import copy
-import pickle
 import time
 from functools import partial
 
@@ -10,13 +9,13 @@ import pandas as pd
 import pytest
 from modAL.models import ActiveLearner
 from PIL import Image
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior, active, query
 from skgalaxy.active._fingerprint import array_text, fingerprint, text_of
-from skgalaxy.images import ImageLoader
+from skgalaxy.images import ImageLoader, PoolReader
 
 N_POOL, N_TEST = 120, 40
 
@@ -60,7 +59,7 @@ def sky():
 def job(sky):
     """Return learner, pool, volunteers and further arguments of a small run."""
     images, votes = sky
-    model = make_pipeline(active.PoolReader(images), Smoother())
+    model = make_pipeline(PoolReader(images), Smoother())
     learner = ActiveLearner(model, query_strategy=query.mutual_information_sampling)
     pool, test = np.arange(N_POOL), np.arange(N_POOL, N_POOL + N_TEST)
     volunteers = active.SimulatedVolunteers(pool, votes[:N_POOL])
@@ -91,7 +90,7 @@ class TestSameAsByHand:
         n_votes = rng.integers(1, 60, N_POOL)
         votes = np.column_stack([rng.integers(0, n_votes + 1), n_votes])
         start = rng.permutation(N_POOL)[:10]
-        model = make_pipeline(active.PoolReader(images), Smoother(random_state=seed))
+        model = make_pipeline(PoolReader(images), Smoother(random_state=seed))
         learner = ActiveLearner(model, query_strategy=partial(strategy, random_state=5))
         pool = np.arange(N_POOL)
         result = active.run(
@@ -114,7 +113,7 @@ class TestSameAsByHand:
         images, votes = sky
         model = BayesianCNNRegressor(**small, warm_start=warm_start)
         learner = ActiveLearner(
-            make_pipeline(active.PoolReader(images), model),
+            make_pipeline(PoolReader(images), model),
             query_strategy=partial(query.mutual_information_sampling, random_state=5),
         )
         pool, start = np.arange(N_POOL), np.arange(0, N_POOL, 6)
@@ -139,7 +138,7 @@ class TestSameAsByHand:
             Image.fromarray(image).save(path)
         asked = []
         for pool, reader in [
-            (np.arange(N_POOL), active.PoolReader(images)),
+            (np.arange(N_POOL), PoolReader(images)),
             (paths, ImageLoader(size=8)),
             (pd.Series(map(str, paths)), ImageLoader(size=8)),
         ]:
@@ -465,7 +464,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("pool", "error", "message"),
         [
-            (np.zeros((120, 8, 8)), ValueError, "put skgalaxy.active.PoolReader"),
+            (np.zeros((120, 8, 8)), ValueError, "put skgalaxy.images.PoolReader"),
             ([], ValueError, "`pool` must be"),
             (5, ValueError, "`pool` must be"),
             ([1, 1, 2], ValueError, "`pool` must not repeat"),
@@ -556,51 +555,6 @@ class TestBadInput:
         assert calls == [8]
 
 
-class TestPoolReader:
-    def test_reads_rows(self, sky, tmp_path):
-        images, _ = sky
-        np.save(tmp_path / "pool.npy", images)
-        rows = [7, 3, 100]
-        for stored in (images, np.load(tmp_path / "pool.npy", mmap_mode="r")):
-            reader = active.PoolReader(stored)
-            for X in (rows, np.array(rows)[:, None], np.array(rows, np.uint8)):
-                np.testing.assert_array_equal(reader.fit_transform(X), images[rows])
-            assert len(reader.transform(np.array([], dtype=int))) == 0
-
-    def test_zarr(self, sky, tmp_path):
-        zarr = pytest.importorskip("zarr")
-        images, _ = sky
-        array = zarr.create_array(tmp_path / "pool", data=images, chunks=(16, 8, 8))
-        np.testing.assert_array_equal(active.PoolReader(array).transform([7, 3]), images[[7, 3]])
-
-    def test_copies_share_the_images(self, sky):
-        reader = active.PoolReader(sky[0])
-        for twin in (clone(reader), copy.deepcopy(reader), clone(make_pipeline(reader))[0]):
-            assert twin is not reader
-            assert twin.images is reader.images
-        again = pickle.loads(pickle.dumps(reader))
-        np.testing.assert_array_equal(again.images, reader.images)
-
-    @pytest.mark.parametrize(
-        ("X", "error", "message"),
-        [
-            ([160], ValueError, "rows of the 160 images. Got 160 in row 0"),
-            ([3, -1], ValueError, "Got -1 in row 1"),
-            ([0.5], TypeError, "integers. Got float64"),
-            (["a"], TypeError, "integers"),
-            ([[1, 2]], ValueError, r"Got shape \(1, 2\)"),
-            (3, ValueError, r"Got shape \(\)"),
-        ],
-    )
-    def test_bad_rows(self, sky, X, error, message):
-        with pytest.raises(error, match=message):
-            active.PoolReader(sky[0]).transform(X)
-
-    def test_no_array(self):
-        with pytest.raises(TypeError, match=r"`images` must be an array.*Got list"):
-            active.PoolReader([[1], [2]]).transform([0])
-
-
 class TestFingerprint:
     """Texts that differ for what differs, and for nothing else."""
 
@@ -621,7 +575,7 @@ class TestFingerprint:
         texts = [
             fingerprint(
                 "learner",
-                make_pipeline(active.PoolReader(pixels), BayesianCNNRegressor(**given)),
+                make_pipeline(PoolReader(pixels), BayesianCNNRegressor(**given)),
             )
             for pixels, given in [
                 (images, {}),

@@ -25,6 +25,7 @@ from modAL.models import ActiveLearner
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from skgalaxy import VotePosterior, active, query
+from skgalaxy.images import PoolReader
 
 MEMORY = "/dev/shm"  # a killed process does not need the disk
 N_GALAXIES = 60
@@ -615,9 +616,7 @@ def network_run(ledger, kill=False):
         callbacks=[Kill()],
     )
     return active.run(
-        ActiveLearner(
-            make_pipeline(active.PoolReader(images), model), query.mutual_information_sampling
-        ),
+        ActiveLearner(make_pipeline(PoolReader(images), model), query.mutual_information_sampling),
         np.arange(50),
         active.SimulatedVolunteers(np.arange(50), RHO[:50]),
         initial=10,

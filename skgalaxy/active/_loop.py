@@ -181,11 +181,12 @@ def run(
     >>> from sklearn.ensemble import RandomForestRegressor
     >>> from sklearn.pipeline import make_pipeline
     >>> from skgalaxy import active, query
+    >>> from skgalaxy.images import PoolReader
     >>> rng = np.random.default_rng(0)
     >>> rho = rng.uniform(size=300)
     >>> images = rho[:, None] * np.ones((1, 16))
     >>> votes = np.column_stack([rng.binomial(40, rho), np.full(300, 40)])
-    >>> model = make_pipeline(active.PoolReader(images), RandomForestRegressor(n_estimators=10))
+    >>> model = make_pipeline(PoolReader(images), RandomForestRegressor(n_estimators=10))
     >>> result = active.run(
     ...     ActiveLearner(model, query.random_sampling),
     ...     np.arange(200),

@@ -216,7 +216,7 @@ def _check_pool(pool: ArrayLike) -> NDArray:
         raise ValueError(
             "`pool` must be what the learner takes for galaxies, row numbers or paths, shape "
             f"(n_galaxies,). Got shape {tuple(pool.shape)}; for images give their row numbers, and "
-            "put skgalaxy.active.PoolReader(images) first in a Pipeline."
+            "put skgalaxy.images.PoolReader(images) first in a Pipeline."
         )
     pool = np.asarray(pool)
     if pool.dtype == object and pool.ndim == 1:

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 IMAGE_FILE = re.compile(r"([^.].*?)\.(?:jpe?g|png|(?:fits?|fts)(?:\.gz|\.fz)?)", re.IGNORECASE)
-PICTURE = ("size", "crop", "color", "flux_range", "stretch", "softening")
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -145,8 +144,9 @@ def packed(paths, loader, store=None, *, strict, quiet):
     readable : bool array of shape (n_galaxies,)
     """
     from skgalaxy.images import open_images, pack_images
+    from skgalaxy.images._picture import Picture
 
-    picture = {name: getattr(loader, name) for name in PICTURE}
+    picture = {name: getattr(loader, name) for name in Picture._fields}
     how = {"on_error": "raise" if strict else "report", "verbose": not quiet}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         store = store or Path(scratch) / "images"

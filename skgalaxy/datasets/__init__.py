@@ -11,7 +11,7 @@ from skgalaxy.datasets._fetch import (
     get_data_home,
 )
 from skgalaxy.datasets._galaxy_zoo import load_galaxy_zoo
-from skgalaxy.datasets._simulated import make_galaxies
+from skgalaxy.simulation import make_galaxies
 
 __all__ = [
     "clear_data_home",

@@ -8,16 +8,14 @@ hundreds of thousands of galaxies are no array.
 import os
 import shutil
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
 from skgalaxy._optional import require
-from skgalaxy._validation import check_bool, check_choice, check_float, check_int
-from skgalaxy.datasets._download import download, unpack
-from skgalaxy.datasets._registry import GALAXY_ZOO_2, GZ_DECALS
+from skgalaxy._validation import check_bool, check_choice, check_int
+from skgalaxy.datasets._download import DataFolder
+from skgalaxy.datasets._registry import GALAXY_ZOO_2_FILES, GZ_DECALS_FILES
 from skgalaxy.votes import read_votes
 
 __all__ = ["clear_data_home", "fetch_galaxy_zoo2", "fetch_gz_decals", "get_data_home"]
@@ -71,7 +69,7 @@ def clear_data_home(data_home=None):
     []
     """
     data_home = Path(get_data_home(data_home))
-    for published in (GALAXY_ZOO_2, GZ_DECALS):
+    for published in (GALAXY_ZOO_2_FILES, GZ_DECALS_FILES):
         folder = data_home / published.name
         if folder.is_dir():
             shutil.rmtree(folder)
@@ -89,7 +87,6 @@ def fetch_galaxy_zoo2(
     return_X_y=False,
     as_frame=False,
     n_retries=3,
-    delay=1.0,
     verbose=True,
 ):
     """Fetch Galaxy Zoo 2: 240,000 SDSS galaxies, some 40 volunteers each.
@@ -116,10 +113,7 @@ def fetch_galaxy_zoo2(
     as_frame : bool, default=False
         Return pandas objects, and the whole table as ``frame``.
     n_retries : int, default=3
-        How often to try again after a failure that may pass. What has come is kept, and the
-        next attempt or call goes on from there.
-    delay : float, default=1.0
-        Seconds between attempts.
+        How often to try again after a failure, from the beginning of the file.
     verbose : bool, default=True
         Show the progress of downloads.
 
@@ -176,9 +170,10 @@ def fetch_galaxy_zoo2(
     ...         print(str(error).partition(", and ")[2])
     `download_if_missing` is False.
     """
-    wanted = _Wanted.checked(question, answer, images, as_frame, return_X_y)
-    source = _Source(GALAXY_ZOO_2, data_home, download_if_missing, n_retries, delay, verbose)
-    return _galaxies(source, "votes", _files_by_objid, wanted)
+    options = {"download_if_missing": download_if_missing, "n_retries": n_retries}
+    folder = _data_folder(GALAXY_ZOO_2_FILES, data_home, **options, verbose=verbose)
+    returned = {"images": images, "as_frame": as_frame, "return_X_y": return_X_y}
+    return _galaxies(folder, "gz2_hart16.csv.gz", question, answer, **returned)
 
 
 def fetch_gz_decals(
@@ -192,7 +187,6 @@ def fetch_gz_decals(
     return_X_y=False,
     as_frame=False,
     n_retries=3,
-    delay=1.0,
     verbose=True,
 ):
     """Fetch Galaxy Zoo DECaLS: votes on deeper images, with strong and weak bars and mergers.
@@ -212,7 +206,7 @@ def fetch_gz_decals(
         The answer to count, such as ``("strong", "weak")`` for a bar.
     images : bool, default=False
         Fetch and unpack the images too, and keep the galaxies that have one.
-    data_home, download_if_missing, return_X_y, as_frame, n_retries, delay, verbose
+    data_home, download_if_missing, return_X_y, as_frame, n_retries, verbose
         As for `fetch_galaxy_zoo2`.
 
     Returns
@@ -243,94 +237,64 @@ def fetch_gz_decals(
     ...         print(str(error).partition(", and ")[2])
     `download_if_missing` is False.
     """
-    campaign = check_choice(campaign, "campaign", tuple(GZ_DECALS.tables))
-    wanted = _Wanted.checked(question, answer, images, as_frame, return_X_y)
-    source = _Source(GZ_DECALS, data_home, download_if_missing, n_retries, delay, verbose)
-    return _galaxies(source, campaign, _Source.images, wanted)
+    campaign = check_choice(campaign, "campaign", ("5", "1_and_2"))
+    options = {"download_if_missing": download_if_missing, "n_retries": n_retries}
+    folder = _data_folder(GZ_DECALS_FILES, data_home, **options, verbose=verbose)
+    returned = {"images": images, "as_frame": as_frame, "return_X_y": return_X_y}
+    table = f"gz_decals_volunteers_{campaign}.csv"
+    return _galaxies(folder, table, question, answer, **returned)
 
 
-class _Wanted(NamedTuple):
-    """What to return."""
-
-    question: str
-    answers: tuple[str, ...]
-    images: bool
-    as_frame: bool
-    return_X_y: bool
-
-    @classmethod
-    def checked(cls, question, answer, images, as_frame, return_X_y):
-        answers = tuple(answer) if isinstance(answer, (list, tuple)) else (answer,)
-        images = check_bool(images, "images")
-        if check_bool(return_X_y, "return_X_y") and not images:
-            raise ValueError("`return_X_y` needs images=True, for X is the paths of the images.")
-        return cls(question, answers, images, check_bool(as_frame, "as_frame"), return_X_y)
+def _data_folder(published, data_home, *, download_if_missing, n_retries, verbose):
+    """Folder of a data set in the data home, from the arguments of a fetcher."""
+    require("pooch", "fetch", for_=published.fetcher)
+    return DataFolder(
+        published,
+        Path(get_data_home(data_home)) / published.name,
+        check_bool(download_if_missing, "download_if_missing"),
+        check_int(n_retries, "n_retries", 0),
+        check_bool(verbose, "verbose"),
+    )
 
 
-class _Source:
-    """A published data set in the data home, where its files come as they are needed."""
-
-    def __init__(self, published, data_home, download_if_missing, n_retries, delay, verbose):
-        require("pooch", "fetch", for_=published.fetcher)
-        self.published = published
-        self.options = {
-            "download_if_missing": check_bool(download_if_missing, "download_if_missing"),
-            "n_retries": check_int(n_retries, "n_retries", 0),
-            "delay": check_float(delay, "delay", 0, np.inf, closed="left"),
-            "verbose": check_bool(verbose, "verbose"),
-        }
-        self.folder = Path(get_data_home(data_home)) / published.name
-
-    def get(self, table):
-        """Return the path of a table."""
-        return download(self.published.tables[table], self.folder, **self.options)
-
-    def images(self):
-        """Return the image files by their names without suffix; archives are unpacked once."""
-        folder = self.folder / "images"
-        if not folder.is_dir():
-            archives = [
-                download(file, self.folder, **self.options) for file in self.published.images
-            ]
-            unpack(archives, folder, verbose=self.options["verbose"])
-        return {os.path.splitext(name)[0]: str(folder / name) for name in os.listdir(folder)}
-
-
-def _files_by_objid(source):
-    """Return Galaxy Zoo 2's image files, which are named by another number, by object id."""
-    mapping = pd.read_csv(source.get("mapping"), dtype=str)
-    files = mapping["asset_id"].map(source.images())
-    return dict(zip(mapping["objid"][files.notna()], files.dropna(), strict=True))
-
-
-def _galaxies(source, table, find_images, wanted):
-    """Return what the public functions do."""
-    published = source.published
-    path = source.get(table)
+def _galaxies(folder, table, question, answer, *, images, as_frame, return_X_y):
+    """Galaxies of one table, as the fetchers return them."""
+    images, as_frame = check_bool(images, "images"), check_bool(as_frame, "as_frame")
+    if check_bool(return_X_y, "return_X_y") and not images:
+        raise ValueError("`return_X_y` needs images=True, for X is the paths of the images.")
+    published, path = folder.published, folder.fetch(table)
     id_column = published.id_column
-    votes = read_votes(path, wanted.question, dialect=published.dialect, id_column=id_column)
-    y = votes.votes(*wanted.answers)
-    paths = None
-    keep = np.ones(len(y), dtype=bool)
-    if wanted.images:
-        paths = pd.Series(votes.ids, dtype=object).map(find_images(source))
-        keep = paths.notna().to_numpy()
-        paths = paths[keep].to_numpy(dtype=object)
-    ids, y = votes.ids[keep], y[keep]
-    frame = None
-    if wanted.as_frame:
+    table = read_votes(path, question, dialect=published.dialect, id_column=id_column)
+    votes = table.votes(*(answer if isinstance(answer, (list, tuple)) else [answer]))
+    paths = pd.Series(table.ids, dtype=object)
+    if images:
+        paths = paths.map(_image_of_id(folder))
+    has_image = paths.notna().to_numpy()
+    ids, votes, paths = table.ids[has_image], votes[has_image], paths[has_image].to_numpy()
+    frame, paths = None, paths if images else None
+    if as_frame:
         frame = pd.read_csv(path, dtype={id_column: str}, low_memory=False)
-        frame = frame[keep].reset_index(drop=True)
-        y = pd.DataFrame(y, columns=["k", "n_votes"], index=ids)
-        paths = None if paths is None else pd.Series(paths, index=ids, dtype=object)
-    if wanted.return_X_y:
-        return paths, y
+        frame = frame[has_image].reset_index(drop=True)
+        votes = pd.DataFrame(votes, columns=["k", "n_votes"], index=ids)
+        paths = pd.Series(paths, index=ids, dtype=object) if images else None
+    if return_X_y:
+        return paths, votes
     return Bunch(
         paths=paths,
-        votes=y,
+        votes=votes,
         ids=ids,
         frame=frame,
-        table=votes.reindex(ids),
-        n_without_image=int((~keep).sum()),
+        table=table.reindex(ids),
+        n_without_image=int((~has_image).sum()),
         DESCR=published.describe(),
     )
+
+
+def _image_of_id(folder):
+    """Image files by the ids of a table, which may have other names."""
+    files = folder.image_files()
+    if folder.published.image_names is None:
+        return files
+    names = pd.read_csv(folder.fetch(folder.published.image_names), dtype=str)
+    paths = names["asset_id"].map(files)
+    return dict(zip(names["objid"][paths.notna()], paths.dropna(), strict=True))

@@ -13,17 +13,9 @@ import numpy as np
 
 from skgalaxy._optional import require
 from skgalaxy._validation import check_bool, check_choice, check_int
-from skgalaxy.images._files import (
-    ON_ERROR,
-    Picture,
-    broken_files,
-    by_row,
-    check_paths,
-    decode,
-    flux_picture,
-    read_all,
-)
 from skgalaxy.images._fits import find_image, verified
+from skgalaxy.images._picture import Picture, decode, flux_picture
+from skgalaxy.images._read import ON_ERROR, broken_files, check_paths, read_rows
 
 __all__ = ["read_cutouts"]
 
@@ -97,16 +89,9 @@ def read_cutouts(
     >>> images.shape, images[:, 4, 4]
     ((2, 9, 9), array([255,   0], dtype=uint8))
     """
-    picture = Picture.checked(
-        size=size,
-        crop=None,
-        color=color,
-        flux_range=flux_range,
-        stretch=stretch,
-        softening=softening,
-    )
+    picture = Picture(size, None, color, flux_range, stretch, softening).checked()
     fill_edges = check_bool(fill_edges, "fill_edges")
-    broken = {} if check_choice(on_error, "on_error", ON_ERROR) == "report" else None
+    check_choice(on_error, "on_error", ON_ERROR)
     paths = _check_mosaic(mosaic)
     fits = require("astropy.io.fits", "fits", for_="read_cutouts")
     with ExitStack() as files:
@@ -118,10 +103,11 @@ def read_cutouts(
             flux = _cut(bands, centres[row], width, fill_edges)
             return flux_picture(flux, picture, paths[0])
 
-        images = read_all(by_row(read, "positions", broken), range(len(centres)), picture, n_jobs=1)
-    if broken is None:
+        rows = range(len(centres))
+        images, reasons = read_rows(read, rows, picture, 1, name="positions", on_error=on_error)
+    if on_error == "raise":
         return images
-    return images, broken_files([paths[0]] * len(centres), broken)
+    return images, broken_files([paths[0]] * len(centres), reasons)
 
 
 def _check_mosaic(mosaic):

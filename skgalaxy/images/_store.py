@@ -28,15 +28,8 @@ from tqdm.auto import tqdm
 
 from skgalaxy._files import complete_file, complete_folder
 from skgalaxy._validation import check_bool, check_choice, check_n_jobs
-from skgalaxy.images._files import (
-    ON_ERROR,
-    Picture,
-    broken_files,
-    by_row,
-    check_paths,
-    read_all,
-    read_picture,
-)
+from skgalaxy.images._picture import Picture, read_picture
+from skgalaxy.images._read import ON_ERROR, broken_files, check_paths, read_rows
 
 __all__ = ["open_images", "pack_images"]
 
@@ -45,20 +38,7 @@ CHECKSUMS, SETTINGS = "checksums.npy", "store.json"
 BLOCK = 512  # images read before they are written
 
 
-def pack_images(
-    paths,
-    store,
-    *,
-    size=64,
-    crop=None,
-    color=False,
-    flux_range=None,
-    stretch="asinh",
-    softening=0.1,
-    on_error="report",
-    n_jobs=-1,
-    verbose=False,
-):
+def pack_images(paths, store, *, on_error="report", n_jobs=-1, verbose=False, **picture):
     """Read image files, in order, into a store on disk; go on with one that is unfinished.
 
     :func:`open_images` gives its images as one memory-mapped array. Interrupted at any moment,
@@ -72,8 +52,6 @@ def pack_images(
     store : str or path-like
         The folder to keep the images in: a new or empty one, or a store of the same paths and
         parameters. It takes `size` ² bytes for each image, three times that in colour.
-    size, crop, color, flux_range, stretch, softening
-        As for :func:`read_image`.
     on_error : {"report", "raise"}, default="report"
         About a file that cannot be read: leave its image black and go on, with a warning at the
         end; or stop, which leaves the store unfinished.
@@ -81,6 +59,8 @@ def pack_images(
         Threads that read at the same time; see :func:`read_images`.
     verbose : bool, default=False
         Show a progress bar.
+    **picture
+        size, crop, color, flux_range, stretch and softening, as for :func:`read_image`.
 
     Returns
     -------
@@ -120,15 +100,8 @@ def pack_images(
     >>> images.shape, images[:, 16, 16], len(broken)
     ((3, 32, 32), array([  0,  60, 120], dtype=uint8), 0)
     """
-    picture = Picture.checked(
-        size=size,
-        crop=crop,
-        color=color,
-        flux_range=flux_range,
-        stretch=stretch,
-        softening=softening,
-    )
-    broken = {} if check_choice(on_error, "on_error", ON_ERROR) == "report" else None
+    picture = Picture(**picture).checked()
+    check_choice(on_error, "on_error", ON_ERROR)
     check_n_jobs(n_jobs)
     hidden = not check_bool(verbose, "verbose")
     paths = check_paths(paths)
@@ -139,20 +112,30 @@ def pack_images(
     settings = {"parameters": json.loads(json.dumps(picture._asdict())), "paths": paths}
     _create(store, settings, picture.shape)
     _check_same(store, settings)
-    read = by_row(lambda row: read_picture(paths[row], picture), "paths", broken)
-    todo = _unread(*_arrays(store, len(paths)))
+    reasons = _fill(store, paths, picture, on_error, n_jobs, hidden)
+    _finish(store, {**settings, "broken": {str(row): why for row, why in reasons.items()}})
+    broken = broken_files(paths, reasons)
+    if len(broken):
+        _warn(broken, len(paths), store)
+    return broken
+
+
+def _fill(store, paths, picture, on_error, n_jobs, hidden):
+    """Read the images that are not in a store yet into it; the reasons of broken ones, by row."""
+    todo, reasons = _unread(*_arrays(store, len(paths))), {}
+
+    def read(row):
+        return read_picture(paths[row], picture)
+
     n_done = len(paths) - len(todo)
     with tqdm(total=len(paths), initial=n_done, unit="image", disable=hidden) as bar:
         for start in range(0, len(todo), BLOCK):
             rows = todo[start : start + BLOCK].tolist()
-            images = read_all(read, rows, picture, n_jobs)
-            _write_rows(store, rows, images, broken or {})
+            images, found = read_rows(read, rows, picture, n_jobs, name="paths", on_error=on_error)
+            _write_rows(store, rows, images, found)
+            reasons |= found
             bar.update(len(rows))
-    _finish(store, {**settings, "broken": {str(row): why for row, why in (broken or {}).items()}})
-    table = broken_files(paths, broken or {})
-    if len(table):
-        _warn(table, len(paths), store)
-    return table
+    return reasons
 
 
 def open_images(store, *, verify=False, return_files=False):

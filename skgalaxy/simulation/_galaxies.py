@@ -24,9 +24,14 @@ from tqdm import tqdm
 
 from skgalaxy._optional import require
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int, check_n_jobs
-from skgalaxy.datasets._optics import Camera, draw_light, take_picture
-from skgalaxy.datasets._population import GALAXY_ZOO_2, KINDS, draw_galaxy, draw_neighbours
-from skgalaxy.datasets._volunteers import QUESTIONS, VOTES_CAST, cast_votes, look, vote_fractions
+from skgalaxy.simulation._optics import Camera, draw_light, take_picture
+from skgalaxy.simulation._population import (
+    KINDS,
+    KINDS_OF_GALAXY_ZOO_2,
+    draw_galaxy,
+    draw_neighbours,
+)
+from skgalaxy.simulation._volunteers import QUESTIONS, VOTES_CAST, cast_votes, look, vote_fractions
 
 __all__ = ["make_galaxies"]
 
@@ -225,19 +230,20 @@ def make_galaxies(
     return_X_y = check_bool(return_X_y, "return_X_y")
     verbose = check_bool(verbose, "verbose")
     check_n_jobs(n_jobs)
-    entropy = _entropy(random_state)
+    seed = _root_seed(random_state)
     require("galsim", "simulate", for_="make_galaxies")
+    galaxies = _bunch(*_draw_all(n_galaxies, seed, sky, n_jobs, verbose), question)
+    return (galaxies.images, galaxies.votes) if return_X_y else galaxies
 
-    images, rows, counts = _draw_all(n_galaxies, entropy, sky, n_jobs, verbose)
-    ids = np.array([f"sim-{i:06d}" for i in range(n_galaxies)])
-    table = pd.DataFrame(counts)
+
+def _bunch(images, rows, counts, question):
+    """Pictures, parameters and counts as `make_galaxies` returns them, asked `question`."""
+    ids = np.array([f"sim-{i:06d}" for i in range(len(images))])
+    frame, table = pd.DataFrame(rows), pd.DataFrame(counts)
     answer = "_".join(QUESTIONS[question])
     total = f"{QUESTIONS[question][0]}_total-votes"
     votes = table[[answer, total]].to_numpy(dtype=np.int64)
-    if return_X_y:
-        return images, votes
     table.insert(0, "id_str", ids)
-    frame = pd.DataFrame(rows)
     return Bunch(
         images=images,
         votes=votes,
@@ -250,13 +256,13 @@ def make_galaxies(
     )
 
 
-def _draw_all(n_galaxies, entropy, sky, n_jobs, verbose):
+def _draw_all(n_galaxies, seed, sky, n_jobs, verbose):
     """Return the pictures, and two lists of dicts: parameters and counts."""
     blocks = [range(i, min(i + BLOCK, n_galaxies)) for i in range(0, n_galaxies, BLOCK)]
     images = np.empty((n_galaxies, sky.size, sky.size), dtype=np.uint8)
     rows, counts = [], []
     drawn = Parallel(n_jobs, return_as="generator")(
-        delayed(_draw_block)(block, entropy, sky) for block in blocks
+        delayed(_draw_block)(block, seed, sky) for block in blocks
     )
     with tqdm(total=n_galaxies, desc="galaxies", disable=not verbose) as bar:
         for block, galaxies in zip(blocks, drawn, strict=True):
@@ -268,11 +274,11 @@ def _draw_all(n_galaxies, entropy, sky, n_jobs, verbose):
     return images, rows, counts
 
 
-def _draw_block(block, entropy, sky):
+def _draw_block(block, root_seed, sky):
     """Return picture, parameters and counts of the galaxies of those numbers."""
     galsim = require("galsim", "simulate", for_="make_galaxies")
     # The i-th child of the root seed, whatever the number of its siblings.
-    seeds = (np.random.SeedSequence(entropy, spawn_key=(i,)) for i in block)
+    seeds = (np.random.SeedSequence(root_seed, spawn_key=(i,)) for i in block)
     return [_draw_one(galsim, seed, sky) for seed in seeds]
 
 
@@ -298,7 +304,7 @@ def _draw_one(galsim, seed, sky):
 def _check_kinds(kinds):
     """Return the share of every kind, in the order of `KINDS`."""
     if kinds is None:
-        kinds = GALAXY_ZOO_2
+        kinds = KINDS_OF_GALAXY_ZOO_2
     if not isinstance(kinds, dict):
         raise TypeError(f"`kinds` must be a dict of kind to probability. Got {kinds!r}.")
     unknown = [kind for kind in kinds if kind not in KINDS]
@@ -352,7 +358,7 @@ def _check_votes(n_votes):
     return np.arange(fewest, most + 1)
 
 
-def _entropy(random_state):
+def _root_seed(random_state):
     """Return the root seed, an int, that `random_state` stands for."""
     if random_state is None:
         return np.random.SeedSequence().entropy

@@ -1,29 +1,65 @@
-"""`ImageLoader`: the first step of a pipeline that takes paths for galaxies."""
+"""First steps of a pipeline: `ImageLoader` reads paths, `PoolReader` the rows of an array.
+
+With one of them rows of X are small, a path or a number for a galaxy, and may be copied over and
+over, as cross-validation, grid search and active learning do. Pixels are read where they are used.
+"""
 
 import math
 import os
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.metaestimators import available_if
 
-from skgalaxy._validation import check_bool, check_float, check_n_jobs
-from skgalaxy.images._cache import ImageCache, file_state
-from skgalaxy.images._files import (
-    Picture,
-    by_row,
-    check_paths,
-    read_all,
-    read_picture,
-)
+from skgalaxy._lru import LRU
+from skgalaxy._validation import check_float, check_n_jobs, first_rows
+from skgalaxy.images._picture import Picture, read_picture
+from skgalaxy.images._read import check_paths, read_rows
+from skgalaxy.pools import take
 
-__all__ = ["ImageLoader"]
+__all__ = ["ImageLoader", "PoolReader"]
 
 MEGABYTE = 1e6
-_cache = ImageCache()
+OVERHEAD = 500  # bytes that an image in memory takes besides its pixels
+
+# Decoded images, for all loaders of the process. Cross-validation clones a loader for every fold,
+# and a learner refits one in every round: none of them owns what they have read.
+_cache = LRU(0, size_of=lambda image: image.nbytes + OVERHEAD)
 
 
-class ImageLoader(TransformerMixin, BaseEstimator):
+class _ImageReader(TransformerMixin, BaseEstimator):
+    """A transformer of one column, the names of images, that has nothing to learn."""
+
+    def fit(self, X=None, y=None):
+        """Check the parameters.
+
+        Parameters
+        ----------
+        X, y : object, default=None
+            Ignored; no image is read.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is out of range or of the wrong kind.
+        """
+        self._check_parameters()
+        return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False  # one column, but no table of numbers
+        tags.transformer_tags.preserves_dtype = []
+        tags.requires_fit = False
+        return tags
+
+
+class ImageLoader(_ImageReader):
     """Read image files: a transformer from a column of paths to images.
 
     As the first step of a pipeline it lets paths stand for galaxies in cross-validation, grid
@@ -39,9 +75,6 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         central square.
     color : bool, default=False
         Red, green and blue, or else one channel, their mean.
-    flatten : bool, default=False
-        Return each image as one row of numbers, for steps such as StandardScaler or PCA that
-        take tables. `BayesianCNNRegressor` takes them too, with its `image_shape`.
     flux_range : (float, float) or None, default=None
         For FITS: the flux that is black and the flux that is white; None is the percentiles 1
         and 99.8 of each image. See `read_image`.
@@ -60,6 +93,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
 
     See Also
     --------
+    PoolReader : The same from row numbers of an array.
     read_images : The same as a function.
     pack_images : Read once and keep on disk, for pools that are read many times.
 
@@ -75,9 +109,6 @@ class ImageLoader(TransformerMixin, BaseEstimator):
     ``Pipeline(memory=...)`` keeps whole results on disk, from one run of Python to the next, but
     only of `fit`, and it does not notice a changed file.
 
-    With `flatten`, ``set_output(transform="pandas")`` gives a table whose columns are pixels.
-    Without it the method does not exist: a table cannot hold images.
-
     Examples
     --------
     >>> import os, tempfile
@@ -90,14 +121,15 @@ class ImageLoader(TransformerMixin, BaseEstimator):
     >>> images.shape, images[:, 16, 16]
     ((2, 32, 32), array([ 40, 200], dtype=uint8))
 
-    It makes an estimator of images one of paths:
+    It makes an estimator of images one of paths. A step that takes tables, for example PCA, needs
+    one between that makes rows of the images:
 
     >>> from sklearn.linear_model import Ridge
     >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> model = make_pipeline(ImageLoader(size=16, flatten=True), StandardScaler(), Ridge())
-    >>> model[0]
-    ImageLoader(flatten=True, size=16)
+    >>> from sklearn.preprocessing import FunctionTransformer
+    >>> flatten = FunctionTransformer(lambda images: images.reshape(len(images), -1))
+    >>> make_pipeline(ImageLoader(size=16), flatten, Ridge())[0]
+    ImageLoader(size=16)
     """
 
     def __init__(
@@ -106,7 +138,6 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         *,
         crop=None,
         color=False,
-        flatten=False,
         flux_range=None,
         stretch="asinh",
         softening=0.1,
@@ -117,7 +148,6 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         self.size = size
         self.crop = crop
         self.color = color
-        self.flatten = flatten
         self.flux_range = flux_range
         self.stretch = stretch
         self.softening = softening
@@ -125,27 +155,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.cache_size = cache_size
 
-    def fit(self, X=None, y=None):
-        """Check the parameters.
-
-        Parameters
-        ----------
-        X, y : object, default=None
-            Ignored; no file is read.
-
-        Returns
-        -------
-        self : ImageLoader
-
-        Raises
-        ------
-        ValueError, TypeError
-            If a parameter is out of range or of the wrong kind.
-        """
-        self._check_parameters()
-        return self
-
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[np.uint8]:
         """Read the images.
 
         Parameters
@@ -156,9 +166,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         Returns
         -------
         images : uint8 array of shape (n_galaxies, size, size) or (n_galaxies, size, size, 3)
-            The last if `color`. With `flatten`, of shape (n_galaxies, n_pixels), rows of the
-            image one after the other, colours of a pixel together; a data frame after
-            ``set_output(transform="pandas")``.
+            The last if `color`.
 
         Raises
         ------
@@ -173,35 +181,14 @@ class ImageLoader(TransformerMixin, BaseEstimator):
             `read_image` reads it, or a parameter is out of range.
         """
         picture = self._check_parameters()
-        paths = _check_paths(X, self.root)
-        max_bytes = self.cache_size * MEGABYTE
-        read = by_row(lambda row: _read(paths[row], picture, max_bytes), "X")
-        images = read_all(read, range(len(paths)), picture, self.n_jobs)
-        return images.reshape(len(images), -1) if self.flatten else images
-
-    @available_if(lambda self: self.flatten)
-    def get_feature_names_out(self, input_features=None):
-        """Names of the columns, only with `flatten`.
-
-        Parameters
-        ----------
-        input_features : object, default=None
-            Ignored.
-
-        Returns
-        -------
-        names : object array of shape (n_pixels,)
-            ``pixel_{row}_{column}``, and ``_red``, ``_green`` or ``_blue`` after it in colour.
-        """
-        size = self._check_parameters().size
-        colors = ("_red", "_green", "_blue") if self.color else ("",)
-        names = [
-            f"pixel_{row}_{column}{color}"
-            for row in range(size)
-            for column in range(size)
-            for color in colors
-        ]
-        return np.array(names, dtype=object)
+        paths = _existing_paths(X, self.root)
+        if self.cache_size:
+            _cache.max_size = self.cache_size * MEGABYTE
+        read = _read_cached if self.cache_size else read_picture
+        images, _ = read_rows(
+            lambda row: read(paths[row], picture), range(len(paths)), picture, self.n_jobs, name="X"
+        )
+        return images
 
     @staticmethod
     def clear_cache():
@@ -209,26 +196,21 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         _cache.clear()
 
     def _check_parameters(self):
-        """Return the checked parameters of one image."""
-        check_bool(self.flatten, "flatten")
+        """Check all parameters, and return those of one picture."""
         check_n_jobs(self.n_jobs)
         check_float(self.cache_size, "cache_size", 0, math.inf, closed="left")
         if not isinstance(self.root, (str, os.PathLike, type(None))):
             raise TypeError(f"`root` must be None or the path of a folder. Got {self.root!r}.")
-        return Picture.checked(**{name: getattr(self, name) for name in Picture._fields})
+        return Picture(*(getattr(self, name) for name in Picture._fields)).checked()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False  # a column of paths, but no table of numbers
         tags.input_tags.string = True
-        tags.transformer_tags.preserves_dtype = []
-        tags.requires_fit = False
         return tags
 
 
-def _check_paths(X, root):
-    """Return the paths in `X`, which exist, as a list."""
+def _existing_paths(X, root):
+    """Paths in the column `X`, from `root`, of files that are there."""
     column = np.asarray(X, dtype=object)
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]
@@ -245,7 +227,7 @@ def _check_paths(X, root):
 
 
 def _description(X, column):
-    """Return what `X` is that is no column."""
+    """Words for an `X` that is no column."""
     return f"{type(X).__name__} of shape {column.shape}" if column.ndim else f"{X!r}; use a list"
 
 
@@ -260,13 +242,94 @@ def _check_exist(paths):
         )
 
 
-def _read(path, picture, max_bytes):
-    """Return the image at `path`, from the cache if that has it and the file is the same."""
-    if not max_bytes:
-        return read_picture(path, picture)
-    key = (file_state(path), picture)
+def _read_cached(path, picture):
+    """Picture at `path`, from memory if it is there and the file has not changed since."""
+    key = (_file_state(path), picture)
     image = _cache.get(key)
-    if image is None:
-        image = read_picture(path, picture)
-        _cache.put(key, image, max_bytes)
-    return image
+    return _cache.setdefault(key, read_picture(path, picture)) if image is None else image
+
+
+def _file_state(path):
+    """Numbers that change when the file at `path` does."""
+    status = os.stat(path)
+    return os.path.abspath(path), status.st_ino, status.st_mtime_ns, status.st_size
+
+
+class PoolReader(_ImageReader):
+    """Read rows of an array: a transformer from row numbers to images.
+
+    modAL stacks the X of all that it teaches, and copies rows of the pool at every query. With
+    this as the first step of its pipeline these are row numbers, eight bytes each: `fit` gathers
+    the labelled images, and scoring a pool reads it block by block.
+
+    Parameters
+    ----------
+    images : array of shape (n_images, ...)
+        In memory, or read when it is sliced: ``np.memmap``, Zarr, HDF5. Copies of the reader, as
+        scikit-learn makes many, share it.
+
+    See Also
+    --------
+    ImageLoader : The same from paths of image files.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgalaxy.images import PoolReader
+    >>> images = np.arange(12).reshape(3, 2, 2)
+    >>> PoolReader(images).transform([2, 0]).tolist()
+    [[[8, 9], [10, 11]], [[0, 1], [2, 3]]]
+    """
+
+    def __init__(self, images):
+        self.images = images
+
+    def transform(self, X: ArrayLike) -> NDArray:
+        """Read the images.
+
+        Parameters
+        ----------
+        X : array-like of int of shape (n_galaxies,) or (n_galaxies, 1)
+            Rows of `images`.
+
+        Returns
+        -------
+        images : ndarray of shape (n_galaxies, ...)
+
+        Raises
+        ------
+        TypeError
+            If `images` is no array, or X holds something other than integers.
+        ValueError
+            If there are no such rows; if an image on disk is not finite.
+        """
+        self._check_parameters()
+        rows = np.asarray(X)
+        rows = rows[:, 0] if rows.ndim == 2 and rows.shape[1] == 1 else rows
+        if rows.ndim != 1:
+            raise ValueError(
+                "`X` must be row numbers, shape (n_galaxies,) or (n_galaxies, 1). "
+                f"Got shape {rows.shape}."
+            )
+        if rows.size and rows.dtype.kind not in "iu":
+            raise TypeError(f"`X` must be row numbers, integers. Got {rows.dtype}.")
+        outside = (rows < 0) | (rows >= self.images.shape[0])
+        if outside.any():
+            raise ValueError(
+                f"`X` must be rows of the {self.images.shape[0]} images. "
+                f"Got {rows[outside][0]} in row {first_rows(outside)}."
+            )
+        return take(self.images, rows.astype(np.int64))
+
+    def _check_parameters(self):
+        if not (hasattr(self.images, "shape") and hasattr(self.images, "dtype")):
+            raise TypeError(
+                "`images` must be an array of shape (n_images, ...). "
+                f"Got {type(self.images).__name__}."
+            )
+
+    def __sklearn_clone__(self):
+        return PoolReader(self.images)
+
+    def __deepcopy__(self, memo):
+        return PoolReader(self.images)

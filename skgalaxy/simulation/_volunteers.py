@@ -14,7 +14,7 @@ piece of evidence persuades its share of those still in doubt, rho = 1 - exp(-su
 import numpy as np
 from scipy.special import expit
 
-from skgalaxy.datasets._optics import foreshortening, noise_variance, stretch, turn
+from skgalaxy.simulation._optics import foreshortening, noise_variance, stretch, turn
 
 QUESTIONS = {  # name: the question and the answer counted, as Zoobot names them
     "featured": ("smooth-or-featured", "featured-or-disk"),
@@ -69,7 +69,7 @@ def _visibility(feature, total, rings, camera):
     noise = np.sqrt(noise_variance(total, camera))
     sigma = stretch(total + noise, camera) - stretch(total, camera)
     eye = EYE * camera.n_pixels / CELLS  # fewer pixels are seen larger
-    return float(np.sqrt(np.sum(change**2 / (sigma**2 + eye**2))))
+    return float(np.sqrt(np.sum(change**2 / (sigma**2 + eye**2))))  # d' of the docstring above
 
 
 def _smooth_part(feature, rings):

@@ -1,4 +1,4 @@
-"""ImageLoader: paths in, images out; what scikit-learn and modAL ask of it; its cache."""
+"""Paths or row numbers in, images out; what scikit-learn and modAL ask of it; the cache."""
 
 import copy
 import hashlib
@@ -14,7 +14,6 @@ from joblib import parallel_config
 from modAL.models import ActiveLearner
 from PIL import Image
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import SkipTestWarning
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -24,10 +23,17 @@ from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skgalaxy import BayesianCNNRegressor
-from skgalaxy.images import ImageLoader, _files, _loader, read_images
+from skgalaxy.images import ImageLoader, PoolReader, _picture, _readers, read_images
 from skgalaxy.query import mutual_information_sampling, predict_posterior
 
 N_IMAGES = 60
+
+
+def in_rows(images):
+    return images.reshape(len(images), -1)
+
+
+FLATTEN = FunctionTransformer(in_rows)
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +63,9 @@ def y(toy):
 @pytest.fixture
 def decoded(monkeypatch):
     """Return the names of the files that are decoded from here on, with an empty cache."""
-    names, load = [], _files._load
-    monkeypatch.setattr(_loader, "_cache", _loader.ImageCache())
-    monkeypatch.setattr(_files, "_load", lambda path: names.append(Path(path).name) or load(path))
+    names, load = [], _picture._load
+    ImageLoader.clear_cache()
+    monkeypatch.setattr(_picture, "_load", lambda path: names.append(Path(path).name) or load(path))
     return names
 
 
@@ -102,13 +108,6 @@ class TestTransform:
         np.testing.assert_array_equal(ImageLoader(12, root="/nowhere").transform(paths), images)
         monkeypatch.chdir(folder)
         np.testing.assert_array_equal(ImageLoader(12).transform(names), images)
-
-    @pytest.mark.parametrize("color", [False, True])
-    def test_flat_rows_are_the_images(self, paths, color):
-        loader = ImageLoader(8, color=color)
-        images = loader.transform(paths)
-        flat = loader.set_params(flatten=True).transform(paths)
-        np.testing.assert_array_equal(flat, images.reshape(N_IMAGES, -1))
 
 
 class TestErrors:
@@ -175,7 +174,6 @@ class TestErrors:
             ({"size": 0}, "`size` must be an integer >= 1. Got 0"),
             ({"crop": 2.5}, "`crop` must be an integer >= 1. Got 2.5"),
             ({"color": "grey"}, "`color` must be True or False. Got 'grey'"),
-            ({"flatten": 1}, "`flatten` must be True or False. Got 1"),
             ({"flux_range": (1, 0)}, r"`flux_range` must be .*black < white. Got \(1, 0\)"),
             ({"flux_range": 3}, r"`flux_range` must be None or \(black, white\).* Got 3"),
             ({"root": 7}, "`root` must be None or the path of a folder. Got 7"),
@@ -203,7 +201,7 @@ class TestCache:
         loader.transform(paths)
         loader.transform(paths)
         assert len(decoded) == 2 * N_IMAGES
-        assert len(_loader._cache) == 0
+        assert len(_readers._cache) == 0
 
     def test_other_images_of_the_same_file(self, paths, decoded):
         for parameters in ({}, {"size": 6}, {"crop": 6}, {"color": True}):
@@ -230,10 +228,10 @@ class TestCache:
         room = 10 * (12 * 12 + 500)
         loader = ImageLoader(12, cache_size=room / 1e6, n_jobs=2)
         loader.transform(paths)
-        assert _loader._cache.n_bytes == room
-        assert len(_loader._cache) == 10
+        assert _readers._cache.size == room
+        assert len(_readers._cache) == 10
         ImageLoader(12, cache_size=1e-6).transform(paths)
-        assert len(_loader._cache) == _loader._cache.n_bytes == 0
+        assert len(_readers._cache) == _readers._cache.size == 0
 
     def test_what_was_used_last_stays(self, paths, decoded):
         loader = ImageLoader(12, cache_size=2 * (12 * 12 + 500) / 1e6)
@@ -253,7 +251,7 @@ class TestCache:
             loader.transform(paths)
             loader.clear_cache()
         assert len(decoded) == 2 * N_IMAGES
-        assert _loader._cache.n_bytes == 0
+        assert _readers._cache.size == 0
 
 
 class NumbersAsPaths(ImageLoader):
@@ -290,27 +288,12 @@ def numbers_as_paths(tmp_path, monkeypatch):
 
 
 @estimator_checks.parametrize_with_checks(
-    [NumbersAsPaths(4), NumbersAsPaths(4, flatten=True, cache_size=1)]
+    [NumbersAsPaths(4), NumbersAsPaths(4, color=True, cache_size=1)]
 )
 @pytest.mark.usefixtures("numbers_as_paths")
 def test_as_a_native_transformer(estimator, check):
     """No exception to scikit-learn's rules."""
     check(estimator)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "check_set_output_transform",
-        "check_set_output_transform_pandas",
-        "check_global_output_transform_pandas",
-    ],
-)
-@pytest.mark.usefixtures("numbers_as_paths")
-@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")  # meant to
-def test_set_output(name):
-    """scikit-learn's rules for tables that its own transformers keep."""
-    getattr(estimator_checks, name)("NumbersAsPaths", NumbersAsPaths(4, flatten=True))
 
 
 @pytest.mark.parametrize(
@@ -352,48 +335,22 @@ class TestScikitLearn:
         for other in (clone(loader), copy.deepcopy(loader), pickle.loads(pickle.dumps(loader))):
             assert other.get_params() == loader.get_params()
 
-    def test_feature_names(self):
-        names = ImageLoader(2, color=True, flatten=True).get_feature_names_out()
-        assert names[:4].tolist() == [
-            "pixel_0_0_red",
-            "pixel_0_0_green",
-            "pixel_0_0_blue",
-            "pixel_0_1_red",
-        ]
-        assert ImageLoader(2, flatten=True).get_feature_names_out()[2] == "pixel_1_0"
-
-    def test_flat_images_are_a_table(self, paths, images):
-        loader = ImageLoader(12, flatten=True).set_output(transform="pandas")
-        ids = [f"id {row}" for row in range(N_IMAGES)]
-        table = loader.fit_transform(pd.DataFrame({"path": paths}, index=ids))
-        assert table.index.tolist() == ids
-        np.testing.assert_array_equal(table["pixel_3_7"], images[:, 3, 7])
-
     def test_images_are_no_table(self, paths, images):
         assert not hasattr(ImageLoader(), "set_output")
         assert not hasattr(ImageLoader(), "get_feature_names_out")
         with sklearn.config_context(transform_output="pandas"):
             np.testing.assert_array_equal(ImageLoader(12).fit_transform(paths), images)
 
-    def test_column_transformer(self, folder, images):
-        table = pd.DataFrame({"path": os.listdir(folder), "redshift": 0.1})
-        loader = ImageLoader(12, root=folder, flatten=True)
-        for column in ("path", ["path"]):
-            columns = ColumnTransformer([("image", loader, column)], remainder="passthrough")
-            features = columns.set_output(transform="pandas").fit_transform(table)
-            assert features.shape == (N_IMAGES, 145)
-            assert features.columns[[0, -1]].tolist() == ["image__pixel_0_0", "remainder__redshift"]
-
-    def test_standard_scaler_on_flat_images(self, paths, images, y):
+    def test_flat_images_for_steps_that_take_tables(self, paths, y):
         fraction = y[:, 0] / y[:, 1]
-        model = make_pipeline(ImageLoader(12, flatten=True), StandardScaler(), Ridge(100))
+        model = make_pipeline(ImageLoader(12), FLATTEN, StandardScaler(), Ridge(100))
         assert cross_val_score(model, paths, fraction, cv=2).min() > 0.8
 
     @pytest.mark.parametrize("as_column", [np.array, lambda paths: pd.DataFrame({"path": paths})])
     def test_pipeline_memory(self, paths, images, y, tmp_path, as_column, decoded):
         """What `fit` has read once, it reads from the disk the next time."""
         X, fraction = as_column(paths), y[:, 0] / y[:, 1]
-        model = make_pipeline(ImageLoader(12, flatten=True), Ridge(), memory=str(tmp_path))
+        model = make_pipeline(ImageLoader(12), FLATTEN, Ridge(), memory=str(tmp_path))
         for alpha in (1.0, 10.0):
             model.set_params(ridge__alpha=alpha).fit(X, fraction)
         assert len(decoded) == N_IMAGES
@@ -419,12 +376,13 @@ class TestBayesianCNN:
 
     def test_flat_and_further_steps(self, small, paths, y):
         model = make_pipeline(
-            ImageLoader(12, flatten=True),
+            ImageLoader(12),
+            FLATTEN,
             FunctionTransformer(np.sqrt, feature_names_out="one-to-one"),
             StandardScaler(),
             BayesianCNNRegressor(**small, image_shape=(12, 12)),
         )
-        model.set_output(transform="pandas").fit(paths, y)
+        model.fit(paths, y)
         assert model[-1].image_shape_ == (12, 12, 1)
         assert model.predict(paths).shape == (N_IMAGES,)
 
@@ -456,3 +414,48 @@ class TestBayesianCNN:
         assert learner.X_training.shape == (30, *shape[1:])
         assert learner.predict(X).shape == (N_IMAGES,)
         assert len(decoded) == N_IMAGES  # once in all rounds
+
+
+class TestPoolReader:
+    def test_reads_rows(self, images, tmp_path):
+        np.save(tmp_path / "pool.npy", images)
+        rows = [7, 3, 50]
+        for stored in (images, np.load(tmp_path / "pool.npy", mmap_mode="r")):
+            reader = PoolReader(stored)
+            for X in (rows, np.array(rows)[:, None], np.array(rows, np.uint8)):
+                np.testing.assert_array_equal(reader.fit_transform(X), images[rows])
+            assert len(reader.transform(np.array([], dtype=int))) == 0
+
+    def test_zarr(self, images, tmp_path):
+        zarr = pytest.importorskip("zarr")
+        array = zarr.create_array(tmp_path / "pool", data=images, chunks=(16, 12, 12))
+        np.testing.assert_array_equal(PoolReader(array).transform([7, 3]), images[[7, 3]])
+
+    def test_copies_share_the_images(self, images):
+        reader = PoolReader(images)
+        for twin in (clone(reader), copy.deepcopy(reader), clone(make_pipeline(reader))[0]):
+            assert twin is not reader
+            assert twin.images is reader.images
+        again = pickle.loads(pickle.dumps(reader))
+        np.testing.assert_array_equal(again.images, reader.images)
+
+    @pytest.mark.parametrize(
+        ("X", "error", "message"),
+        [
+            ([60], ValueError, "rows of the 60 images. Got 60 in row 0"),
+            ([3, -1], ValueError, "Got -1 in row 1"),
+            ([0.5], TypeError, "integers. Got float64"),
+            (["a"], TypeError, "integers"),
+            ([[1, 2]], ValueError, r"Got shape \(1, 2\)"),
+            (3, ValueError, r"Got shape \(\)"),
+        ],
+    )
+    def test_bad_rows(self, images, X, error, message):
+        with pytest.raises(error, match=message):
+            PoolReader(images).transform(X)
+
+    def test_no_array(self):
+        reader = PoolReader([[1], [2]])
+        for use in (reader.fit, reader.transform):
+            with pytest.raises(TypeError, match=r"`images` must be an array.*Got list"):
+                use([0])

@@ -1,6 +1,6 @@
 """How a simulated galaxy looks: light through a telescope on to a stretched picture.
 
-A galaxy is the dict of parameters that `_simulated.DESCR` lists, in arcsec. It is drawn on the
+A galaxy is the dict of parameters that `_galaxies.DESCR` lists, in arcsec. It is drawn on the
 pixels of a camera, not of the picture, as SDSS does: a small galaxy's picture is an enlargement,
 and its noise comes in blots. GalSim gives the light of bulge and disc and the point-spread
 function (PSF) as Fourier transforms; what it does not have is laid on the camera's grid,
@@ -65,7 +65,7 @@ class Camera:
         axis = (np.arange(self.n_grid) - (self.n_grid - 1) / 2) * self.step
         self.x, self.y = axis[None, :], axis[:, None]
         self._galsim = galsim
-        self._psf = self._transform(_optics(galsim)[1].dilate(seeing)).real
+        self._psf = self._transform(_tolerances_and_psf(galsim)[1].dilate(seeing)).real
 
     def expose(self, profile=None, grid=None):
         """Return a GalSim profile, or light on the grid, through the PSF on the frame."""
@@ -101,7 +101,7 @@ class Camera:
 
 
 @functools.cache
-def _optics(galsim):
+def _tolerances_and_psf(galsim):
     """Return the tolerances and a PSF of unit width: its tables are built once."""
     # Looser than GalSim's defaults, which serve shape measurements to one part in a thousand.
     params = galsim.GSParams(folding_threshold=1e-2, maxk_threshold=1e-2, kvalue_accuracy=1e-4)
@@ -129,7 +129,7 @@ def draw_light(galsim, galaxy, neighbours, camera, rng):
         nothing = np.zeros((camera.n_pixels, camera.n_pixels))
         return Light(nothing, nothing, nothing, camera.expose(grid=others))
     flux = electrons(galaxy["magnitude"])
-    pattern = _pattern(galaxy, camera, rng) if galaxy["disc_fraction"] else (None, None)
+    pattern = _arms_and_bar(galaxy, camera, rng) if galaxy["disc_fraction"] else (None, None)
     arms, bar = (
         flux * camera.expose(grid=part) if part is not None else np.zeros([camera.n_pixels] * 2)
         for part in pattern
@@ -140,7 +140,7 @@ def draw_light(galsim, galaxy, neighbours, camera, rng):
 
 def _smooth_profile(galsim, galaxy):
     """Return the GalSim profile of bulge and disc."""
-    params, _ = _optics(galsim)
+    params, _ = _tolerances_and_psf(galsim)
     angle = galaxy["position_angle"] * galsim.degrees
     bulge = galsim.Sersic(
         n=galaxy["bulge_sersic"],
@@ -176,8 +176,8 @@ def openness(galaxy):
     return np.clip((cosine - 0.15) / 0.35, 0, 1)
 
 
-def _pattern(galaxy, camera, rng):
-    """Return arms and bar on the grid, as shares of the galaxy's light; None where there is none.
+def _arms_and_bar(galaxy, camera, rng):
+    """Arms and bar on the grid, as shares of the galaxy's light; None where there is none.
 
     The plane's brightness times the foreshortening is the sky's.
     """

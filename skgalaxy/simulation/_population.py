@@ -7,49 +7,37 @@ spread of 0.7 mag/arcsec^2 (cf. Strauss et al. 2002, the SDSS main sample), set 
 and grey levels of the pictures are those of real ones.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-# Shares of the kinds that give the vote fractions of Galaxy Zoo 2 (benchmarks/simulated_sky.py).
-GALAXY_ZOO_2 = {"smooth": 0.45, "featured": 0.36, "barred": 0.1, "edge-on": 0.08, "artifact": 0.01}
 
-# What is even between two ends, by kind. A negative fraction counts as 0: none.
+class Kind(NamedTuple):
+    """Galaxies of one kind: ends of even distributions, and a mean surface brightness."""
+
+    disc_fraction: tuple[float, float]  # of the light; below 0 counts as 0, none
+    cosine: tuple[float, float]  # of the inclination
+    strength: tuple[float, float]  # of the arms; below 0 counts as 0, none
+    bar_fraction: tuple[float, float]  # of the disc's light
+    surface_brightness: float  # mag/arcsec^2
+
+
 KINDS = {
-    "smooth": {
-        "disc_fraction": (-0.5, 0.6),
-        "cosine": (0.35, 1.0),
-        "strength": (0.0, 0.0),
-        "bar_fraction": (0.0, 0.0),
-        "surface_brightness": 19.25,
-    },
-    "featured": {
-        "disc_fraction": (0.6, 0.97),
-        "cosine": (0.3, 1.0),
-        "strength": (0.0, 1.0),
-        "bar_fraction": (0.0, 0.0),
-        "surface_brightness": 20.05,
-    },
-    "barred": {
-        "disc_fraction": (0.65, 0.95),
-        "cosine": (0.35, 1.0),
-        "strength": (-0.3, 1.0),
-        "bar_fraction": (0.1, 0.4),
-        "surface_brightness": 19.95,
-    },
-    "edge-on": {
-        "disc_fraction": (0.6, 0.95),
-        "cosine": (0.0, 0.22),
-        "strength": (0.0, 1.0),
-        "bar_fraction": (0.0, 0.0),
-        "surface_brightness": 19.95,
-    },
-    "artifact": {  # the galaxy behind the flaw, not seen
-        "disc_fraction": (0.0, 0.0),
-        "cosine": (0.35, 1.0),
-        "strength": (0.0, 0.0),
-        "bar_fraction": (0.0, 0.0),
-        "surface_brightness": 19.95,
-    },
+    "smooth": Kind((-0.5, 0.6), (0.35, 1.0), (0.0, 0.0), (0.0, 0.0), 19.25),
+    "featured": Kind((0.6, 0.97), (0.3, 1.0), (0.0, 1.0), (0.0, 0.0), 20.05),
+    "barred": Kind((0.65, 0.95), (0.35, 1.0), (-0.3, 1.0), (0.1, 0.4), 19.95),
+    "edge-on": Kind((0.6, 0.95), (0.0, 0.22), (0.0, 1.0), (0.0, 0.0), 19.95),
+    # the galaxy behind the flaw, not seen
+    "artifact": Kind((0.0, 0.0), (0.35, 1.0), (0.0, 0.0), (0.0, 0.0), 19.95),
+}
+# Shares that give the vote fractions of Galaxy Zoo 2 (benchmarks/simulated_sky.py).
+KINDS_OF_GALAXY_ZOO_2 = {
+    "smooth": 0.45,
+    "featured": 0.36,
+    "barred": 0.1,
+    "edge-on": 0.08,
+    "artifact": 0.01,
 }
 SURFACE_BRIGHTNESS_SPREAD = 0.7  # mag/arcsec^2, standard deviation within a kind
 SMALLEST_R90 = 3.0  # arcsec: Galaxy Zoo 2 asks for petroR90_r > 3
@@ -57,7 +45,7 @@ EVEN_COUNTS = 0.6  # d log10(number) / d mag of galaxies spread evenly in space
 
 
 def draw_galaxy(rng, kinds, magnitude, radius, seeing):
-    """Return one galaxy's parameters, a dict in the units of `_simulated.DESCR`.
+    """Return one galaxy's parameters, a dict in the units of `_galaxies.DESCR`.
 
     `kinds` maps names to shares; the rest are (low, high). Takes the same number of random
     numbers for every galaxy, so that a change of one argument changes what depends on it and
@@ -69,14 +57,14 @@ def draw_galaxy(rng, kinds, magnitude, radius, seeing):
         return low + (high - low) * next(u)
 
     kind = _pick(next(u), kinds)
-    ranges = KINDS[kind]
-    disc_fraction = max(uniform(*ranges["disc_fraction"]), 0.0)
-    cosine = uniform(*ranges["cosine"])
-    strength = max(uniform(*ranges["strength"]), 0.0)
-    bar_fraction = uniform(*ranges["bar_fraction"])
+    ends = KINDS[kind]
+    disc_fraction = max(uniform(*ends.disc_fraction), 0.0)
+    cosine = uniform(*ends.cosine)
+    strength = max(uniform(*ends.strength), 0.0)
+    bar_fraction = uniform(*ends.bar_fraction)
     mag = _magnitude(next(u), *magnitude)
     concentration = 2.3 + 0.9 * (1 - disc_fraction)  # R90 / R50 of a disc, and of an elliptical
-    size, drawn = _radius(next(u), mag, ranges["surface_brightness"], concentration), next(u)
+    size, drawn = _radius(next(u), mag, ends.surface_brightness, concentration), next(u)
     if radius is not None:
         size = radius[0] * (radius[1] / radius[0]) ** drawn
     # Half the light of a disc in a *round* aperture: 1.68 h face-on, 1.05 h edge-on.

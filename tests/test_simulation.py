@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from scipy.stats import ks_2samp
 
-from skgalaxy.datasets import _optics as optics
-from skgalaxy.datasets import _population as population
-from skgalaxy.datasets import _volunteers as volunteers
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 from skgalaxy.images import read_images
+from skgalaxy.simulation import _optics as optics
+from skgalaxy.simulation import _population as population
+from skgalaxy.simulation import _volunteers as volunteers
 
 galsim = pytest.importorskip("galsim", reason="make_galaxies needs GalSim")
 
