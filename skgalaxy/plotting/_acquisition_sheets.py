@@ -96,10 +96,9 @@ class AcquisitionDisplay:
         >>> import numpy as np
         >>> from skgalaxy import VotePosterior
         >>> from skgalaxy.plotting import AcquisitionDisplay
-        >>> class Doubtful:
-        ...     def predict_posterior(self, X):
-        ...         return VotePosterior([[0.5, 0.5], [0.1, 0.9]])
-        >>> display = AcquisitionDisplay.from_estimator(Doubtful(), np.zeros((2, 8, 8)))
+        >>> doubtful = VotePosterior([[0.5, 0.5], [0.1, 0.9]])  # predicted beforehand
+        >>> images = np.zeros((2, 8, 8))
+        >>> display = AcquisitionDisplay.from_estimator(doubtful, None, images=images)
         >>> print(*display.indices_)
         [1] [0]
         """

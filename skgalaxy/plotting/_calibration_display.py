@@ -52,14 +52,10 @@ class CalibrationDisplay(ABC):
 
         Examples
         --------
-        >>> import numpy as np
         >>> from skgalaxy import VotePosterior
         >>> from skgalaxy.plotting import PITDisplay
-        >>> class Undecided:
-        ...     def predict_posterior(self, X):
-        ...         return VotePosterior(np.full((len(X), 3), 0.5))
-        >>> X, y = np.zeros((2, 8, 8)), [[2, 40], [38, 40]]
-        >>> display = PITDisplay.from_estimator({"undecided": Undecided()}, X, y, n_bins=4)
+        >>> models = {"undecided": VotePosterior([[0.5], [0.5]])}  # predicted beforehand
+        >>> display = PITDisplay.from_estimator(models, None, [[2, 40], [38, 40]], n_bins=4)
         >>> print(display.heights["undecided"].round(1))
         [2. 0. 0. 2.]
         """

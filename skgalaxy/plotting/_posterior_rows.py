@@ -127,10 +127,9 @@ class PosteriorDisplay:
         >>> import numpy as np
         >>> from skgalaxy import VotePosterior
         >>> from skgalaxy.plotting import PosteriorDisplay
-        >>> class Undecided:
-        ...     def predict_posterior(self, X):
-        ...         return VotePosterior(np.full((len(X), 3), 0.5))
-        >>> PosteriorDisplay.from_estimator(Undecided(), np.zeros((1, 8, 8))).axes_.shape
+        >>> undecided = VotePosterior([[0.5, 0.5]])  # predicted beforehand
+        >>> images = np.zeros((1, 8, 8))
+        >>> PosteriorDisplay.from_estimator(undecided, None, images=images).axes_.shape
         (1, 3)
         """
         posterior = predict_posterior(estimator, X)
