@@ -6,8 +6,8 @@ A dialect takes the names of all columns and returns what it finds for each ques
 import re
 from typing import NamedTuple
 
-from skgalaxy.votes._names import GZ2_TASKS, without_release
-from skgalaxy.votes._published import GZ2, GZ_DECALS
+from skgalaxy.votes._published_trees import GZ2, GZ_DECALS
+from skgalaxy.votes._question_names import GZ2_TASKS, without_release
 
 # t03_bar_a06_bar_count; tables in the FITS format may have the same in capitals.
 GZ2_COLUMN = re.compile(

@@ -8,9 +8,9 @@ import pandas as pd
 
 from skgalaxy._validation import check_choice, check_float, check_ids
 from skgalaxy.votes._dialects import DIALECTS, Columns, recognise
-from skgalaxy.votes._files import column_names, read_columns
-from skgalaxy.votes._names import without_release
-from skgalaxy.votes._table import VoteTable
+from skgalaxy.votes._question_names import without_release
+from skgalaxy.votes._table_file import column_names, read_columns
+from skgalaxy.votes._vote_table import VoteTable
 
 ID_COLUMNS = ("id_str", "dr7objid", "objid", "asset_id", "subject_id", "iauname")
 MISSING = {"", "nan", "na", "n/a", "null", "none"}

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from skgalaxy._validation import check_bool, check_n_votes
-from skgalaxy.votes._names import without_release
-from skgalaxy.votes._table import VoteTable
+from skgalaxy.votes._question_names import without_release
+from skgalaxy.votes._vote_table import VoteTable
 
 NOTHING = pd.DataFrame({"id": [], "question": [], "n_votes": [], "n_allowed": []}).astype(
     {"id": object, "question": object, "n_votes": np.int64, "n_allowed": np.int64}
