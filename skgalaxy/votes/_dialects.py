@@ -29,10 +29,15 @@ class Columns(NamedTuple):
     the sum of the counts; `refused` says what else there is that cannot be counts.
     """
 
-    counts: dict
-    fractions: dict
+    counts: dict[str, str]
+    fractions: dict[str, str]
     total: str | None = None
-    refused: tuple = ()
+    refused: tuple[str, ...] = ()
+
+    @property
+    def countable(self) -> dict[str, str]:
+        """By answer the columns that counts can be had from; empty if there are none."""
+        return self.counts or self.fractions
 
 
 def gz2(names):
@@ -57,7 +62,9 @@ def _gz2_columns(question, kinds, names):
         total = None  # N is their sum
     elif total is None and counts:
         refused, counts = ["counts of some answers only", *refused], {}
-    return Columns(counts, fractions if total else {}, total, (*_alone(fractions), *refused))
+    return Columns(
+        counts, fractions if total else {}, total, (*_fractions_without_total(fractions), *refused)
+    )
 
 
 def zoobot(names):
@@ -86,7 +93,9 @@ def _zoobot_columns(kinds):
     refused = sorted(kind for kind in kinds if "debiased" in kind or "weight" in kind)
     if total is None and len(counts) == 1:
         refused, counts = ["counts of one answer only", *refused], {}
-    return Columns(counts, fractions if total else {}, total, (*_alone(fractions), *refused))
+    return Columns(
+        counts, fractions if total else {}, total, (*_fractions_without_total(fractions), *refused)
+    )
 
 
 def plain(names):
@@ -110,7 +119,7 @@ def reduction(names):
     return {"votes": Columns(counts, {})} if counts and "subject_id" in names else {}
 
 
-def _alone(fractions):
+def _fractions_without_total(fractions):
     return ["fractions without the N of the question"] if fractions else []
 
 

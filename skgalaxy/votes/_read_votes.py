@@ -1,22 +1,28 @@
-"""Vote tables from files."""
+"""Vote tables from files: which question, which columns, which ids."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from skgalaxy._validation import check_choice, check_float, check_ids
+from skgalaxy._validation import check_choice, check_float
+from skgalaxy.votes._counting import Question, count_votes, is_missing
 from skgalaxy.votes._dialects import DIALECTS, Columns, recognise
 from skgalaxy.votes._question_names import without_release
-from skgalaxy.votes._table_file import column_names, read_columns
+from skgalaxy.votes._table_file import Table, find_id_columns, open_table
 from skgalaxy.votes._vote_table import VoteTable
 
-ID_COLUMNS = ("id_str", "dr7objid", "objid", "asset_id", "subject_id", "iauname")
-MISSING = {"", "nan", "na", "n/a", "null", "none"}
 
-
-def read_votes(path, question=None, *, dialect="auto", answers=None, id_column=None, tolerance=0.1):
+def read_votes(
+    path: str | Path,
+    question: str | None = None,
+    *,
+    dialect: str = "auto",
+    answers: Sequence[str] | None = None,
+    id_column: str | None = None,
+    tolerance: float = 0.1,
+) -> VoteTable:
     """Read the votes on one question from a survey's table.
 
     The file is CSV (UTF-8, gzipped or not), Parquet (needs pyarrow) or a FITS table (needs
@@ -87,36 +93,17 @@ def read_votes(path, question=None, *, dialect="auto", answers=None, id_column=N
     [[ 4 10]
      [ 0  0]]
     """
-    path = Path(path)
     tolerance = check_float(tolerance, "tolerance", 0, 0.5, closed="left")
-    names = column_names(path)
-    if answers is None:
-        questions = _find_questions(path, names, dialect)
-        question = _find_question(questions, question, path)
-        columns, rows = questions[question]
-    else:
-        columns, rows = _told(names, question, answers, path), None
-    id_column = _find_id_column(names, id_column, path)
-    given = _given(columns)
-    if not given:
-        raise ValueError(
-            f"`question` {question!r} has no counts of volunteers in {str(path)!r}. Got only "
-            f"{' and '.join(columns.refused)}, which are not k of N volunteers of a galaxy."
-        )
-    wanted = [id_column, *given.values(), *filter(None, [columns.total])]
-    cells = read_columns(path, wanted)
-    rows = np.arange(len(cells[id_column])) if rows is None else rows
-    if len(rows) == 0:
-        raise ValueError(f"`path` must hold at least one galaxy. Got none in {str(path)!r}.")
-    cells = {name: values[rows] for name, values in cells.items()}
-    ids = check_ids(cells[id_column], id_column, str(path), rows)
-    table = _Rows(cells, str(path), id_column, ids, rows)
-    counts, n_votes, residual = _count(table, columns, tolerance)
-    named = {"residual": residual, "source": str(path)}
-    return VoteTable(ids, question, list(given), counts, n_votes, **named)
+    with open_table(path) as table:
+        if answers is None:
+            asked = _find_question(find_questions(table, dialect), question, table.path)
+        else:
+            asked = Question(question, _check_answers(table, question, answers))
+        id_column = _find_id_column(table, id_column)
+        return count_votes(table, asked, id_column, tolerance)
 
 
-def list_questions(path, *, dialect="auto"):
+def list_questions(path: str | Path, *, dialect: str = "auto") -> dict[str, tuple[str, ...]]:
     """List the questions whose votes can be read from a table, and their answers.
 
     Parameters
@@ -147,179 +134,83 @@ def list_questions(path, *, dialect="auto"):
     ...     list_questions(path)
     {'bar': ('strong', 'weak', 'no')}
     """
-    path = Path(path)
-    questions = _find_questions(path, column_names(path), dialect)
+    with open_table(path) as table:
+        return list_answers(find_questions(table, dialect))
+
+
+def list_answers(questions: Mapping[str, Question]) -> dict[str, tuple[str, ...]]:
+    """Answers that can be counted, by question."""
     return {
-        question: tuple(_given(columns))
-        for question, (columns, _) in questions.items()
-        if _given(columns)
+        name: tuple(question.columns.countable)
+        for name, question in questions.items()
+        if question.columns.countable
     }
 
 
-def _given(columns):
-    """Return by answer the columns that counts can be had from."""
-    return columns.counts or columns.fractions
-
-
-def _find_questions(path, names, dialect):
-    """Return by question its columns and its rows, None for all."""
+def find_questions(table: Table, dialect: str = "auto") -> dict[str, Question]:
+    """Questions of a table by their names, also those that cannot be counted."""
     dialect = check_choice(dialect, "dialect", ("auto", *DIALECTS))
-    dialect, questions = recognise(names, dialect, str(path))
-    if dialect == "panoptes" and "task" in names:
-        return _find_tasks(path, questions["votes"].counts)
-    return {question: (columns, None) for question, columns in questions.items()}
+    dialect, questions = recognise(table.names, dialect, table.path)
+    if dialect == "panoptes" and "task" in table.names:
+        return _find_tasks(table, questions["votes"].counts)
+    return {name: Question(name, columns) for name, columns in questions.items()}
 
 
-def _find_tasks(path, counts):
-    """Return the tasks of a Panoptes reduction, each with the answers that occur in its rows."""
-    cells = read_columns(path, ["task", *counts.values()])
+def _find_tasks(table: Table, counts: Mapping[str, str]) -> dict[str, Question]:
+    """Tasks of a Panoptes reduction, each with the answers that occur in its rows."""
+    table.read_all()  # which answers a task has is known only then
+    cells = table.columns(["task", *counts.values()])
     tasks = pd.Series(cells["task"], dtype=object).astype(str)
-    given = {answer: ~_missing(cells[name]) for answer, name in counts.items()}
+    given = {answer: ~is_missing(cells[name]) for answer, name in counts.items()}
     found = {}
     for task in tasks.unique():
         rows = np.flatnonzero((tasks == task).to_numpy())
         occurring = {answer: name for answer, name in counts.items() if given[answer][rows].any()}
         if occurring:
-            found[task] = Columns(occurring, {}), rows
+            found[task] = Question(task, Columns(occurring, {}), rows)
     return found
 
 
-def _find_question(questions, question, path):
-    """Return the name in the table of the question so called."""
-    countable = [name for name, (columns, _) in questions.items() if _given(columns)]
-    if question is None and len(countable) == 1:
-        return countable[0]
-    if question in questions:
-        return question
-    found = [name for name in questions if without_release(name) == question]
+def _find_question(questions: Mapping[str, Question], called: str | None, path: str) -> Question:
+    """Question of that name, with or without its release."""
+    countable = list(list_answers(questions))
+    if called is None and len(countable) == 1:
+        return questions[countable[0]]
+    if called in questions:
+        return questions[called]
+    found = [name for name in questions if without_release(name) == called]
     if len(found) == 1:
-        return found[0]
+        return questions[found[0]]
     problem = ", which stands for several" if found else ""
     raise ValueError(
-        f"`question` must name one question of {str(path)!r}: "
-        f"{', '.join(countable) or 'it has none'}. Got {question!r}{problem}."
+        f"`question` must name one question of {path!r}: "
+        f"{', '.join(countable) or 'it has none'}. Got {called!r}{problem}."
     )
 
 
-def _told(names, question, answers, path):
-    """Return the columns that the caller named."""
+def _check_answers(table: Table, question: str, answers: Sequence[str]) -> Columns:
+    """Columns that count the answers, as the caller names them."""
     if not isinstance(question, str) or not question:
         raise ValueError(f"`question` must be given with `answers`. Got {question!r}.")
     if isinstance(answers, str) or len(answers) < 2:
         raise ValueError(f"`answers` must name at least two columns. Got {answers!r}.")
-    unknown = [name for name in answers if name not in names]
+    unknown = [name for name in answers if name not in table.names]
     if unknown:
         raise ValueError(
-            f"`answers` must be columns of {str(path)!r}: {', '.join(names)}. Got {unknown[0]!r}."
+            f"`answers` must be columns of {table.path!r}: {', '.join(table.names)}. "
+            f"Got {unknown[0]!r}."
         )
     return Columns({name: name for name in answers}, {})
 
 
-def _find_id_column(names, id_column, path):
-    lower = {name.lower(): name for name in names}
-    found = [lower[name] for name in ID_COLUMNS if name in lower]
+def _find_id_column(table: Table, id_column: str | None) -> str:
+    """Column of the ids: the one that the caller names, or the likeliest."""
+    found = find_id_columns(table.names)
     if id_column is None and found:
         return found[0]
-    if id_column in names:
+    if id_column in table.names:
         return id_column
     raise ValueError(
-        f"`id_column` must be a column of {str(path)!r}: {', '.join(names)}. Got {id_column!r}."
+        f"`id_column` must be a column of {table.path!r}: {', '.join(table.names)}. "
+        f"Got {id_column!r}."
     )
-
-
-class _Rows(NamedTuple):
-    """Rows of a table as they were read, a dict of columns; and whose they are, for messages."""
-
-    cells: dict
-    path: str
-    id_column: str
-    ids: np.ndarray
-    numbers: np.ndarray
-
-    def place(self, row):
-        name = f"{self.id_column} {self.ids[row]}"
-        return f"in row {self.numbers[row]} of {self.path!r} ({name})"
-
-
-def _count(table, columns, tolerance):
-    """Return counts (n_galaxies, n_answers), N (n_galaxies,) or None for their sum, residual."""
-    total = None
-    if columns.total:
-        total = np.nan_to_num(_whole(table, columns.total)).astype(np.int64)
-    if columns.counts:
-        counts = np.column_stack([_whole(table, name) for name in columns.counts.values()])
-        residual = 0.0
-    else:
-        names = columns.fractions.values()
-        recovered = [_recover(table, name, columns.total, total, tolerance) for name in names]
-        counts = np.column_stack([count for count, _ in recovered])
-        residual = max(residual for _, residual in recovered)
-    missing = np.isnan(counts)
-    counts = np.nan_to_num(counts).astype(np.int64)
-    if total is not None:
-        total = np.where(missing.all(axis=1), 0, total)
-        _check_gaps(table, columns, missing, total - counts.sum(axis=1))
-    return counts, total, residual
-
-
-def _check_gaps(table, columns, missing, unsaid):
-    """Refuse a missing count that is not 0: the other answers do not add up to N."""
-    rows = np.flatnonzero(missing.any(axis=1) & (unsaid > 0))
-    if rows.size:
-        name = list(_given(columns).values())[int(np.argmax(missing[rows[0]]))]
-        raise ValueError(
-            f"`{name}` must be given where the other answers do not add up to `{columns.total}`. "
-            f"Got nothing for {unsaid[rows[0]]} votes {table.place(rows[0])}."
-        )
-
-
-def _whole(table, name):
-    """Return a column of whole numbers >= 0 as float64, NaN where there is nothing."""
-    values = _numbers(table, name)
-    bad = np.flatnonzero((values < 0) | (values != np.floor(values)) & ~np.isnan(values))
-    if bad.size:
-        raise ValueError(
-            f"`{name}` must be whole numbers >= 0, votes of volunteers. "
-            f"Got {values[bad[0]]:g} {table.place(bad[0])}."
-        )
-    return values
-
-
-def _recover(table, name, total_name, total, tolerance):
-    """Return the counts that raw fractions of N are, and how far from whole they were at most."""
-    fractions = _numbers(table, name)
-    bad = np.flatnonzero((fractions < 0) | (fractions > 1))
-    if bad.size:
-        raise ValueError(
-            f"`{name}` must be fractions in [0, 1]. "
-            f"Got {fractions[bad[0]]:g} {table.place(bad[0])}."
-        )
-    product = np.where(total > 0, fractions * total, np.nan)
-    counts = np.round(product)
-    distance = np.nan_to_num(np.abs(product - counts))
-    worst = int(distance.argmax())
-    if distance[worst] > tolerance:
-        raise ValueError(
-            f"`{name}` x `{total_name}` must be whole numbers within `tolerance` {tolerance:g}. "
-            f"Got {product[worst]:.3f} {table.place(worst)}; are the fractions weighted?"
-        )
-    return counts, float(distance[worst])
-
-
-def _missing(values):
-    text = pd.Series(values, dtype=object)
-    return (text.isna() | text.astype(str).str.strip().str.lower().isin(MISSING)).to_numpy()
-
-
-def _numbers(table, name):
-    """Return a column as finite float64, NaN where there is nothing."""
-    values = table.cells[name]
-    missing = _missing(values)
-    numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
-    numbers = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.flatnonzero(~np.isfinite(numbers) & ~missing)
-    if bad.size:
-        raise ValueError(
-            f"`{name}` must be numbers. Got {str(values[bad[0]])[:40]!r} {table.place(bad[0])}."
-        )
-    return numbers
