@@ -152,15 +152,21 @@ class _CsvTable(Table):
         return np.array(cells, dtype=object).reshape(len(cells), len(places)).T
 
     def _series(self, name: str, values: NDArray) -> pd.Series:
-        cells = pd.Series(values)
+        codes, texts = pd.factorize(values)  # each text is converted once
+        cells = pd.Series(texts, dtype=object)
         cells = cells.mask(cells.isin(EMPTY_CELLS))
-        if name.lower() not in ID_COLUMNS:
-            with contextlib.suppress(ValueError):
-                return pd.to_numeric(cells)
-            is_true = cells.isin(("True", "TRUE", "true"))
-            if (is_true | cells.isin(("False", "FALSE", "false"))).all():
-                return is_true
-        return pd.Series(cells.tolist())
+        typed = cells.infer_objects() if name.lower() in ID_COLUMNS else _numbers_or_text(cells)
+        return typed.take(codes).reset_index(drop=True)
+
+
+def _numbers_or_text(cells: pd.Series) -> pd.Series:
+    """Numbers or truth values where all cells are such, else text; NaN where there is nothing."""
+    with contextlib.suppress(ValueError):
+        return pd.to_numeric(cells)
+    is_true = cells.isin(("True", "TRUE", "true"))
+    if (is_true | cells.isin(("False", "FALSE", "false"))).all():
+        return is_true
+    return cells.infer_objects()
 
 
 def _csv_rows(text: io.TextIOWrapper, path: str) -> Iterator[list[str]]:
