@@ -8,6 +8,7 @@ import contextlib
 import csv
 import gzip
 import io
+import os
 import sys
 import zlib
 from abc import ABC, abstractmethod
@@ -37,31 +38,31 @@ def find_id_columns(names: Iterable[str]) -> list[str]:
     return [lower[name] for name in ID_COLUMNS if name in lower]
 
 
-def check_is_file(path: str | Path) -> Path:
+def check_is_file(path: str | Path) -> None:
     """Refuse a path where there is no file."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"`path` must be an existing file. Got {str(path)!r}.")
-    return path
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"`path` must be an existing file. Got {os.fspath(path)!r}.")
 
 
 @contextlib.contextmanager
 def open_unpacked(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file for its bytes, unpacked if it is gzipped; a damaged gzip file is named."""
-    with open(check_is_file(path), "rb") as raw:
+    check_is_file(path)
+    with open(path, "rb") as raw:
         packed = raw.read(len(GZIP)) == GZIP
         raw.seek(0)
         try:
             yield gzip.GzipFile(fileobj=raw) if packed else raw
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(
-                f"`path` must be a whole gzip file. Got {str(path)!r}: {error}."
+                f"`path` must be a whole gzip file. Got {os.fspath(path)!r}: {error}."
             ) from error
 
 
 @contextlib.contextmanager
 def open_table(path: str | Path) -> Iterator["Table"]:
     """Open the table in a file, to be read within the ``with`` block."""
+    path = Path(path)
     with open_unpacked(path) as file:
         head = file.read(len(FITS))
         file.seek(0)
