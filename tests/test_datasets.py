@@ -119,6 +119,57 @@ def test_id_column_is_the_first_that_names_files(tmp_path):
     assert list(galaxies.ids) == ["007", "008", "009"]
 
 
+@pytest.mark.parametrize("id_column", ["objid", "iauname", "ID_STR"])
+def test_id_columns_are_those_of_read_votes(tmp_path, id_column):
+    frame = table().rename(columns={"asset_id": id_column})
+    galaxies = load_galaxy_zoo(write_folder(tmp_path, frame, id_column), image_size=8)
+    assert list(galaxies.ids) == list(galaxies.frame[id_column]) == list(frame[id_column])
+
+
+def test_no_id_column_names_files(tmp_path):
+    folder = write_folder(tmp_path, table())
+    frame = table().assign(dr7objid="9", asset_id="8")
+    frame.to_csv(folder / "votes.csv", index=False)
+    with pytest.raises(FileNotFoundError, match=r"Row 0 \(dr7objid 9, asset_id 8\) has none, nor"):
+        load_galaxy_zoo(folder)
+    frame.assign(asset_id=["1.0", "2.0", "3.0"]).to_csv(folder / "votes.csv", index=False)
+    with pytest.raises(ValueError, match=r"`asset_id` must be text or integers: .* Got 1.0 in"):
+        load_galaxy_zoo(folder)
+
+
+def test_frame_is_as_pandas_reads_it(tmp_path):
+    frame = table().assign(
+        barred=[True, False, True],
+        flux=["1e-12", "", "nan"],
+        kind=["none", "", "NA"],
+        number=["7", "x", ""],
+        nothing="",
+    )
+    write_folder(tmp_path, frame)
+    text = (tmp_path / "votes.csv").read_text().replace("nothing", "petro_r", 1)
+    (tmp_path / "votes.csv").write_text(text)
+    loaded = load_galaxy_zoo(tmp_path, image_size=8).frame
+    read = pd.read_csv(tmp_path / "votes.csv", dtype={"asset_id": str})
+    pd.testing.assert_frame_equal(loaded, read)
+    assert list(loaded.columns[-6:]) == ["petro_r", "barred", "flux", "kind", "number", "petro_r.1"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "fits"])
+def test_tables_of_other_formats(folder, kind):
+    frame = table().astype({"asset_id": np.int64})
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(folder / "votes", index=False)
+    else:
+        astropy = pytest.importorskip("astropy.table").Table.from_pandas(frame)
+        astropy["spectrum"] = np.ones((3, 2))
+        astropy.write(folder / "votes", format="fits")
+    galaxies = load_galaxy_zoo(folder, votes_file="votes", answer="yes", image_size=8)
+    np.testing.assert_array_equal(galaxies.votes, [[7, 9], [0, 30], [1, 2]])
+    assert list(galaxies.ids) == list(table()["asset_id"])
+    pd.testing.assert_frame_equal(galaxies.frame[list(frame)], frame)
+
+
 def test_byte_order_mark_is_no_part_of_a_name(folder):
     text = (folder / "votes.csv").read_text()
     (folder / "votes.csv").write_text(text, encoding="utf-8-sig")
@@ -201,7 +252,7 @@ def test_missing_folder_table_images_and_ids(folder):
         load_galaxy_zoo(folder, image_folder="pictures")
     table().drop(columns="asset_id").to_csv(folder / "votes.csv", index=False)
     with pytest.raises(
-        ValueError, match="must have an id column: id_str, dr7objid, .*asset_id, .*Got smooth-or"
+        ValueError, match=r"must have an id column: id_str, dr7objid, .*asset_id, .*Got smooth-or"
     ):
         load_galaxy_zoo(folder)
 

@@ -98,7 +98,7 @@ def read_votes(
         if answers is None:
             asked = _find_question(find_questions(table, dialect), question, table.path)
         else:
-            asked = Question(question, _check_answers(table, question, answers))
+            asked = Question(question, _columns_of_answers(table, question, answers))
         id_column = _find_id_column(table, id_column)
         return count_votes(table, asked, id_column, tolerance)
 
@@ -188,7 +188,7 @@ def _find_question(questions: Mapping[str, Question], called: str | None, path: 
     )
 
 
-def _check_answers(table: Table, question: str, answers: Sequence[str]) -> Columns:
+def _columns_of_answers(table: Table, question: str, answers: Sequence[str]) -> Columns:
     """Columns that count the answers, as the caller names them."""
     if not isinstance(question, str) or not question:
         raise ValueError(f"`question` must be given with `answers`. Got {question!r}.")
