@@ -171,7 +171,11 @@ def _numbers_or_text(cells: pd.Series) -> pd.Series:
 
 
 def _csv_rows(text: io.TextIOWrapper, path: str) -> Iterator[list[str]]:
-    """Rows of a CSV file, its header first; every row must be as long as that."""
+    """Rows of a CSV file, its header first; every row must be as long as that.
+
+    By Python's own reader: pandas fills up short rows without a word, as the last of a file that
+    was cut off, and does not say in which line it met what is not UTF-8.
+    """
     text.seek(0)
     reader = csv.reader(text, strict=True)
     width = None
