@@ -202,15 +202,8 @@ def _csv_rows(text: io.TextIOWrapper, path: str) -> Iterator[list[str]]:
 def _bad_line(file: BinaryIO) -> int:
     """Find the first line that is not UTF-8, numbered from 1 as editors do."""
     file.seek(0)
-    return next(n for n, line in enumerate(file, start=1) if not _is_utf8(line))
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    lines = enumerate(file, start=1)
+    return next(n for n, line in lines if line.decode(errors="ignore").encode() != line)
 
 
 class _ParquetTable(Table):
