@@ -19,10 +19,13 @@ import io
 import json
 import math
 import numbers
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy import __version__
 from skgalaxy._files import complete_file
@@ -36,7 +39,14 @@ ID_COLUMN = "id_str"
 LEVEL = 0.9  # between the columns _5pc and _95pc
 
 
-def make_catalogue(posterior, ids, *, question, answer, n_votes=40):
+def make_catalogue(
+    posterior: VotePosterior,
+    ids: Sequence[str] | Sequence[int],
+    *,
+    question: str,
+    answer: str,
+    n_votes: ArrayLike = 40,
+) -> pd.DataFrame:
     """Summarise the posterior of one answer, one row per galaxy.
 
     Parameters
@@ -105,7 +115,13 @@ def make_catalogue(posterior, ids, *, question, answer, n_votes=40):
     return pd.DataFrame({ID_COLUMN: pd.Series(ids, dtype=object), **named})
 
 
-def write_catalogue(path, catalogue, *, model, metadata=None):
+def write_catalogue(
+    path: str | Path,
+    catalogue: pd.DataFrame,
+    *,
+    model: str,
+    metadata: Mapping[str, str | int | float | bool] | None = None,
+) -> None:
     """Write a catalogue as CSV, Parquet or FITS, complete or not at all.
 
     Parameters
@@ -152,19 +168,19 @@ def write_catalogue(path, catalogue, *, model, metadata=None):
     if write is None:
         raise ValueError(f"`path` must end in {', '.join(WRITERS)}. Got {str(path)!r}.")
     table = _check_catalogue(catalogue)
-    header = _check_metadata(model, metadata)
+    header = _make_header(model, metadata)
     with complete_file(path) as file:
         write(file, table, header)
 
 
-def _check_name(value, name):
+def _check_name(value: str, name: str) -> str:
     if not isinstance(value, str) or not value or not value.isprintable():
         raise TypeError(f"`{name}` must be text, the name of a {name}. Got {value!r}.")
     return value
 
 
-def _check_catalogue(catalogue):
-    """Return a copy of the table with plain columns: text as objects, ids checked."""
+def _check_catalogue(catalogue: pd.DataFrame) -> pd.DataFrame:
+    """Copy a table with plain columns: text as objects, ids checked."""
     if not isinstance(catalogue, pd.DataFrame):
         raise TypeError(f"`catalogue` must be a DataFrame. Got {type(catalogue).__name__}.")
     names = [_check_name(name, "column") for name in catalogue.columns]
@@ -180,8 +196,8 @@ def _check_catalogue(catalogue):
     return pd.DataFrame({name: pd.Series(col, dtype=col.dtype) for name, col in table.items()})
 
 
-def _check_column(name, column):
-    """Return one column as an array of bool, integers, floats, or str objects."""
+def _check_column(name: str, column: pd.Series) -> NDArray:
+    """Make of a column an array of bool, integers, floats, or str objects."""
     values = column.to_numpy()
     if values.dtype.kind in "biuf":
         return values
@@ -194,8 +210,10 @@ def _check_column(name, column):
     return values.astype(object)
 
 
-def _check_metadata(model, metadata):
-    """Return all of the header as a dict."""
+def _make_header(
+    model: str, metadata: Mapping[str, Any] | None
+) -> dict[str, str | int | float | bool]:
+    """Make the header of a name, a version and more, all checked."""
     if not isinstance(model, str) or not model.strip():
         raise TypeError(f"`model` must name the model in words. Got {model!r}.")
     version = __version__
@@ -210,15 +228,15 @@ def _check_metadata(model, metadata):
     return {key: value.item() if hasattr(value, "item") else value for key, value in header.items()}
 
 
-def _datatype(column):
-    """Return what Enhanced CSV calls the type of a column."""
+def _ecsv_type(column: pd.Series) -> str:
+    """Type of a column, as Enhanced CSV calls it."""
     return "string" if column.dtype == object else column.dtype.name
 
 
-def _write_csv(file, table, header):
+def _write_csv(file: BinaryIO, table: pd.DataFrame, header: dict[str, Any]) -> None:
     """Write Enhanced CSV (astropy's APE 6); what is JSON is YAML too."""
     names = {name: json.dumps(name) for name in table.columns}
-    types = [f"- {{name: {names[name]}, datatype: {_datatype(table[name])}}}" for name in names]
+    types = [f"- {{name: {names[name]}, datatype: {_ecsv_type(table[name])}}}" for name in names]
     meta = [f"- {json.dumps({key: value})}" for key, value in header.items()]
     lines = ["%ECSV 1.0", "---", "delimiter: ','", "datatype:", *types, "meta: !!omap", *meta]
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
@@ -228,7 +246,7 @@ def _write_csv(file, table, header):
     text.detach()
 
 
-def _write_parquet(file, table, header):
+def _write_parquet(file: BinaryIO, table: pd.DataFrame, header: dict[str, Any]) -> None:
     pyarrow = require("pyarrow", "parquet", for_="write_catalogue")
     parquet = require("pyarrow.parquet", "parquet", for_="write_catalogue")
     columns = pyarrow.Table.from_pandas(table, preserve_index=False)
@@ -236,15 +254,15 @@ def _write_parquet(file, table, header):
     parquet.write_table(columns.replace_schema_metadata({**columns.schema.metadata, **texts}), file)
 
 
-def _write_fits(file, table, header):
+def _write_fits(file: BinaryIO, table: pd.DataFrame, header: dict[str, Any]) -> None:
     fits = require("astropy.io.fits", "fits", for_="write_catalogue")
-    columns = {_ascii(name, "column"): _fits_column(table[name]) for name in table.columns}
+    columns = {_check_ascii(name, "column"): _as_fits(table[name]) for name in table.columns}
     dtype = [(name, column.dtype) for name, column in columns.items()]
     records = np.empty(len(table), dtype)
     for name, column in columns.items():
         records[name] = column
     cards = [
-        (key if len(key) <= 8 else f"HIERARCH {key}", _ascii(value, key))
+        (key if len(key) <= 8 else f"HIERARCH {key}", _check_ascii(value, key))
         for key, value in header.items()
     ]
     hdus = fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(records, fits.Header(cards))])
@@ -253,14 +271,17 @@ def _write_fits(file, table, header):
     file.write(buffer.getbuffer())
 
 
-def _fits_column(column):
-    """Return a column as FITS can hold it."""
+def _as_fits(column: pd.Series) -> NDArray:
+    """Make of a column what FITS can hold."""
     if column.dtype != object:
         return column.to_numpy()
-    return np.array([_ascii(value, column.name, row) for row, value in enumerate(column)], "S")
+    return np.array(
+        [_check_ascii(value, column.name, row) for row, value in enumerate(column)], "S"
+    )
 
 
-def _ascii(value, name, row=None):
+def _check_ascii(value: Any, name: str, row: int | None = None) -> Any:
+    """Refuse text that FITS cannot hold."""
     if isinstance(value, str) and not value.isascii():
         where = "" if row is None else f" in row {row}"
         raise ValueError(

@@ -88,8 +88,7 @@ def run(data: str | PathLike | None = None, output: str | PathLike = "demo", *, 
 def _load(data: str | PathLike | None, seed: int) -> tuple[Bunch, str]:
     """Galaxies and what to call them; `column` says what their votes are on."""
     if data is not None:
-        galaxies = load_galaxy_zoo(data)
-        return Bunch(**galaxies, column=galaxies.question), f"galaxies of {data}"
+        return load_galaxy_zoo(data), f"galaxies of {data}"
     print("No --data given: simulating galaxies and volunteers. Nothing below is an observation.")
     galaxies = make_galaxies(N_SIMULATED, random_state=seed)
     return Bunch(**galaxies, column="smooth-or-featured_featured-or-disk"), "simulated galaxies"

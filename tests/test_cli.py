@@ -547,7 +547,7 @@ def test_simulate(tmp_path, capsys):
 
     command = ("simulate", tmp_path / "sky", "-n", 6, "--size", 16, "--seed", 3)
     assert run(*command, "--quiet") == 0
-    loaded = load_galaxy_zoo(tmp_path / "sky", question=NAMED, image_size=16, crop=None)
+    loaded = load_galaxy_zoo(tmp_path / "sky", answer=NAMED, image_size=16, crop=None)
     drawn = make_galaxies(6, image_size=16, random_state=3)
     np.testing.assert_array_equal(loaded.images, drawn.images)
     np.testing.assert_array_equal(loaded.votes, drawn.votes)

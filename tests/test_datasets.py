@@ -51,7 +51,8 @@ def test_each_row_has_its_own_image_votes_and_id(folder):
     np.testing.assert_array_equal(galaxies.votes, [[30, 40], [36, 40], [4, 40]])
     assert galaxies.votes.dtype == np.int64
     assert [path.stem for path in galaxies.paths] == list(galaxies.ids)
-    assert galaxies.question == "smooth-or-featured_featured-or-disk"
+    assert (galaxies.question, galaxies.answer) == ("smooth-or-featured", "featured-or-disk")
+    assert galaxies.column == "smooth-or-featured_featured-or-disk"
     assert str(folder) in galaxies.DESCR
 
 
@@ -68,7 +69,7 @@ def test_return_X_y_and_grey(folder):
 
 
 @pytest.mark.parametrize(
-    ("question", "column"),
+    ("answer", "column"),
     [
         ("bar_yes", "bar_yes"),
         ("yes", "bar_yes"),
@@ -77,26 +78,26 @@ def test_return_X_y_and_grey(folder):
         ("art", "smooth-or-featured_artifact"),
     ],
 )
-def test_question_by_column_answer_or_beginning(folder, question, column):
-    galaxies = load_galaxy_zoo(folder, question=question, image_size=8)
-    assert galaxies.question == column
+def test_answer_by_column_name_or_beginning(folder, answer, column):
+    galaxies = load_galaxy_zoo(folder, answer=answer, image_size=8)
+    assert galaxies.column == column
     np.testing.assert_array_equal(galaxies.votes[:, 0], table()[column])
 
 
 def test_exact_answer_beats_a_beginning(tmp_path):
     frame = table().rename(columns={"bar_yes": "bar_no-idea"})
-    galaxies = load_galaxy_zoo(write_folder(tmp_path, frame), question="no", image_size=8)
-    assert galaxies.question == "bar_no"
+    galaxies = load_galaxy_zoo(write_folder(tmp_path, frame), answer="no", image_size=8)
+    assert galaxies.column == "bar_no"
 
 
 def test_total_is_the_questions_own(folder):
-    votes = load_galaxy_zoo(folder, question="yes", image_size=8).votes
+    votes = load_galaxy_zoo(folder, answer="yes", image_size=8).votes
     np.testing.assert_array_equal(votes[:, 1], [9, 30, 2])
 
 
 def test_total_is_the_sum_of_answers_if_there_is_no_column(tmp_path):
     folder = write_folder(tmp_path, table().drop(columns="bar_total-votes"))
-    votes = load_galaxy_zoo(folder, question="yes", image_size=8).votes
+    votes = load_galaxy_zoo(folder, answer="yes", image_size=8).votes
     np.testing.assert_array_equal(votes, [[7, 9], [0, 30], [1, 2]])
 
 
@@ -116,6 +117,57 @@ def test_id_column_is_the_first_that_names_files(tmp_path):
     frame["dr7objid"] = ["007", "008", "009"]
     galaxies = load_galaxy_zoo(write_folder(tmp_path, frame, "dr7objid"), image_size=8)
     assert list(galaxies.ids) == ["007", "008", "009"]
+
+
+@pytest.mark.parametrize("id_column", ["objid", "iauname", "ID_STR"])
+def test_id_columns_are_those_of_read_votes(tmp_path, id_column):
+    frame = table().rename(columns={"asset_id": id_column})
+    galaxies = load_galaxy_zoo(write_folder(tmp_path, frame, id_column), image_size=8)
+    assert list(galaxies.ids) == list(galaxies.frame[id_column]) == list(frame[id_column])
+
+
+def test_no_id_column_names_files(tmp_path):
+    folder = write_folder(tmp_path, table())
+    frame = table().assign(dr7objid="9", asset_id="8")
+    frame.to_csv(folder / "votes.csv", index=False)
+    with pytest.raises(FileNotFoundError, match=r"Row 0 \(dr7objid 9, asset_id 8\) has none, nor"):
+        load_galaxy_zoo(folder)
+    frame.assign(asset_id=["1.0", "2.0", "3.0"]).to_csv(folder / "votes.csv", index=False)
+    with pytest.raises(ValueError, match=r"`asset_id` must be text or integers: .* Got 1.0 in"):
+        load_galaxy_zoo(folder)
+
+
+def test_frame_is_as_pandas_reads_it(tmp_path):
+    frame = table().assign(
+        barred=[True, False, True],
+        flux=["1e-12", "", "nan"],
+        kind=["none", "", "NA"],
+        number=["7", "x", ""],
+        nothing="",
+    )
+    write_folder(tmp_path, frame)
+    text = (tmp_path / "votes.csv").read_text().replace("nothing", "petro_r", 1)
+    (tmp_path / "votes.csv").write_text(text)
+    loaded = load_galaxy_zoo(tmp_path, image_size=8).frame
+    read = pd.read_csv(tmp_path / "votes.csv", dtype={"asset_id": str})
+    pd.testing.assert_frame_equal(loaded, read)
+    assert list(loaded.columns[-6:]) == ["petro_r", "barred", "flux", "kind", "number", "petro_r.1"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "fits"])
+def test_tables_of_other_formats(folder, kind):
+    frame = table().astype({"asset_id": np.int64})
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(folder / "votes", index=False)
+    else:
+        astropy = pytest.importorskip("astropy.table").Table.from_pandas(frame)
+        astropy["spectrum"] = np.ones((3, 2))
+        astropy.write(folder / "votes", format="fits")
+    galaxies = load_galaxy_zoo(folder, votes_file="votes", answer="yes", image_size=8)
+    np.testing.assert_array_equal(galaxies.votes, [[7, 9], [0, 30], [1, 2]])
+    assert list(galaxies.ids) == list(table()["asset_id"])
+    pd.testing.assert_frame_equal(galaxies.frame[list(frame)], frame)
 
 
 def test_byte_order_mark_is_no_part_of_a_name(folder):
@@ -164,7 +216,7 @@ def test_row_without_an_image_is_named(folder):
 
 
 @pytest.mark.parametrize(
-    ("question", "message"),
+    ("answer", "message"),
     [
         (
             "spiral",
@@ -180,15 +232,15 @@ def test_row_without_an_image_is_named(folder):
         (None, "must name one answer as text. Got None"),
     ],
 )
-def test_question_that_names_no_answer(folder, question, message):
+def test_name_of_no_answer(folder, answer, message):
     with pytest.raises(ValueError, match=message):
-        load_galaxy_zoo(folder, question=question)
+        load_galaxy_zoo(folder, answer=answer)
 
 
-def test_question_that_names_several_answers(tmp_path):
+def test_name_of_several_answers(tmp_path):
     frame = table().assign(**{"edge_yes": 0, "edge_no": 1, "edge_total-votes": 1})
     with pytest.raises(ValueError, match="several answers: 'bar_yes', 'edge_yes'"):
-        load_galaxy_zoo(write_folder(tmp_path, frame), question="yes")
+        load_galaxy_zoo(write_folder(tmp_path, frame), answer="yes")
 
 
 def test_missing_folder_table_images_and_ids(folder):
@@ -199,7 +251,9 @@ def test_missing_folder_table_images_and_ids(folder):
     with pytest.raises(FileNotFoundError, match=r"No folder of images '.*pictures'"):
         load_galaxy_zoo(folder, image_folder="pictures")
     table().drop(columns="asset_id").to_csv(folder / "votes.csv", index=False)
-    with pytest.raises(ValueError, match="must have an id column: asset_id, id_str, dr7objid"):
+    with pytest.raises(
+        ValueError, match=r"must have an id column: id_str, dr7objid, .*asset_id, .*Got smooth-or"
+    ):
         load_galaxy_zoo(folder)
 
 
@@ -213,7 +267,7 @@ def test_missing_folder_table_images_and_ids(folder):
 def test_empty_table(folder, text, message):
     (folder / "votes.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
-        load_galaxy_zoo(folder, question="yes")
+        load_galaxy_zoo(folder, answer="yes")
 
 
 def test_crop_larger_than_the_images(folder):
@@ -238,10 +292,10 @@ def test_the_real_galaxies(shared_data):
 
 def test_the_published_fractions_are_the_same_votes(shared_data):
     folder = shared_data / "galaxy_zoo_2"
-    for question in ("featured", "smooth"):
-        counts = load_galaxy_zoo(folder, question=question, image_size=8)
+    for answer in ("featured", "smooth"):
+        counts = load_galaxy_zoo(folder, answer=answer, image_size=8)
         fractions = load_galaxy_zoo(
-            folder, question=question, votes_file="hart16_rows.csv", image_size=8
+            folder, answer=answer, votes_file="hart16_rows.csv", image_size=8
         )
         np.testing.assert_array_equal(fractions.votes, counts.votes)
         np.testing.assert_array_equal(fractions.ids, counts.ids)

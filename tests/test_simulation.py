@@ -130,7 +130,7 @@ def test_images_and_table_are_a_folder_for_load_galaxy_zoo(galaxies, tmp_path):
     loaded = load_galaxy_zoo(tmp_path, crop=None)
     np.testing.assert_array_equal(loaded.images, galaxies.images[:20])
     np.testing.assert_array_equal(loaded.votes, galaxies.votes[:20])
-    bar = load_galaxy_zoo(tmp_path, crop=None, question="bar_yes")
+    bar = load_galaxy_zoo(tmp_path, crop=None, answer="bar_yes")
     expected = make_galaxies(20, question="bar", random_state=0).votes
     np.testing.assert_array_equal(bar.votes, expected)
 

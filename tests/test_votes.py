@@ -323,6 +323,72 @@ def test_float_ids_are_refused_in_any_format(tmp_path, kind):
         read_votes(path, "bar")
 
 
+ONCE = """
+import csv, os, sys
+from skgalaxy.datasets import load_galaxy_zoo
+from skgalaxy.votes import _table_file, list_questions, read_votes
+
+opened, parsed = [], []
+
+def note(event, arguments):
+    if event == "open":
+        opened.append(str(arguments[0]))
+
+class Csv:
+    Error = csv.Error
+
+    class reader:
+        def __init__(self, *arguments, **named):
+            self.rows = csv.reader(*arguments, **named)
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            parsed.append(next(self.rows))
+            return parsed[-1]
+
+sys.addaudithook(note)
+_table_file.csv = Csv
+folder, *names = sys.argv[1:]
+for name in names:
+    path = os.path.join(folder, name)
+    first = list(list_questions(path))[0]
+    for call in (
+        lambda: list_questions(path),
+        lambda: read_votes(path, first),
+        lambda: load_galaxy_zoo(folder, votes_file=name, answer="yes", crop=None),
+    ):
+        opened.clear(), parsed.clear()
+        call()
+        print(name, opened.count(path), len(parsed))
+"""
+
+
+def test_a_table_is_opened_and_parsed_once(tmp_path):
+    """In a process of its own, because an audit hook stays."""
+    image = pytest.importorskip("PIL.Image")
+    (tmp_path / "images").mkdir()
+    for name in ("1", "2"):
+        image.new("L", (8, 8)).save(tmp_path / "images" / f"{name}.png")
+    frame = VoteTable(["a", "b"], "bar", ["yes", "no"], [[1, 2], [3, 4]]).to_frame()
+    frame["asset_id"] = ["1", "2"]
+    writers = [to_csv, to_gzip, to_parquet, to_fits]
+    for writer in writers:
+        writer(frame.astype({"asset_id": int}), tmp_path / writer.__name__)
+    reduction = ["subject_id,task,data.yes,data.no", "1,T0,1,2", "2,T0,5,6"]
+    write(tmp_path / "reduction", *reduction)
+    names = [*(writer.__name__ for writer in writers), "reduction"]
+    command = [sys.executable, "-c", ONCE, str(tmp_path), *names]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert printed[1::3] == ["1"] * 15
+    n_rows = dict(zip(names, np.reshape(printed[2::3], (-1, 3)).astype(int).tolist(), strict=True))
+    # the header, to find the columns of the question; then all rows once
+    for name in ("to_csv", "to_gzip"):
+        assert n_rows[name] == [1, 1 + 3, 1 + 3]
+    assert n_rows["reduction"] == [1 + 3] * 3  # what its tasks are is in the rows
+
+
 # Bad files
 
 HEAD = "id_str,bar_yes,bar_no,bar_total-votes"

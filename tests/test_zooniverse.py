@@ -102,6 +102,14 @@ class TestManifest:
         names = sorted(os.listdir(tmp_path / "round" / "images"))
         assert names == [".._up.jpg", "NGC_1300.jpg", "N_1__.png"]
         assert list(pd.read_csv(manifest)["#id_str"]) == ids
+        assert _manifest.read_manifest_ids(tmp_path / "round") == ids
+
+    def test_manifest_that_is_none(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"Got '.*manifest.csv'"):
+            _manifest.read_manifest_ids(tmp_path)
+        (tmp_path / "manifest.csv").write_text("image,#id\na.jpg,7\n")
+        with pytest.raises(ValueError, match=r"must have a column '#id_str'. Got image, #id in"):
+            _manifest.read_manifest_ids(tmp_path)
 
     def test_bad_images(self, galaxies, tmp_path):
         ids, paths = galaxies
@@ -366,6 +374,15 @@ class TestClassifications:
         (tmp_path / "export.csv.gz").write_bytes(gzip.compress(path.read_bytes()))
         packed = read_classifications(tmp_path / "export.csv.gz", task="T0").counts
         np.testing.assert_array_equal(packed, whole)
+
+    @pytest.mark.parametrize("packing", ["bz2", "gzip", "xz", "zip"])
+    def test_packings(self, write, tmp_path, packing):
+        path = write(export_rows([("ann", "Yes"), ("bob", "No")]))
+        name = "export" if packing == "gzip" else f"export.csv.{packing}"
+        frame = pd.read_csv(path, dtype=str)
+        frame.to_csv(tmp_path / name, index=False, compression=packing)
+        counts = read_classifications(tmp_path / name, task="T0").counts
+        np.testing.assert_array_equal(counts, read_classifications(path, task="T0").counts)
 
 
 class TestBadExports:

@@ -1,7 +1,6 @@
 """Volunteers: whoever can be asked about galaxies and answers later."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -11,6 +10,7 @@ import pandas as pd
 
 from skgalaxy._validation import check_fractions, check_ids, check_int, check_n_votes, check_votes
 from skgalaxy.zooniverse import read_classifications, write_manifest
+from skgalaxy.zooniverse._manifest import read_manifest_ids
 
 __all__ = ["FileVolunteers", "SimulatedVolunteers", "Volunteers", "check_answers"]
 
@@ -255,12 +255,10 @@ def check_answers(answers, asked):
 
 def _manifest_ids(folder):
     """Return the ids that a request's folder asks about."""
-    path = folder / "manifest.csv"
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return table["#id_str"].tolist()
-    except (OSError, ValueError, KeyError) as error:  # pandas' errors are ValueErrors
+        return read_manifest_ids(folder)
+    except (OSError, ValueError) as error:
         raise ValueError(
             "`folder` must hold whole requests, to know what has been asked. "
-            f"Got {os.fspath(path)!r}, which is none ({error}); put it back."
+            f"Got {str(folder)!r}, which is none; put it back. {error}"
         ) from error

@@ -4,18 +4,20 @@ Volunteers are led from question to question, so each has a total of its own: k 
 with N of the same one, and with no other.
 """
 
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from skgalaxy._validation import check_bool, check_int
+from skgalaxy._validation import MANGLED, check_bool, check_int
 from skgalaxy.images import read_images
-from skgalaxy.votes import list_questions, read_votes
+from skgalaxy.votes._counting import count_votes
+from skgalaxy.votes._read_votes import find_questions, list_answers
+from skgalaxy.votes._table_file import ID_COLUMNS, Table, find_id_columns, open_table
 
 __all__ = ["load_galaxy_zoo"]
 
-ID_COLUMNS = ("asset_id", "id_str", "dr7objid")
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 DESCR = """\
@@ -24,26 +26,28 @@ Galaxy images with volunteers' votes
 Read from {folder}: {n_galaxies} galaxies, the votes of {votes_file}.
 
 images    uint8, one picture per galaxy
-votes     int64 (n_galaxies, 2): k votes for {question}, of N on that question
+votes     int64 (n_galaxies, 2): k votes for {column}, of N on that question
 ids       str (n_galaxies,): the column {id_column}
 frame     the table of votes, in the same order
 paths     the image files
 question  "{question}"
+answer    "{answer}"
+column    "{column}"
 """
 
 
 def load_galaxy_zoo(
-    folder,
+    folder: str | Path,
     *,
-    question="featured",
-    image_size=64,
-    crop=256,
-    color=False,
-    votes_file="votes.csv",
-    image_folder="images",
-    return_X_y=False,
-):
-    """Load galaxy images and the votes on one question.
+    answer: str = "featured",
+    image_size: int = 64,
+    crop: int | None = 256,
+    color: bool = False,
+    votes_file: str | Path = "votes.csv",
+    image_folder: str | Path = "images",
+    return_X_y: bool = False,
+) -> Bunch | tuple[NDArray, NDArray]:
+    """Load galaxy images and the votes for one answer.
 
     The folder holds ``images/{id}.jpg`` (or ``.jpeg``, ``.png``) and a table ``votes.csv`` with
     one row per galaxy, an id and votes in any dialect that `skgalaxy.votes.read_votes` reads.
@@ -53,10 +57,9 @@ def load_galaxy_zoo(
     ----------
     folder : str or path-like
         Where the images and the table are.
-    question : str, default="featured"
-        The answer to count, so a question to say yes or no to: a column such as
-        ``"smooth-or-featured_featured-or-disk"``, its answer ``"featured-or-disk"``, or the
-        beginning of an answer if only one begins so, ``"featured"``.
+    answer : str, default="featured"
+        The answer to count: with its question, ``"smooth-or-featured_featured-or-disk"``; alone,
+        ``"featured-or-disk"``; or its beginning if only one begins so, ``"featured"``.
     image_size : int, default=64
         Width and height of the images returned, in pixels.
     crop : int or None, default=256
@@ -80,14 +83,17 @@ def load_galaxy_zoo(
             Columns [k, N]. N is the total of this question: its column of total votes, or the
             sum over its answers if there is no such column.
         ids : str array of shape (n_galaxies,)
-            What names the image files: the column asset_id, id_str or dr7objid, whichever is
-            the first to have files. Always text: 64-bit ids do not survive as floats.
+            What names the image files: of the columns id_str, dr7objid, objid, asset_id,
+            subject_id and iauname the first to have files. Always text: 64-bit ids do not
+            survive as floats.
         frame : pandas.DataFrame of n_galaxies rows
-            The table.
+            The table, those columns as text.
         paths : list of pathlib.Path
             The image files.
-        question : str
-            The full name of the column that was counted.
+        question, answer : str
+            What was asked, and the answer that was counted, in full.
+        column : str
+            The two in one: ``"{question}_{answer}"``.
         DESCR : str
             What all this is.
 
@@ -98,7 +104,7 @@ def load_galaxy_zoo(
     FileNotFoundError
         If the folder, the table, or the image of a row is missing.
     ValueError
-        If `question` names no answer or several; if the table is broken, its ids are missing or
+        If `answer` names no answer or several; if the table is broken, its ids are missing or
         repeated, or its counts are not whole numbers with 0 <= k <= N; if an image cannot be read.
 
     See Also
@@ -116,8 +122,8 @@ def load_galaxy_zoo(
     ...     Image.new("RGB", (424, 424)).save(os.path.join(folder, "images", "7.jpg"))
     ...     with open(os.path.join(folder, "votes.csv"), "w") as file:
     ...         print(*table, sep=chr(10), file=file)
-    ...     galaxies = load_galaxy_zoo(folder, question="yes")
-    >>> galaxies.images.shape, galaxies.votes, galaxies.question
+    ...     galaxies = load_galaxy_zoo(folder, answer="yes")
+    >>> galaxies.images.shape, galaxies.votes, galaxies.column
     ((1, 64, 64), array([[ 4, 10]]), 'bar_yes')
     """
     image_size = check_int(image_size, "image_size", 1)
@@ -133,36 +139,39 @@ def load_galaxy_zoo(
         raise FileNotFoundError(
             f"No table of votes {str(path)!r}. Check `folder`, or name the table in `votes_file`."
         )
-    asked, answer = _find_answer(list_questions(path), question)
-    frame = pd.read_csv(path, dtype=dict.fromkeys(ID_COLUMNS, str), encoding="utf-8-sig")
-    files = _image_files(folder / image_folder)
-    id_column = _find_id_column(frame, files)
-    table = read_votes(path, asked, id_column=id_column)
-    votes = table.votes(answer)
-    paths = _match(table.ids, files, id_column, folder / image_folder)
+    with open_table(path) as table:
+        questions = find_questions(table)
+        question, answer = _find_answer(list_answers(questions), answer)
+        files = _image_files(folder / image_folder)
+        frame = table.frame()
+        id_column = _find_id_column(table, files, folder / image_folder)
+        counted = count_votes(table, questions[question], id_column)
+    votes = counted.votes(answer)
+    paths = _match(counted.ids, files, id_column, folder / image_folder)
 
     images = read_images(paths, size=image_size, crop=crop, color=color)
     if return_X_y:
         return images, votes
+    named = {"question": question, "answer": answer, "column": f"{question}_{answer}"}
     return Bunch(
         images=images,
         votes=votes,
-        ids=table.ids,
+        ids=counted.ids,
         frame=frame,
         paths=paths,
-        question=f"{asked}_{answer}",
+        **named,
         DESCR=DESCR.format(
             folder=folder,
             n_galaxies=len(frame),
             votes_file=votes_file,
-            question=f"{asked}_{answer}",
             id_column=id_column,
+            **named,
         ),
     )
 
 
-def _image_files(folder):
-    """Return the image files in `folder` by their names without suffix."""
+def _image_files(folder: Path) -> dict[str, Path]:
+    """Image files in a folder by their names without suffix."""
     if not folder.is_dir():
         raise FileNotFoundError(
             f"No folder of images {str(folder)!r}. Check `folder`, or name it in `image_folder`."
@@ -173,10 +182,10 @@ def _image_files(folder):
     return {path.stem: path for path in paths}
 
 
-def _find_answer(questions, named):
-    """Return the (question, answer) that is named: in full, by its answer, or by a beginning."""
+def _find_answer(questions: Mapping[str, Iterable[str]], named: str) -> tuple[str, str]:
+    """Question and answer that are named: in full, by the answer, or by its beginning."""
     if not isinstance(named, str) or not named:
-        raise ValueError(f"`question` must name one answer as text. Got {named!r}.")
+        raise ValueError(f"`answer` must name one answer as text. Got {named!r}.")
     answers = {f"{q}_{answer}": (q, answer) for q, given in questions.items() for answer in given}
     if named in answers:
         return answers[named]
@@ -193,27 +202,37 @@ def _find_answer(questions, named):
     else:
         problem, choices = "names none of the table's answers", list(answers)
     raise ValueError(
-        f"`question` must name one answer. Got {named!r}, which {problem}: "
+        f"`answer` must name one answer. Got {named!r}, which {problem}: "
         f"{', '.join(map(repr, choices))}."
     )
 
 
-def _find_id_column(frame, files):
-    """Return the first id column whose values name image files, or else the first there is."""
-    present = [name for name in ID_COLUMNS if name in frame.columns]
-    if not present:
+def _find_id_column(table: Table, files: Container[str], folder: Path) -> str:
+    """First id column whose values name image files."""
+    found = find_id_columns(table.names)
+    if not found:
         raise ValueError(
             f"The table of votes must have an id column: {', '.join(ID_COLUMNS)}. "
-            f"Got {', '.join(map(str, frame.columns))}."
+            f"Got {', '.join(table.names)}."
         )
-    for name in present:
-        if frame[name].isin(files.keys()).any():
+    columns = {
+        name: [str(id_).strip() for id_ in ids] for name, ids in table.columns(found).items()
+    }
+    if not columns[found[0]]:
+        return found[0]
+    for name, ids in columns.items():
+        # No file is called by an id that a float has cut; `count_votes` says what is wrong.
+        if any(id_ in files for id_ in ids) or MANGLED.fullmatch(ids[0]):
             return name
-    return present[0]
+    first = ", ".join(f"{name} {ids[0]}" for name, ids in columns.items())
+    raise FileNotFoundError(
+        f"Every row needs an image. Row 0 ({first}) has none, nor has any other row: no image in "
+        f"{str(folder)!r} is called by an id."
+    )
 
 
-def _match(ids, files, id_column, folder):
-    """Return the image file of each id."""
+def _match(ids: Sequence[str], files: Mapping[str, Path], id_column: str, folder: Path) -> list:
+    """Image file of each id."""
     for row, name in enumerate(ids):
         if name not in files:
             expected = folder / f"{name}{SUFFIXES[0]}"

@@ -8,9 +8,9 @@ says "smooth" is never asked about a bar: `DecisionTree` holds who is asked what
 arXiv:2102.08414).
 """
 
-from skgalaxy.votes._published import GZ2, GZ_DECALS
-from skgalaxy.votes._read import list_questions, read_votes
-from skgalaxy.votes._table import VoteTable
-from skgalaxy.votes._tree import DecisionTree
+from skgalaxy.votes._decision_tree import DecisionTree
+from skgalaxy.votes._published_trees import GZ2, GZ_DECALS
+from skgalaxy.votes._read_votes import list_questions, read_votes
+from skgalaxy.votes._vote_table import VoteTable
 
 __all__ = ["DecisionTree", "GZ2", "GZ_DECALS", "VoteTable", "list_questions", "read_votes"]

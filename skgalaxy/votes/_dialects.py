@@ -6,8 +6,8 @@ A dialect takes the names of all columns and returns what it finds for each ques
 import re
 from typing import NamedTuple
 
-from skgalaxy.votes._names import GZ2_TASKS, without_release
-from skgalaxy.votes._published import GZ2, GZ_DECALS
+from skgalaxy.votes._published_trees import GZ2, GZ_DECALS
+from skgalaxy.votes._question_names import GZ2_TASKS, first_names, without_release
 
 # t03_bar_a06_bar_count; tables in the FITS format may have the same in capitals.
 GZ2_COLUMN = re.compile(
@@ -29,13 +29,18 @@ class Columns(NamedTuple):
     the sum of the counts; `refused` says what else there is that cannot be counts.
     """
 
-    counts: dict
-    fractions: dict
+    counts: dict[str, str]
+    fractions: dict[str, str]
     total: str | None = None
-    refused: tuple = ()
+    refused: tuple[str, ...] = ()
+
+    @property
+    def countable(self) -> dict[str, str]:
+        """By answer the columns that counts can be had from; empty if there are none."""
+        return self.counts or self.fractions
 
 
-def gz2(names):
+def gz2(names: list[str]) -> dict[str, Columns]:
     """GZ2: ``t03_bar_a06_bar_count``, ``..._fraction``, ``..._weighted_fraction`` and so on."""
     found = {}
     for name in names:
@@ -57,10 +62,12 @@ def _gz2_columns(question, kinds, names):
         total = None  # N is their sum
     elif total is None and counts:
         refused, counts = ["counts of some answers only", *refused], {}
-    return Columns(counts, fractions if total else {}, total, (*_alone(fractions), *refused))
+    return Columns(
+        counts, fractions if total else {}, total, (*_fractions_without_total(fractions), *refused)
+    )
 
 
-def zoobot(names):
+def zoobot(names: list[str]) -> dict[str, Columns]:
     """Zoobot and its kin: ``bar_strong``, ``bar-dr5_strong``, ``bar_total-votes``."""
     found = {}
     for name in names:
@@ -86,10 +93,12 @@ def _zoobot_columns(kinds):
     refused = sorted(kind for kind in kinds if "debiased" in kind or "weight" in kind)
     if total is None and len(counts) == 1:
         refused, counts = ["counts of one answer only", *refused], {}
-    return Columns(counts, fractions if total else {}, total, (*_alone(fractions), *refused))
+    return Columns(
+        counts, fractions if total else {}, total, (*_fractions_without_total(fractions), *refused)
+    )
 
 
-def plain(names):
+def plain(names: list[str]) -> dict[str, Columns]:
     """One question, its answers in columns of their own: ``smooth``, ``featured``, ``artifact``."""
     lower = {name.lower(): name for name in names}
     counts = {
@@ -101,7 +110,7 @@ def plain(names):
     return {"smooth-or-featured": Columns(counts, {})} if len(counts) > 1 else {}
 
 
-def reduction(names):
+def reduction(names: list[str]) -> dict[str, Columns]:
     """Panoptes: one row per subject and task, ``data.yes``, ``data.no``; the tasks are in rows."""
     matches = [REDUCTION_COLUMN.fullmatch(name) for name in names]
     counts = {
@@ -110,15 +119,16 @@ def reduction(names):
     return {"votes": Columns(counts, {})} if counts and "subject_id" in names else {}
 
 
-def _alone(fractions):
+def _fractions_without_total(fractions: dict[str, str]) -> list[str]:
+    """Reason to refuse fractions, if there are any."""
     return ["fractions without the N of the question"] if fractions else []
 
 
 DIALECTS = {"gz2": gz2, "panoptes": reduction, "zoobot": zoobot, "plain": plain}
 
 
-def recognise(names, dialect, source):
-    """Return the dialect's name and its columns of each question.
+def recognise(names: list[str], dialect: str, source: str) -> tuple[str, dict[str, Columns]]:
+    """Find a table's dialect and the columns of each question.
 
     Parameters
     ----------
@@ -149,11 +159,10 @@ def recognise(names, dialect, source):
     matching = [name for name, questions in found.items() if questions]
     chosen = dialect if dialect != "auto" else next(iter(matching), None)
     if chosen not in matching:
-        looks = f" It looks like {matching[0]!r}." if matching else ""
-        shown = ", ".join(names[:8]) + (f", ... ({len(names)})" if len(names) > 8 else "")
+        wanted = " or ".join(DIALECTS) if dialect == "auto" else dialect
+        remedy = "Name the columns that count the answers in `answers`."
         raise ValueError(
-            f"{source!r} must have columns of votes in the dialect "
-            f"{' or '.join(DIALECTS) if dialect == 'auto' else dialect}. Got columns {shown}."
-            f"{looks or ' Name the columns that count the answers in `answers`.'}"
+            f"{source!r} must have columns of votes in the dialect {wanted}. Got columns "
+            f"{first_names(names)}. {f'It looks like {matching[0]!r}.' if matching else remedy}"
         )
     return chosen, found[chosen]

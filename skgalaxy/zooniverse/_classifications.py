@@ -7,14 +7,17 @@ one subject. It is read piece by piece; what is kept of a row is four numbers.
 import json
 import os
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skgalaxy._validation import MANGLED, check_ids
 from skgalaxy.votes import VoteTable
+from skgalaxy.votes._table_file import ENCODING, check_is_file, open_unpacked
 
 __all__ = ["read_classifications"]
 
@@ -27,6 +30,7 @@ COLUMNS = (
     "subject_data",
 )
 CHUNK_ROWS = 10_000  # some 30 MB of text
+OTHER_PACKINGS = {".bz2": "bz2", ".xz": "xz", ".zip": "zip"}  # which pandas unpacks
 # Of a volunteer who answered, in place of the answer's number: the task was left unanswered; or
 # the classification answers nothing at all.
 UNANSWERED, EMPTY = -1, -2
@@ -35,16 +39,16 @@ IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")  # Markdown: ![text](address)
 
 
 def read_classifications(
-    path,
+    path: str | Path,
     *,
-    task,
-    answers=None,
-    question=None,
-    ids=None,
-    workflow_id=None,
-    workflow_version=None,
-    id_name="#id_str",
-):
+    task: str,
+    answers: Sequence[str] | Mapping[str, str] | None = None,
+    question: str | None = None,
+    ids: Sequence[str] | Sequence[int] | None = None,
+    workflow_id: int | str | None = None,
+    workflow_version: int | str | None = None,
+    id_name: str = "#id_str",
+) -> VoteTable:
     """Read the votes on one question from a Zooniverse export of classifications.
 
     Parameters
@@ -121,12 +125,11 @@ def read_classifications(
     """
     _check_text(task, "task")
     _check_text(id_name, "id_name")
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"`path` must be an existing file. Got {os.fspath(path)!r}.")
+    check_is_file(path)
     workflow = _Workflow.checked(workflow_id, workflow_version)
-    tally = _Tally(os.fspath(path), task, _check_answers(answers), ids, id_name)
-    for chunk in _chunks(path):
-        tally.add(workflow.select(chunk, tally.path))
+    tally = _Tally(os.fspath(path), task, _names_by_label(answers), ids, id_name)
+    for chunk in _chunks(tally.path):
+        tally.add(workflow.select(chunk))
     return tally.votes(task if question is None else _check_text(question, "question"))
 
 
@@ -137,7 +140,7 @@ class _Workflow(NamedTuple):
     version: str | None
 
     @classmethod
-    def checked(cls, workflow_id, version):
+    def checked(cls, workflow_id: int | str | None, version: int | str | None) -> "_Workflow":
         if isinstance(version, float):
             raise TypeError(
                 "`workflow_version` must be text or an integer, because 12.1 and 12.10 are two "
@@ -145,8 +148,8 @@ class _Workflow(NamedTuple):
             )
         return cls(*(None if value is None else str(value) for value in (workflow_id, version)))
 
-    def select(self, chunk, path):
-        """Return the rows of the workflow."""
+    def select(self, chunk: pd.DataFrame) -> pd.DataFrame:
+        """Pick the rows of the workflow."""
         if self.id is not None:
             chunk = chunk[chunk["workflow_id"] == self.id]
         if self.version is not None:
@@ -155,10 +158,10 @@ class _Workflow(NamedTuple):
         return chunk
 
 
-class _Codes(dict):
+class _Numbering(dict):
     """Numbers for keys, counted up from 0 as they come."""
 
-    def __missing__(self, key):
+    def __missing__(self, key: str) -> int:
         self[key] = len(self)
         return self[key]
 
@@ -166,17 +169,25 @@ class _Codes(dict):
 class _Tally:
     """What has been read of an export so far."""
 
-    def __init__(self, path, task, names, ids, id_name):
-        self.path, self.task, self.names, self.id_name = path, task, names, id_name
-        self.users, self.galaxies, self.answers = _Codes(), _Codes(), _Codes()
+    def __init__(
+        self,
+        path: str,
+        task: str,
+        names_by_label: Mapping[str, str] | None,
+        ids: Iterable[str] | None,
+        id_name: str,
+    ) -> None:
+        self.path, self.task, self.id_name = path, task, id_name
+        self.names_by_label = names_by_label
+        self.users, self.galaxies, self.answers = _Numbering(), _Numbering(), _Numbering()
         self.asked = None if ids is None else [str(id_) for id_ in check_ids(ids, "ids", None)]
         for known in self.asked or ():
             self.galaxies[known]  # numbered in this order
-        for name in (names or {}).values():
+        for name in (names_by_label or {}).values():
             self.answers[name]
         self.tasks, self.workflows, self.has_ids, self.numbers = set(), set(), False, []
 
-    def add(self, rows):
+    def add(self, rows: pd.DataFrame) -> None:
         """Read the rows, a part of the export."""
         self.workflows.update(rows["workflow_id"])
         if len(self.workflows) > 1:
@@ -184,17 +195,17 @@ class _Tally:
                 "`workflow_id` must be given if an export holds several workflows. Got None; "
                 f"{self.path!r} holds {', '.join(sorted(self.workflows))}."
             )
-        answer = self._each(rows, "annotations", self._read_answer)
+        answer = self._read_column(rows, "annotations", self._read_answer)
         rows, answer = rows[answer != EMPTY], answer[answer != EMPTY]
-        galaxy = self._each(rows, "subject_data", self._read_galaxy)
-        number = self._each(rows, "classification_id", _read_number)
-        user = self._each(rows, "user_name", self._read_user)
+        galaxy = self._read_column(rows, "subject_data", self._read_galaxy)
+        number = self._read_column(rows, "classification_id", _read_number)
+        user = self._read_column(rows, "user_name", self._read_user)
         numbers = np.stack([galaxy, user, number, answer])
         self.numbers.append(numbers[:, galaxy != OTHER_GALAXY])
 
-    def votes(self, question):
-        """Return the votes of all rows read."""
-        self._check()
+    def votes(self, question: str) -> VoteTable:
+        """Votes of all rows read."""
+        self._refuse_nothing_found()
         galaxy, user, number, answer = np.concatenate(self.numbers, axis=1)
         order = np.lexsort((number, user, galaxy))
         galaxy, user, answer = galaxy[order], user[order], answer[order]
@@ -203,7 +214,7 @@ class _Tally:
         counts = np.zeros((len(self.galaxies), len(self.answers)), dtype=np.int64)
         np.add.at(counts, (galaxy[kept], answer[kept]), 1)
         names = list(self.answers)
-        columns = range(len(names)) if self.names else np.argsort(names)
+        columns = range(len(names)) if self.names_by_label else np.argsort(names)
         return VoteTable(
             list(self.galaxies),
             question,
@@ -212,7 +223,7 @@ class _Tally:
             source=self.path,
         )
 
-    def _check(self):
+    def _refuse_nothing_found(self) -> None:
         """Refuse an export without the task, an answer or an id."""
         if not self.workflows:
             raise ValueError(
@@ -232,8 +243,10 @@ class _Tally:
                 f"subject in {self.path!r} has."
             )
 
-    def _each(self, rows, name, read):
-        """Return ``read(text)`` for a column, called once for each text: most occur many times."""
+    def _read_column(
+        self, rows: pd.DataFrame, name: str, read: Callable[[str], int]
+    ) -> NDArray[np.int64]:
+        """Numbers that `read` makes of a column, called once for each text: most occur often."""
         codes, texts = pd.factorize(rows[name])
         values = np.empty(len(texts), dtype=np.int64)
         for code, text in enumerate(texts):
@@ -249,26 +262,27 @@ class _Tally:
                 ) from error
         return values[codes]
 
-    def _read_answer(self, annotations):
-        """Return the number of the answer to the task."""
-        said = dict(reversed(list(_said(json.loads(annotations)))))  # the first, if there are two
+    def _read_answer(self, annotations: str) -> int:
+        """Find the number of the answer to the task."""
+        by_task = _answers_by_task(json.loads(annotations))
+        said = dict(reversed(list(by_task)))  # the first answer to a task, if there are two
         self.tasks.update(said)
         if all(value in (None, "", [], {}) for value in said.values()):
             return EMPTY
-        answer = _plain(said.get(self.task))
+        answer = _without_images(said.get(self.task))
         if answer is None:
             return UNANSWERED
-        if self.names is None:
+        if self.names_by_label is None:
             return self.answers[answer]
-        if answer not in self.names:
+        if answer not in self.names_by_label:
             raise ValueError(
                 f"an answer to {self.task} that `answers` lacks: {answer!r}, not one of "
-                f"{', '.join(map(repr, self.names))}."
+                f"{', '.join(map(repr, self.names_by_label))}."
             )
-        return self.answers[self.names[answer]]
+        return self.answers[self.names_by_label[answer]]
 
-    def _read_galaxy(self, subject_data):
-        """Return the number of the galaxy."""
+    def _read_galaxy(self, subject_data: str) -> int:
+        """Find the number of the galaxy."""
         subjects = json.loads(subject_data)
         if not isinstance(subjects, dict) or len(subjects) != 1:
             raise ValueError("not one subject with its metadata.")
@@ -289,19 +303,19 @@ class _Tally:
             )
         return self.galaxies[id_] if self.asked is None else self.galaxies.get(id_, OTHER_GALAXY)
 
-    def _read_user(self, name):
+    def _read_user(self, name: str) -> int:
         if not name.strip():
             raise ValueError("no name; anonymous volunteers have one, 'not-logged-in-...'.")
         return self.users[name]
 
 
-def _read_number(text):
+def _read_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise ValueError(f"no whole number, {text!r}; did a spreadsheet save the file?")
     return int(text)
 
 
-def _said(annotations):
+def _answers_by_task(annotations: Any) -> Iterator[tuple[str, Any]]:
     """Yield task and value of each answer, those inside combined tasks too."""
     if not isinstance(annotations, list):
         raise ValueError("not a list of tasks.")
@@ -310,13 +324,13 @@ def _said(annotations):
             raise ValueError("not a list of tasks.")
         value = annotation.get("value")
         if isinstance(value, list) and any(isinstance(v, dict) and "task" in v for v in value):
-            yield from _said(value)
+            yield from _answers_by_task(value)
         else:
             yield str(annotation["task"]), value
 
 
-def _plain(value):
-    """Return an answer as text without images, None if it is none."""
+def _without_images(value: Any) -> str | None:
+    """Text of an answer without its images, None if it is none."""
     if isinstance(value, (list, dict)):
         if value:
             raise ValueError(f"no single answer, {value!r}; `task` must take one answer.")
@@ -327,39 +341,45 @@ def _plain(value):
     return " ".join(words) or None
 
 
-def _check_text(value, name):
+def _check_text(value: str, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"`{name}` must be text. Got {value!r}.")
     return value
 
 
-def _check_answers(answers):
-    """Return the names of the answers by what volunteers read, or None."""
+def _names_by_label(answers: Iterable[str] | Mapping[str, str] | None) -> dict[str, str] | None:
+    """Names of the answers by what volunteers read, or None."""
     if answers is None:
         return None
     if isinstance(answers, str) or not all(isinstance(label, str) for label in answers):
         raise TypeError(f"`answers` must be a sequence of text or a mapping. Got {answers!r}.")
     pairs = answers.items() if isinstance(answers, Mapping) else zip(answers, answers, strict=True)
-    names = {_plain(label): name for label, name in pairs}
+    names = {_without_images(label): name for label, name in pairs}
     if not names or None in names:
         raise ValueError(f"`answers` must not be empty. Got {answers!r}.")
     return names
 
 
-def _chunks(path):
-    """Yield the export in pieces, all of it text."""
-    try:
-        chunks = pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=CHUNK_ROWS)
-        with chunks:
-            for chunk in chunks:
-                missing = [name for name in COLUMNS if name not in chunk.columns]
-                if missing:
-                    raise ValueError(f"it lacks the columns {', '.join(missing)}")
-                if not isinstance(chunk.index, pd.RangeIndex):  # pandas took a cell for a name
-                    raise ValueError("its rows have more cells than its header")
-                yield chunk[list(COLUMNS)]
-    except (ValueError, EOFError, OSError) as error:  # pandas' and Unicode errors are ValueErrors
-        raise ValueError(
-            "`path` must be an export of classifications, CSV in UTF-8. "
-            f"Got {os.fspath(path)!r}: {str(error).strip()}."
-        ) from error
+def _check_columns(chunk: pd.DataFrame) -> None:
+    missing = [name for name in COLUMNS if name not in chunk.columns]
+    if missing:
+        raise ValueError(f"it lacks the columns {', '.join(missing)}")
+    if not isinstance(chunk.index, pd.RangeIndex):  # pandas took a cell for a name
+        raise ValueError("its rows have more cells than its header")
+
+
+def _chunks(path: str) -> Iterator[pd.DataFrame]:
+    """Pieces of the export, all of it text."""
+    options = {"dtype": str, "keep_default_na": False, "encoding": ENCODING}
+    packing = OTHER_PACKINGS.get(os.path.splitext(path)[1].lower())
+    with open_unpacked(path) as file:
+        try:
+            with pd.read_csv(file, compression=packing, chunksize=CHUNK_ROWS, **options) as chunks:
+                for chunk in chunks:
+                    _check_columns(chunk)
+                    yield chunk[list(COLUMNS)]
+        except (ValueError, EOFError, OSError) as error:  # pandas' and Unicode's are ValueErrors
+            raise ValueError(
+                "`path` must be an export of classifications, CSV in UTF-8. "
+                f"Got {path!r}: {str(error).strip()}."
+            ) from error

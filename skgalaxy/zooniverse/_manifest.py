@@ -2,24 +2,38 @@
 
 import os
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
 from skgalaxy._files import complete_folder
 from skgalaxy._validation import check_ids, check_int
+from skgalaxy.votes._table_file import open_table
 from skgalaxy.zooniverse._uploads import to_upload
 
-__all__ = ["write_manifest"]
+__all__ = ["read_manifest_ids", "write_manifest"]
 
 ID_NAME = "#id_str"
 IMAGE_NAME = "image"
+TABLE_NAME = "manifest.csv"
 
 
-def write_manifest(folder, ids, images, *, metadata=None, size=424, flux_range=None, n_jobs=-1):
+def write_manifest(
+    folder: str | Path,
+    ids: Sequence[str] | Sequence[int],
+    images: Sequence[str | os.PathLike],
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    size: int = 424,
+    flux_range: tuple[float, float] | None = None,
+    n_jobs: int | None = -1,
+) -> Path:
     """Write a folder of images and their table, for Zooniverse to show to volunteers.
 
     Upload it with Zooniverse's own client:
@@ -81,8 +95,8 @@ def write_manifest(folder, ids, images, *, metadata=None, size=424, flux_range=N
     """
     ids = check_ids(ids, "ids", None)
     names = _file_names(ids)
-    paths = _check_images(images, len(ids))
-    columns = {ID_NAME: ids, **_check_metadata(metadata or {}, len(ids))}
+    paths = _check_image_paths(images, len(ids))
+    columns = {ID_NAME: ids, **_metadata_columns(metadata or {}, len(ids))}
     size = check_int(size, "size", 1)
     with complete_folder(folder) as partial_folder:
         (partial_folder / "images").mkdir()
@@ -90,13 +104,39 @@ def write_manifest(folder, ids, images, *, metadata=None, size=424, flux_range=N
         rows = range(len(ids))
         written = Parallel(n_jobs, require="sharedmem")(delayed(write)(row) for row in rows)
         table = pd.DataFrame({IMAGE_NAME: written, **columns})
-        table.to_csv(partial_folder / "manifest.csv", index=False, lineterminator="\n")
-        _check_cells(columns, partial_folder)
-    return Path(folder) / "manifest.csv"
+        table.to_csv(partial_folder / TABLE_NAME, index=False, lineterminator="\n")
+        _refuse_names_of_files(columns, partial_folder)
+    return Path(folder) / TABLE_NAME
 
 
-def _file_names(ids):
-    """Return a file name, without its suffix, for each id; no two alike on any system."""
+def read_manifest_ids(folder: str | Path) -> list[str]:
+    """Read the ids in a folder that `write_manifest` made.
+
+    Parameters
+    ----------
+    folder : str or path-like
+
+    Returns
+    -------
+    ids : list of str
+        In the manifest's order.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no manifest, or it is damaged.
+    """
+    with open_table(Path(folder) / TABLE_NAME) as table:
+        if ID_NAME not in table.names:
+            raise ValueError(
+                f"A manifest must have a column {ID_NAME!r}. Got {', '.join(table.names)} in "
+                f"{table.path!r}."
+            )
+        return table.columns([ID_NAME])[ID_NAME].tolist()
+
+
+def _file_names(ids: Iterable[str]) -> list[str]:
+    """File name, without its suffix, for each id; no two alike on any system."""
     names, rows = [re.sub(r"[^A-Za-z0-9._+-]", "_", id_) for id_ in ids], {}
     for row, name in enumerate(names):
         other = rows.setdefault(name.lower(), row)
@@ -109,8 +149,8 @@ def _file_names(ids):
     return names
 
 
-def _check_images(images, n_galaxies):
-    """Return the paths of the images, which exist."""
+def _check_image_paths(images: Sequence[str | os.PathLike], n_galaxies: int) -> list:
+    """Check that there is an image file for each galaxy."""
     if isinstance(images, (str, bytes, os.PathLike)):
         raise TypeError(f"`images` must be a sequence of paths. Got the single path {images!r}.")
     paths = list(images)
@@ -129,8 +169,8 @@ def _check_images(images, n_galaxies):
     return paths
 
 
-def _check_metadata(metadata, n_galaxies):
-    """Return the columns, each an array of one value per galaxy."""
+def _metadata_columns(metadata: Mapping[str, Any], n_galaxies: int) -> dict[str, NDArray]:
+    """Arrays of one value per galaxy, by the names of their columns."""
     columns = {}
     for name, values in metadata.items():
         if not isinstance(name, str) or not name.strip("#!% ") or name in (ID_NAME, IMAGE_NAME):
@@ -148,7 +188,14 @@ def _check_metadata(metadata, n_galaxies):
     return columns
 
 
-def _write_image(folder, names, paths, size, flux_range, row):
+def _write_image(
+    folder: Path,
+    names: Sequence[str],
+    paths: Sequence[str | os.PathLike],
+    size: int,
+    flux_range: tuple[float, float] | None,
+    row: int,
+) -> str:
     """Write one image to the folder and return its name there."""
     try:
         suffix, data = to_upload(paths[row], size, flux_range)
@@ -159,7 +206,7 @@ def _write_image(folder, names, paths, size, flux_range, row):
     return name
 
 
-def _check_cells(columns, folder):
+def _refuse_names_of_files(columns: Mapping[str, NDArray], folder: Path) -> None:
     """Refuse what Zooniverse's client would take for a file: it uploads any cell that is one.
 
     It joins the manifest's folder to each cell, so that an empty cell is that folder.

@@ -1,6 +1,7 @@
 """The names of Galaxy Zoo's questions, as Zoobot and galaxy-datasets write them."""
 
 import re
+from collections.abc import Iterable
 
 RELEASE = re.compile(
     r"-(gz2|dr12|dr5|dr8|desi|rings|cd|hubble|candels|ukidss|euclid|jwst)$", re.IGNORECASE
@@ -45,6 +46,12 @@ GZ2_TASKS = {
 }
 
 
-def without_release(question):
-    """Return a question without the release it was asked in: "bar-dr5" is "bar"."""
+def without_release(question: str) -> str:
+    """Name of a question without the release it was asked in: "bar-dr5" is "bar"."""
     return RELEASE.sub("", question)
+
+
+def first_names(names: Iterable[str]) -> str:
+    """Join the first of many names, for a message."""
+    names = list(names)
+    return ", ".join(names[:8]) + (f", ... ({len(names)})" if len(names) > 8 else "")

@@ -1,7 +1,7 @@
 """The published decision trees of Galaxy Zoo."""
 
-from skgalaxy.votes._names import GZ2_TASKS
-from skgalaxy.votes._tree import DecisionTree
+from skgalaxy.votes._decision_tree import DecisionTree
+from skgalaxy.votes._question_names import GZ2_TASKS
 
 # Willett et al. 2013, figure 1. After the questions on shape every path but "artifact" leads to
 # "anything odd?"; bulge size is asked whether or not there are arms.

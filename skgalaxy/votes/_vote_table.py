@@ -63,7 +63,7 @@ class VoteTable:
     def __init__(self, ids, question, answers, counts, n_votes=None, *, residual=0.0, source=None):
         self.ids = check_ids(ids, "ids", source)
         self.question = str(question)
-        self.answers = _check_answers(answers)
+        self.answers = _check_distinct(answers)
         self.counts = check_whole(counts, "counts")
         if self.counts.shape != (len(self.ids), len(self.answers)):
             raise ValueError(
@@ -118,7 +118,7 @@ class VoteTable:
         >>> table.votes("strong"), table.votes("strong", "weak")
         (array([[ 2, 10]]), array([[ 5, 10]]))
         """
-        columns = [self._find(answer) for answer in answers]
+        columns = [self._column_of(answer) for answer in answers]
         if not columns or len(set(columns)) < len(columns):
             raise ValueError(
                 f"`answers` must name one or more of {', '.join(self.answers)}, each once. "
@@ -126,8 +126,8 @@ class VoteTable:
             )
         return np.column_stack([self.counts[:, columns].sum(axis=1), self.n_votes])
 
-    def _find(self, answer):
-        """Return the column of the answer so called, or so begun."""
+    def _column_of(self, answer: str) -> int:
+        """Column of the answer of that name, or that only begins so."""
         if answer in self.answers:
             return self.answers.index(answer)
         begun = [name for name in self.answers if name.startswith(str(answer))]
@@ -191,7 +191,7 @@ class VoteTable:
         return pd.DataFrame(columns | {f"{self.question}_total-votes": self.n_votes})
 
 
-def _check_answers(answers):
+def _check_distinct(answers):
     if isinstance(answers, str):
         raise TypeError(f"`answers` must be a sequence of names. Got the text {answers!r}.")
     answers = tuple(str(answer) for answer in answers)

@@ -1,13 +1,16 @@
 """Who is asked what: questions whose answers lead to further questions."""
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from skgalaxy._validation import check_bool, check_n_votes
-from skgalaxy.votes._names import without_release
-from skgalaxy.votes._table import VoteTable
+from skgalaxy._validation import check_bool, check_n_votes, first_rows
+from skgalaxy.votes._question_names import first_names, without_release
+from skgalaxy.votes._vote_table import VoteTable
 
-NOTHING = pd.DataFrame({"id": [], "question": [], "n_votes": [], "n_allowed": []}).astype(
+EMPTY_REPORT = pd.DataFrame({"id": [], "question": [], "n_votes": [], "n_allowed": []}).astype(
     {"id": object, "question": object, "n_votes": np.int64, "n_allowed": np.int64}
 )
 
@@ -65,9 +68,11 @@ class DecisionTree:
 
     def __init__(self, answers, asked_after=None, *, name="Decision tree"):
         if not answers:
-            raise ValueError("`answers` must hold at least one question. Got none.")
+            raise ValueError(f"`answers` must hold at least one question. Got {answers!r}.")
         self.name = name
-        self._answers = {question: _names(given, question) for question, given in answers.items()}
+        self._answers = {
+            question: _check_names(given, question) for question, given in answers.items()
+        }
         asked_after = {} if asked_after is None else asked_after
         unknown = [question for question in asked_after if question not in self._answers]
         if unknown:
@@ -77,7 +82,7 @@ class DecisionTree:
             )
         self._parents, known = {}, {}
         for question, given in self._answers.items():
-            self._parents[question] = _parents(asked_after.get(question, ()), question, known)
+            self._parents[question] = _check_parents(asked_after.get(question, ()), question, known)
             known |= {f"{question}_{answer}": (question, answer) for answer in given}
 
     @property
@@ -90,7 +95,7 @@ class DecisionTree:
 
     def __str__(self):
         roots = [question for question in self.questions if not self.parents(question)]
-        return "\n".join([self.name, *(line for root in roots for line in self._lines(root))])
+        return "\n".join([self.name, *(line for root in roots for line in self._lines_below(root))])
 
     def answers(self, question):
         """Return the answers to a question, a tuple of str.
@@ -110,7 +115,7 @@ class DecisionTree:
         >>> GZ_DECALS.answers("bar")
         ('strong', 'weak', 'no')
         """
-        return self._answers[self._check(question)]
+        return self._answers[self._check_question(question)]
 
     def parents(self, question):
         """Return the answers a question follows.
@@ -131,7 +136,7 @@ class DecisionTree:
         >>> GZ2.parents("bar")
         (('disk-edge-on', 'no'),)
         """
-        return self._parents[self._check(question)]
+        return self._parents[self._check_question(question)]
 
     def asked(self, said):
         """Return what a volunteer is asked who gives these answers.
@@ -192,20 +197,22 @@ class DecisionTree:
         >>> GZ_DECALS.expected_votes("bar", fractions, 40)
         array([20., 18.])
         """
-        asked = np.asarray(self._probability(self._check(question), fractions))
+        asked = np.asarray(self._probability_to_be_asked(self._check_question(question), fractions))
         if asked.ndim or np.ndim(n_votes):
             n_galaxies = len(asked) if asked.ndim else len(n_votes)
             return asked * check_n_votes(n_votes, n_galaxies)
         return float(asked * check_n_votes(n_votes, 1)[0])
 
-    def _probability(self, question, fractions):
-        """Return the probability that a volunteer is asked a question."""
+    def _probability_to_be_asked(
+        self, question: str, fractions: Mapping[str, ArrayLike]
+    ) -> NDArray[np.float64] | float:
+        """Probability that a volunteer is asked a question."""
         parents = self.parents(question)
         if not parents:
             return 1.0
         ways = [
-            self._probability(parent, fractions)
-            * _fraction(fractions, f"{parent}_{answer}", question)
+            self._probability_to_be_asked(parent, fractions)
+            * _fraction_who_say(f"{parent}_{answer}", fractions, question)
             for parent, answer in parents
         ]
         return np.minimum(sum(ways), 1.0)
@@ -248,12 +255,14 @@ class DecisionTree:
         strict = check_bool(strict, "strict")
         by_question = self._by_question(tables)
         found = [
-            self._excess(question, by_question)
+            self._rows_with_too_many(question, by_question)
             for question in by_question
             if self.parents(question)
             and all(parent in by_question for parent, _ in self.parents(question))
         ]
-        report = pd.concat([NOTHING, *found], ignore_index=True) if found else NOTHING.copy()
+        report = (
+            pd.concat([EMPTY_REPORT, *found], ignore_index=True) if found else EMPTY_REPORT.copy()
+        )
         if strict and len(report):
             first = report.iloc[0]
             raise ValueError(
@@ -263,7 +272,8 @@ class DecisionTree:
             )
         return report
 
-    def _by_question(self, tables):
+    def _by_question(self, tables: VoteTable | Iterable[VoteTable]) -> dict[str, VoteTable]:
+        """Vote tables by the question's name in the tree, checked."""
         if isinstance(tables, VoteTable):
             tables = [tables]
         found = {}
@@ -282,8 +292,8 @@ class DecisionTree:
             found[question] = table
         return found
 
-    def _excess(self, question, tables):
-        """Return the rows of a question's table with more votes than its parents allow."""
+    def _rows_with_too_many(self, question: str, tables: Mapping[str, VoteTable]) -> pd.DataFrame:
+        """Rows of a question's table with more votes than its parents allow."""
         table, allowed = tables[question], 0
         for parent, answer in self.parents(question):
             allowed += tables[parent].reindex(table.ids).votes(answer)[:, 0]
@@ -291,15 +301,15 @@ class DecisionTree:
         columns = {"id": table.ids, "question": question, "n_votes": table.n_votes}
         return pd.DataFrame(columns | {"n_allowed": allowed})[over]
 
-    def _check(self, question):
+    def _check_question(self, question: str) -> str:
         if question not in self._answers:
             raise ValueError(
                 f"`question` must be one of {', '.join(self._answers)}. Got {question!r}."
             )
         return question
 
-    def _lines(self, question):
-        """Return the text of a question and of all that is drawn below it."""
+    def _lines_below(self, question: str) -> list[str]:
+        """Text of a question and of all that is drawn below it."""
         lines = [f"{question}: {', '.join(self.answers(question))}"]
         branches = {}
         for child in self.questions:
@@ -308,21 +318,24 @@ class DecisionTree:
                 branches.setdefault(parents, []).append(child)
         for place, (parents, children) in enumerate(branches.items(), start=1):
             said = [a if q == question else f"{q} {a}" for q, a in parents]
-            below = [self._lines(child) for child in children]
+            below = [self._lines_below(child) for child in children]
             rest = [
-                line for n, each in enumerate(below, 1) for line in _hang(each, n == len(below))
+                line
+                for n, each in enumerate(below, 1)
+                for line in _hang_below(each, n == len(below))
             ]
-            lines += _hang([" or ".join(said), *rest], place == len(branches))
+            lines += _hang_below([" or ".join(said), *rest], place == len(branches))
         return lines
 
 
-def _hang(lines, last):
+def _hang_below(lines: list[str], last: bool) -> list[str]:
     """Indent lines below a branch of the drawing, the last one or another."""
     first, rest = ("└─ ", "   ") if last else ("├─ ", "│  ")
     return [(rest if n else first) + line for n, line in enumerate(lines)]
 
 
-def _names(given, question):
+def _check_names(given: Iterable[str], question: str) -> tuple[str, ...]:
+    """Check that the answers to a question are distinct names."""
     names = () if isinstance(given, str) else tuple(str(name) for name in given)
     if not names or len(set(names)) < len(names):
         raise ValueError(
@@ -331,8 +344,10 @@ def _names(given, question):
     return names
 
 
-def _parents(given, question, known):
-    """Return the answers a question follows, each as (question, answer)."""
+def _check_parents(
+    given: str | Iterable[str], question: str, known: Mapping[str, tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """Check the answers that a question follows; each is returned as (question, answer)."""
     given = (given,) if isinstance(given, str) else tuple(given)
     unknown = [name for name in given if name not in known]
     if unknown:
@@ -345,10 +360,20 @@ def _parents(given, question, known):
     return tuple(known[name] for name in given)
 
 
-def _fraction(fractions, name, question):
+def _fraction_who_say(
+    name: str, fractions: Mapping[str, ArrayLike], question: str
+) -> NDArray[np.float64]:
+    """Fractions who give an answer, which leads to a question."""
     if name not in fractions:
-        raise ValueError(f"`fractions` must hold {name!r}, which leads to {question!r}. Got none.")
+        raise ValueError(
+            f"`fractions` must hold {name!r}, which leads to {question!r}. "
+            f"Got {first_names(fractions) or 'nothing'}."
+        )
     values = np.asarray(fractions[name], dtype=np.float64)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"`fractions` must lie in [0, 1]. Got another or NaN in {name!r}.")
+    outside = ~((values >= 0) & (values <= 1))  # as NaN is
+    if outside.any():
+        where = f"{name!r} in row {first_rows(outside)}" if outside.ndim else f"{name!r}"
+        raise ValueError(
+            f"`fractions` must lie in [0, 1]. Got {values[outside].flat[0]:g} of {where}."
+        )
     return values

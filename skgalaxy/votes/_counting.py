@@ -1,0 +1,158 @@
+"""From the cells of a question's columns to whole numbers of votes."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skgalaxy._validation import check_ids
+from skgalaxy.votes._dialects import Columns
+from skgalaxy.votes._table_file import Table
+from skgalaxy.votes._vote_table import VoteTable
+
+MISSING = {"", "nan", "na", "n/a", "null", "none"}
+
+
+class Question(NamedTuple):
+    """A question of a table: its columns and its rows, None for all."""
+
+    name: str
+    columns: Columns
+    rows: NDArray[np.int64] | None = None
+
+
+def count_votes(
+    table: Table, question: Question, id_column: str, tolerance: float = 0.1
+) -> VoteTable:
+    """Votes on one question of a table; parameters and errors as in `read_votes`."""
+    columns = question.columns
+    if not columns.countable:
+        raise ValueError(
+            f"`question` {question.name!r} has no counts of volunteers in {table.path!r}. Got only "
+            f"{' and '.join(columns.refused)}, which are not k of N volunteers of a galaxy."
+        )
+    totals = [columns.total] if columns.total else []
+    cells = table.columns([id_column, *columns.countable.values(), *totals])
+    rows = np.arange(len(cells[id_column])) if question.rows is None else question.rows
+    if len(rows) == 0:
+        raise ValueError(f"`path` must hold at least one galaxy. Got none in {table.path!r}.")
+    cells = {name: values[rows] for name, values in cells.items()}
+    ids = check_ids(cells[id_column], id_column, table.path, rows)
+    galaxies = _Galaxies(cells, table.path, id_column, ids, rows)
+    counts, n_votes, residual = _count(galaxies, columns, tolerance)
+    named = {"residual": residual, "source": table.path}
+    return VoteTable(ids, question.name, list(columns.countable), counts, n_votes, **named)
+
+
+class _Galaxies(NamedTuple):
+    """A table's galaxies: cells by column, and for messages what the galaxies are called."""
+
+    cells: Mapping[str, NDArray]
+    path: str
+    id_column: str
+    ids: NDArray[np.str_]
+    rows: NDArray[np.int64]  # their numbers in the file
+
+    def place(self, galaxy: int) -> str:
+        name = f"{self.id_column} {self.ids[galaxy]}"
+        return f"in row {self.rows[galaxy]} of {self.path!r} ({name})"
+
+
+def _count(
+    galaxies: _Galaxies, columns: Columns, tolerance: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, float]:
+    """Numbers of votes (n_galaxies, n_answers); N, or None for their sum; the residual."""
+    total = None
+    if columns.total:
+        total = np.nan_to_num(_whole_numbers(galaxies, columns.total)).astype(np.int64)
+    if columns.counts:
+        counts = [_whole_numbers(galaxies, name) for name in columns.counts.values()]
+        residual = 0.0
+    else:
+        names = columns.fractions.values()
+        recovered = [_recover(galaxies, name, columns.total, total, tolerance) for name in names]
+        counts = [count for count, _ in recovered]
+        residual = max(residual for _, residual in recovered)
+    counts = np.column_stack(counts)
+    missing = np.isnan(counts)
+    counts = np.nan_to_num(counts).astype(np.int64)
+    if total is not None:
+        total = np.where(missing.all(axis=1), 0, total)
+        _refuse_gaps(galaxies, columns, missing, total - counts.sum(axis=1))
+    return counts, total, residual
+
+
+def _refuse_gaps(
+    galaxies: _Galaxies,
+    columns: Columns,
+    missing: NDArray[np.bool_],
+    n_unsaid: NDArray[np.int64],
+) -> None:
+    """Refuse a missing count that is not 0: the other answers do not add up to N."""
+    bad = np.flatnonzero(missing.any(axis=1) & (n_unsaid > 0))
+    if bad.size:
+        name = list(columns.countable.values())[int(np.argmax(missing[bad[0]]))]
+        raise ValueError(
+            f"`{name}` must be given where the other answers do not add up to `{columns.total}`. "
+            f"Got nothing for {n_unsaid[bad[0]]} votes {galaxies.place(bad[0])}."
+        )
+
+
+def _whole_numbers(galaxies: _Galaxies, name: str) -> NDArray[np.float64]:
+    """Whole numbers >= 0 of a column, NaN where there is nothing."""
+    values = _numbers(galaxies, name)
+    bad = np.flatnonzero((values < 0) | (values != np.floor(values)) & ~np.isnan(values))
+    if bad.size:
+        raise ValueError(
+            f"`{name}` must be whole numbers >= 0, votes of volunteers. "
+            f"Got {values[bad[0]]:g} {galaxies.place(bad[0])}."
+        )
+    return values
+
+
+def _recover(
+    galaxies: _Galaxies,
+    name: str,
+    total_name: str,
+    total: NDArray[np.int64],
+    tolerance: float,
+) -> tuple[NDArray[np.float64], float]:
+    """Whole numbers that raw fractions of N stand for, and how far off they were at most."""
+    fractions = _numbers(galaxies, name)
+    bad = np.flatnonzero((fractions < 0) | (fractions > 1))
+    if bad.size:
+        raise ValueError(
+            f"`{name}` must be fractions in [0, 1]. "
+            f"Got {fractions[bad[0]]:g} {galaxies.place(bad[0])}."
+        )
+    product = np.where(total > 0, fractions * total, np.nan)
+    counts = np.round(product)
+    distance = np.nan_to_num(np.abs(product - counts))
+    worst = int(distance.argmax())
+    if distance[worst] > tolerance:
+        raise ValueError(
+            f"`{name}` x `{total_name}` must be whole numbers within `tolerance` {tolerance:g}. "
+            f"Got {product[worst]:.3f} {galaxies.place(worst)}; are the fractions weighted?"
+        )
+    return counts, float(distance[worst])
+
+
+def is_missing(values: NDArray) -> NDArray[np.bool_]:
+    """Where a column has no vote count."""
+    cells = pd.Series(values, dtype=object)
+    return (cells.isna() | cells.astype(str).str.strip().str.lower().isin(MISSING)).to_numpy()
+
+
+def _numbers(galaxies: _Galaxies, name: str) -> NDArray[np.float64]:
+    """Finite numbers of a column, NaN where there is nothing."""
+    values = galaxies.cells[name]
+    numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
+    numbers = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = np.flatnonzero(~np.isfinite(numbers) & ~is_missing(values))
+    if bad.size:
+        raise ValueError(
+            f"`{name}` must be numbers. Got {str(values[bad[0]])[:40]!r} {galaxies.place(bad[0])}."
+        )
+    return numbers

@@ -1,0 +1,216 @@
+"""Vote tables from files: which question, which columns, which ids."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from skgalaxy._validation import check_choice, check_float
+from skgalaxy.votes._counting import Question, count_votes, is_missing
+from skgalaxy.votes._dialects import DIALECTS, Columns, recognise
+from skgalaxy.votes._question_names import without_release
+from skgalaxy.votes._table_file import Table, find_id_columns, open_table
+from skgalaxy.votes._vote_table import VoteTable
+
+
+def read_votes(
+    path: str | Path,
+    question: str | None = None,
+    *,
+    dialect: str = "auto",
+    answers: Sequence[str] | None = None,
+    id_column: str | None = None,
+    tolerance: float = 0.1,
+) -> VoteTable:
+    """Read the votes on one question from a survey's table.
+
+    The file is CSV (UTF-8, gzipped or not), Parquet (needs pyarrow) or a FITS table (needs
+    astropy), which its content tells. Only the columns of the question are kept.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    question : str, default=None
+        What was asked, as Zoobot calls it in every dialect: "smooth-or-featured", "bar",
+        "has-spiral-arms"; or a task of Panoptes such as "T0". A release ("bar-dr5") may be left
+        out if the table has the question once. None is the table's only question.
+    dialect : {"auto", "gz2", "zoobot", "panoptes", "plain"}, default="auto"
+        How the columns are named; "auto" finds out:
+
+        - "gz2", of the Galaxy Zoo 2 catalogues: ``t03_bar_a06_bar_count``, ``..._fraction``;
+        - "zoobot", also of Galaxy Zoo DECaLS, galaxy-datasets and Galaxy Zoo's reductions:
+          ``bar_strong`` or ``bar-dr5_strong``, ``bar_total-votes``, ``bar_strong_fraction``;
+        - "panoptes", what panoptes_aggregation makes of question tasks: one row per subject and
+          task, ``subject_id``, ``task``, ``data.yes``, ``data.no``;
+        - "plain": ``smooth``, ``featured``, ``artifact``.
+    answers : sequence of str, default=None
+        The columns that count the answers to `question`, for a table in none of these dialects.
+    id_column : str, default=None
+        The column that names the galaxies; None is the first of id_str, dr7objid, objid,
+        asset_id, subject_id, iauname.
+    tolerance : float, default=0.1
+        How far from a whole number a raw fraction times N may be, to be taken for a count. Three
+        decimals of a fraction leave 0.0005 N.
+
+    Returns
+    -------
+    table : VoteTable
+        One row per galaxy, in the file's order. N is the question's own total: its column of total
+        votes or else the sum over its answers, never the total over all questions. Missing votes
+        are N = 0. `residual` is how far recovered counts were from whole numbers at most.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ImportError
+        If the file's format needs a package that is not installed.
+    ValueError
+        If the file is broken, empty or in no known dialect; if `question` is not in the table; if
+        there are only weighted, debiased or cumulative fractions, which are not counts of this
+        galaxy's volunteers; if ids are missing, repeated, or mangled by a float; if counts are not
+        whole numbers with 0 <= k <= N. The message names file and row; row 0 is the first galaxy.
+
+    See Also
+    --------
+    list_questions : What there is to ask for.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skgalaxy.votes import read_votes
+    >>> lines = ["dr7objid,t03_bar_a06_bar_count,t03_bar_a07_no_bar_count"]
+    >>> lines += ["587722981746540704,4,6", "587722982293766366,,"]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "gz2.csv")
+    ...     with open(path, "w") as file:
+    ...         print(*lines, sep=chr(10), file=file)
+    ...     table = read_votes(path, "bar")
+    >>> print(table.ids, table.votes("yes"), sep=chr(10))
+    ['587722981746540704' '587722982293766366']
+    [[ 4 10]
+     [ 0  0]]
+    """
+    tolerance = check_float(tolerance, "tolerance", 0, 0.5, closed="left")
+    with open_table(path) as table:
+        if answers is None:
+            asked = _find_question(find_questions(table, dialect), question, table.path)
+        else:
+            asked = Question(question, _columns_of_answers(table, question, answers))
+        id_column = _find_id_column(table, id_column)
+        return count_votes(table, asked, id_column, tolerance)
+
+
+def list_questions(path: str | Path, *, dialect: str = "auto") -> dict[str, tuple[str, ...]]:
+    """List the questions whose votes can be read from a table, and their answers.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, as `read_votes` takes it.
+    dialect : str, default="auto"
+        As in `read_votes`.
+
+    Returns
+    -------
+    questions : dict of str to tuple of str
+        Answers by question, in the table's order.
+
+    Raises
+    ------
+    ValueError
+        As `read_votes`, if the file is broken or in no known dialect.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skgalaxy.votes import list_questions
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "decals.csv")
+    ...     with open(path, "w") as file:
+    ...         print("iauname,bar_strong,bar_weak,bar_no,bar_total-votes", file=file)
+    ...     list_questions(path)
+    {'bar': ('strong', 'weak', 'no')}
+    """
+    with open_table(path) as table:
+        return list_answers(find_questions(table, dialect))
+
+
+def list_answers(questions: Mapping[str, Question]) -> dict[str, tuple[str, ...]]:
+    """Answers that can be counted, by question."""
+    return {
+        name: tuple(question.columns.countable)
+        for name, question in questions.items()
+        if question.columns.countable
+    }
+
+
+def find_questions(table: Table, dialect: str = "auto") -> dict[str, Question]:
+    """Questions of a table by their names, also those that cannot be counted."""
+    dialect = check_choice(dialect, "dialect", ("auto", *DIALECTS))
+    dialect, questions = recognise(table.names, dialect, table.path)
+    if dialect == "panoptes" and "task" in table.names:
+        return _find_tasks(table, questions["votes"].counts)
+    return {name: Question(name, columns) for name, columns in questions.items()}
+
+
+def _find_tasks(table: Table, counts: Mapping[str, str]) -> dict[str, Question]:
+    """Tasks of a Panoptes reduction, each with the answers that occur in its rows."""
+    table.read_all()  # which answers a task has is known only then
+    cells = table.columns(["task", *counts.values()])
+    tasks = pd.Series(cells["task"], dtype=object).astype(str)
+    given = {answer: ~is_missing(cells[name]) for answer, name in counts.items()}
+    found = {}
+    for task in tasks.unique():
+        rows = np.flatnonzero((tasks == task).to_numpy())
+        occurring = {answer: name for answer, name in counts.items() if given[answer][rows].any()}
+        if occurring:
+            found[task] = Question(task, Columns(occurring, {}), rows)
+    return found
+
+
+def _find_question(questions: Mapping[str, Question], called: str | None, path: str) -> Question:
+    """Question of that name, with or without its release."""
+    countable = list(list_answers(questions))
+    if called is None and len(countable) == 1:
+        return questions[countable[0]]
+    if called in questions:
+        return questions[called]
+    found = [name for name in questions if without_release(name) == called]
+    if len(found) == 1:
+        return questions[found[0]]
+    problem = ", which stands for several" if found else ""
+    raise ValueError(
+        f"`question` must name one question of {path!r}: "
+        f"{', '.join(countable) or 'it has none'}. Got {called!r}{problem}."
+    )
+
+
+def _columns_of_answers(table: Table, question: str, answers: Sequence[str]) -> Columns:
+    """Columns that count the answers, as the caller names them."""
+    if not isinstance(question, str) or not question:
+        raise ValueError(f"`question` must be given with `answers`. Got {question!r}.")
+    if isinstance(answers, str) or len(answers) < 2:
+        raise ValueError(f"`answers` must name at least two columns. Got {answers!r}.")
+    unknown = [name for name in answers if name not in table.names]
+    if unknown:
+        raise ValueError(
+            f"`answers` must be columns of {table.path!r}: {', '.join(table.names)}. "
+            f"Got {unknown[0]!r}."
+        )
+    return Columns({name: name for name in answers}, {})
+
+
+def _find_id_column(table: Table, id_column: str | None) -> str:
+    """Column of the ids: the one that the caller names, or the likeliest."""
+    found = find_id_columns(table.names)
+    if id_column is None and found:
+        return found[0]
+    if id_column in table.names:
+        return id_column
+    raise ValueError(
+        f"`id_column` must be a column of {table.path!r}: {', '.join(table.names)}. "
+        f"Got {id_column!r}."
+    )
