@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import _report
-import active_learning_study as study
+from _data_sets import SteadySteps
+from _labels_saved import interval, labels_saved, saved_of_best
+
+from skgalaxy import BayesianCNNRegressor
 
 
 @pytest.mark.parametrize(
@@ -70,15 +74,15 @@ def learning_curve(n_labels, saved=0.0):
 @pytest.mark.parametrize("saved", [0, 0.2, 0.35, 0.5, 0.6])
 def test_labels_saved_between_rounds(saved):
     curves = learning_curve(LABELS), learning_curve(LABELS, saved)
-    assert study.labels_saved(LABELS, *curves) == pytest.approx(saved, abs=0.01)
+    assert labels_saved(LABELS, *curves) == pytest.approx(saved, abs=0.01)
     # the other way round it is the inverse ratio of labels
-    wasted = study.labels_saved(LABELS, *curves[::-1])
-    assert (1 - wasted) * (1 - study.labels_saved(LABELS, *curves)) == pytest.approx(1)
+    wasted = labels_saved(LABELS, *curves[::-1])
+    assert (1 - wasted) * (1 - labels_saved(LABELS, *curves)) == pytest.approx(1)
 
 
 def test_labels_saved_by_hand():
     # 0.7 is half way from 0.8 at 128 to 0.6 at 256, in the logarithm: at 128 sqrt(2) of 512
-    saved = study.labels_saved(
+    saved = labels_saved(
         np.array([64, 128, 256, 512]), np.array([1, 0.9, 0.8, 0.7]), np.array([1, 0.8, 0.6, 0.5])
     )
     assert saved == pytest.approx(1 - 2**-1.5)
@@ -97,7 +101,7 @@ def test_labels_saved_is_not_overstated_for_noise(n_seeds, noise, saved):
         return curve + rng.normal(0, noise / np.sqrt(n_seeds), len(curve))
 
     found = [
-        study.labels_saved(
+        labels_saved(
             LABELS,
             mean_of_noisy(learning_curve(LABELS)),
             mean_of_noisy(learning_curve(LABELS, saved)),
@@ -117,9 +121,9 @@ def test_the_best_of_many_that_save_nothing_saves_nothing():
             for name in ("random", *"abcdef")
         }
         means = {name: curve.mean(axis=0) for name, curve in curves.items()}
-        saved = [study.labels_saved(LABELS, means["random"], means[name]) for name in "abcdef"]
+        saved = [labels_saved(LABELS, means["random"], means[name]) for name in "abcdef"]
         naive.append(max(saved))
-        honest.append(np.median(study.saved_of_best(LABELS, curves)))
+        honest.append(np.median(saved_of_best(LABELS, curves)))
     assert np.median(naive) > 0.12
     assert abs(np.median(honest)) < 0.06
 
@@ -131,7 +135,7 @@ def test_the_best_strategy_is_found():
         name: learning_curve(LABELS, share) + rng.normal(0, 1e-4, (5, len(LABELS)))
         for name, share in saved.items()
     }
-    np.testing.assert_allclose(study.saved_of_best(LABELS, curves), 0.5, atol=0.03)
+    np.testing.assert_allclose(saved_of_best(LABELS, curves), 0.5, atol=0.03)
 
 
 def test_interval_of_bootstraps_holds_what_is_true():
@@ -142,11 +146,10 @@ def test_interval_of_bootstraps_holds_what_is_true():
             for share in (0, 0.5)
         )
 
-        def saved(*curves):
-            return study.labels_saved(LABELS, *curves)
+        saved = partial(labels_saved, LABELS)
 
-        low, high = study.interval(saved, random, other)
-        assert low <= study.labels_saved(LABELS, random.mean(axis=0), other.mean(axis=0)) <= high
+        low, high = interval(saved, random, other)
+        assert low <= labels_saved(LABELS, random.mean(axis=0), other.mean(axis=0)) <= high
         held.append(low <= 0.5 <= high)
     assert np.mean(held) > 0.7
 
@@ -154,6 +157,6 @@ def test_interval_of_bootstraps_holds_what_is_true():
 def test_rounds_are_trained_for_the_same_number_of_steps():
     X = np.random.default_rng(0).uniform(size=(70, 4))
     y = np.column_stack([np.arange(70) % 5, np.full(70, 5)])
-    model = study.Steady(epochs=12, batch_size=32, augment=False, random_state=0)
-    assert [model.fit(X[:n], y[:n]).n_iter_ for n in (20, 32, 64, 70)] == [12, 12, 6, 4]
-    assert model.epochs == 12
+    model = SteadySteps(BayesianCNNRegressor(augment=False, random_state=0), n_steps=12)
+    epochs = [model.fit(X[:n], y[:n]).estimator_.n_iter_ for n in (20, 32, 64, 70)]
+    assert epochs == [12, 12, 6, 4]
