@@ -15,7 +15,6 @@ from sklearn.model_selection import GridSearchCV
 from skgalaxy import BayesianCNNRegressor
 
 N_GALAXIES, BATCH_SIZE = 300, 32
-EARLY, LATE = 5, 20  # fits of the search between which it should not grow
 log = []
 
 
@@ -32,24 +31,25 @@ class Logged(BayesianCNNRegressor):
 def main():
     """Run the benchmark."""
     options = parser(__doc__).parse_args()
-    epochs, repeats = (1, 3) if options.quick else (3, 7)
+    epochs, n_folds, repeats = (1, 2, 3) if options.quick else (3, 5, 7)
+    early, late = n_folds, 4 * n_folds  # fits of the search between which it should not grow
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (N_GALAXIES, 32, 32), dtype=np.uint8)
     y = np.column_stack([rng.integers(0, 41, N_GALAXIES), np.full(N_GALAXIES, 40)])
     grid = {"dropout": [0.3, 0.5], "learning_rate": [1e-3, 1e-4]}
-    GridSearchCV(Logged(epochs=epochs, random_state=0), grid, cv=5).fit(X, y)
+    GridSearchCV(Logged(epochs=epochs, random_state=0), grid, cv=n_folds).fit(X, y)
     table = [("fit", "seconds", "MB")]
     table += [
         (number, f"{log[number - 1][0]:.2f}", f"{log[number - 1][1]:.0f}")
-        for number in (1, EARLY, LATE)
+        for number in (1, early, late)
     ]
 
     model = BayesianCNNRegressor(epochs=epochs, batch_size=BATCH_SIZE, random_state=0).fit(X, y)
     bare = partial(train_bare, model.network_.model_, X, y.astype(np.float32), epochs)
     seconds = side_by_side({"refit": lambda: model.fit(X, y), "steps": bare}, repeats)
     over = np.sort(seconds["refit"] - seconds["steps"])
-    growth = log[LATE - 1][1] - log[EARLY - 1][1]
-    print(f"Growth from fit {EARLY} to fit {LATE}: {growth:.0f} MB.")
+    growth = log[late - 1][1] - log[early - 1][1]
+    print(f"Growth from fit {early} to fit {late}: {growth:.0f} MB.")
     print(
         f"A refit took {np.median(seconds['refit']):.2f} s, {np.median(over):.2f} s "
         f"({over[0]:.2f} to {over[-1]:.2f}, {repeats} repeats) over its training steps.\n"
@@ -73,7 +73,7 @@ def train_bare(network, X, y, epochs):
             for rows in (order[start : start + BATCH_SIZE] for start in starts):
                 yield X[rows], y[rows], weights[rows]
 
-    network.fit(batches(), epochs=epochs, steps_per_epoch=len(starts), verbose=0)
+    network.fit(batches(), epochs=epochs, steps_per_epoch=len(starts), shuffle=False, verbose=0)
 
 
 if __name__ == "__main__":

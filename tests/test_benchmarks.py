@@ -1,12 +1,19 @@
-"""What the benchmark scripts say of their targets."""
+"""The benchmark scripts run, small, and say the right thing of their targets.
 
+Scripts marked `slow` are left to ``make benchmarks``, which .ci/run runs.
+"""
+
+import importlib
 import json
+import re
 import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import _report
@@ -14,6 +21,86 @@ from _data_sets import SteadySteps
 from _labels_saved import interval, labels_saved, saved_of_best
 
 from skgalaxy import BayesianCNNRegressor
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to write
+    "acquisition": "",
+    "active_learning_round": "",
+    "active_learning_study": "DATA --sets shirt --strategies joint --jobs 1 --resume OUT",
+    "calibration_study": "DATA --sets fashion_mnist_h --jobs 1 --resume OUT --figures OUT",
+    "galaxy_zoo_2": "DATA/galaxy_zoo_2 --pool DATA/sdss_pool",
+    "pool_memory": "",
+    "posterior": "",
+    "precision": "DATA/galaxy_zoo_2 --pool DATA/sdss_pool",
+    "refit": "",
+    "simulated_sky": "-n 50 --n-jobs 1 --real DATA/galaxy_zoo_2 --train --figure OUT/sheet.png",
+    "training": "",
+    "training_steps": "DATA --sets shirt",
+    "what_is_asked": "DATA --jobs 1 --resume OUT --figures OUT",
+}
+SLOW = {"calibration_study", "pool_memory", "posterior", "precision", "training", "what_is_asked"}
+
+
+def test_every_script_is_run_and_quoted_by_the_docs():
+    scripts = {file.stem for file in (ROOT / "benchmarks").glob("[!_]*.py")}
+    assert set(SCRIPTS) == scripts
+    quoted = set(re.findall(r"`python benchmarks/(\w+)\.py", read_docs()))
+    assert quoted == scripts
+
+
+def read_docs():
+    # a command may be broken over two lines
+    return re.sub(r"\s+", " ", (ROOT / "docs" / "benchmarks.md").read_text())
+
+
+def write_galaxies(folder, n_galaxies, rng):
+    """Write pictures of noise, brighter where more people said "featured"."""
+    images = folder / "images"
+    images.mkdir(parents=True)
+    ids, n_votes = np.arange(1, n_galaxies + 1), 40
+    k = rng.integers(0, n_votes + 1, n_galaxies)
+    for name, brightness in zip(ids, 2 * k, strict=True):
+        noise = rng.integers(0, 150, (64, 64), dtype=np.uint8)
+        Image.fromarray(noise + np.uint8(brightness)).resize((256, 256)).save(
+            images / f"{name}.jpeg"
+        )
+    question = "smooth-or-featured"
+    votes = {"asset_id": ids, f"{question}_featured": k, f"{question}_smooth": n_votes - k}
+    pd.DataFrame(votes).to_csv(folder / "votes.csv", index=False)
+    kinds = {"OBJID": ids, "CLASS": np.arange(n_galaxies) % 6}
+    pd.DataFrame(kinds).to_csv(folder / "gz1_class.csv", index=False)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Return a folder of pictures and votes in the place of those that the docs are made with."""
+    folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    write_galaxies(folder / "galaxy_zoo_2", 140, rng)
+    write_galaxies(folder / "sdss_pool", 60, rng)
+    (folder / "fashion_mnist_h").mkdir()
+    np.savez(
+        folder / "fashion_mnist_h" / "fashion_mnist_h.npz",
+        images=rng.integers(0, 256, (8100, 28, 28), dtype=np.uint8),
+        counts=rng.multinomial(60, np.full(10, 0.1), 8100),
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in SCRIPTS],
+)
+def test_script_runs(name, data, tmp_path, monkeypatch, capsys):
+    arguments = SCRIPTS[name].replace("DATA", str(data)).replace("OUT", str(tmp_path)).split()
+    file = tmp_path / "figures.json"
+    monkeypatch.setattr(sys, "argv", [name, "--quick", "--json", str(file), *arguments])
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")  # scripts set it: put it back
+    importlib.import_module(name).main()
+    assert "| ---" in capsys.readouterr().out.replace("|-", "| -")
+    figures = json.loads(file.read_text())
+    assert set(figures) > {"machine", "targets"}
+    for target in figures["targets"]:
+        assert np.isfinite(target["values"]).all(), target["what"]
 
 
 @pytest.mark.parametrize(
