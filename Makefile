@@ -1,5 +1,6 @@
 # make demo   set up, then learn, rank and ask, on simulated galaxies (or DATA=folder)
 # make test   set up, then the tests
+# make benchmarks   the longer of benchmarks/, at small sizes: do they run?
 # make lint   what may import whom, formatting, likely bugs
 # make docs   the documentation, in docs/_build
 # make test-oldest   the tests that cross other libraries, on the oldest versions supported
@@ -11,7 +12,7 @@ OLDEST := .venv-oldest
 DATA ?=
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint format docs test-oldest clean
+.PHONY: demo test benchmarks lint format docs test-oldest clean
 
 # One stamp per environment: installed again only when what is to be installed has changed.
 $(VENV)/.installed: pyproject.toml
@@ -30,6 +31,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+benchmarks: $(VENV)/.installed
+	$(BIN)/python -m pytest -m slow tests/test_benchmarks.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

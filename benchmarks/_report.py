@@ -104,10 +104,10 @@ def print_table(table):
     print()
 
 
-def machine():
+def machine(quick=False):
     """Return what the figures depend on."""
     packages = ("keras", "numpy", "scikit-learn", "tensorflow")
-    n = 2000
+    n = 200 if quick else 2000
     a = np.random.default_rng(0).normal(size=(n, n)).astype("float32")
     rate = 2 * n**3 / min(timed(lambda: a @ a) for _ in range(6)) / 1e9
     return {
@@ -139,7 +139,7 @@ def finish(options, table, figures, targets=()):
     if targets:
         head = ("target", "median", "of repeats", "wanted", "")
         print_table([head, *(target.row() for target in targets)])
-    host = machine()
+    host = machine(options.quick)
     print(", ".join(f"{key} {value}" for key, value in host.items()))
     print(f"command: python {' '.join(sys.argv)}")
     if options.json:

@@ -16,8 +16,6 @@ Every task (data set, seed, part) leaves a file in the folder --resume, and is n
 
 from _report import Target, finish, parser, print_table  # first: quietens TensorFlow
 
-import os
-import tempfile
 import time
 import warnings
 from functools import partial
@@ -26,6 +24,7 @@ from types import SimpleNamespace
 
 import joblib
 import numpy as np
+from _tasks import add_options, do_all, file_of, keep, open_folder
 from scipy.stats import spearmanr
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior
@@ -57,12 +56,10 @@ def main():
     options.add_argument("data", type=Path, help="folder with galaxy_zoo_2 and fashion_mnist_h")
     options.add_argument("--sets", nargs="+", default=list(EPOCHS), choices=list(EPOCHS))
     options.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
-    options.add_argument("--resume", type=Path, help="folder of finished tasks")
     options.add_argument("--figures", type=Path, help="folder for figures of the first seed")
-    options.add_argument("--jobs", type=int, default=2, help="processes; default: %(default)s")
+    add_options(options)
     options = options.parse_args()
-    folder = options.resume or Path(tempfile.mkdtemp())
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = open_folder(options)
     tasks = [
         (name, seed, part)
         for part in options.parts
@@ -70,9 +67,9 @@ def main():
         for name in options.sets
         if name in PARTS[part][2]
     ]
-    run = partial(run_task, data=options.data, folder=folder, quick=options.quick)
-    os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, os.cpu_count() // options.jobs))
-    found = joblib.Parallel(n_jobs=options.jobs)(joblib.delayed(run)(*task) for task in tasks)
+    run = partial(run_task, options.data, folder, options.quick)
+    do_all(run, [task for task in tasks if not file_of(folder, *task).exists()], options.jobs)
+    found = [joblib.load(file_of(folder, *task)) for task in tasks]
     figures, targets = {}, []
     if options.figures:
         plot(options.figures, tasks, found)
@@ -90,19 +87,15 @@ def main():
     finish(options, None, figures, targets)
 
 
-def run_task(name, seed, part, *, data, folder, quick):
-    """Return what a task found: from its file, or by doing it."""
-    file = folder / f"{name}-{part}-{seed}.joblib"
-    if file.exists():
-        return joblib.load(file)
+def run_task(source, folder, quick, *task):
+    """Do a task and write its file; return the task and its seconds."""
+    name, seed, part = task
     warnings.simplefilter("ignore", NoSpreadWarning)
     start = time.perf_counter()
     size = PLACES_SIZE if part == "places" else IMAGE_SIZE[name]
-    found = PARTS[part][0](read(name, data, size, quick), seed, quick, EPOCHS[name])
-    joblib.dump(found, file.with_suffix(".part"))
-    file.with_suffix(".part").replace(file)
-    print(f"{name}, {part}, seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
-    return found
+    found = PARTS[part][0](read(name, source, size, quick), seed, quick, EPOCHS[name])
+    keep(found, file_of(folder, *task))
+    return task, time.perf_counter() - start
 
 
 def read(name, data, size, quick):

@@ -39,7 +39,7 @@ def main():
     options = options.parse_args()
     sizes = {"floor": 4000, "loop": 512, "baal": 64, "growth": 2000}
     if options.quick:
-        sizes = {"floor": 200, "loop": 64, "baal": 8, "growth": 200}
+        sizes = {"floor": 128, "loop": 64, "baal": 8, "growth": 128}  # one batch, traced once
     repeats = 2 if options.quick else 5
     X = np.random.default_rng(0).integers(0, 256, (sizes["floor"], 64, 64, 1), dtype=np.uint8)
     models = {precision: fitted(X, precision) for precision in ("float32", "bfloat16")}

@@ -1,26 +1,21 @@
 """What a refit costs besides its training steps, and whether searches grow or slow down.
 
 A grid search of 20 fits in one process (4 candidates, 5 folds): memory and seconds per fit. Then
-one configuration refitted on data of the same shape, against its bare Keras training steps.
+one configuration refitted on data of the same shape, in turns with its bare Keras training steps,
+which are fed the same images in batches of the same size.
 """
 
-from _report import finish, parser  # first: quietens TensorFlow
+from _report import Target, finish, parser, side_by_side, status_mb, timed  # first: quietens TF
 
-import time
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV
 
 from skgalaxy import BayesianCNNRegressor
-from skgalaxy.batches import VoteBatches
 
+N_GALAXIES, BATCH_SIZE = 300, 32
 log = []
-
-
-def resident():
-    """Return the memory the process holds now, in MB (Linux)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
 
 class Logged(BayesianCNNRegressor):
@@ -28,45 +23,57 @@ class Logged(BayesianCNNRegressor):
 
     def fit(self, X, y, sample_weight=None, validation_data=None):
         """Fit as ever."""
-        start = time.perf_counter()
-        super().fit(X, y, sample_weight, validation_data)
-        log.append((time.perf_counter() - start, resident()))
+        seconds = timed(lambda: super(Logged, self).fit(X, y, sample_weight, validation_data))
+        log.append((seconds, status_mb("VmRSS")))
         return self
 
 
 def main():
     """Run the benchmark."""
     options = parser(__doc__).parse_args()
-    epochs, repeats = (1, 3) if options.quick else (3, 7)
+    epochs, n_folds, repeats = (1, 2, 3) if options.quick else (3, 5, 7)
+    early, late = n_folds, 4 * n_folds  # fits of the search between which it should not grow
     rng = np.random.default_rng(0)
-    X = rng.integers(0, 256, (300, 32, 32), dtype=np.uint8)
-    y = np.column_stack([rng.integers(0, 41, 300), np.full(300, 40)])
+    X = rng.integers(0, 256, (N_GALAXIES, 32, 32), dtype=np.uint8)
+    y = np.column_stack([rng.integers(0, 41, N_GALAXIES), np.full(N_GALAXIES, 40)])
     grid = {"dropout": [0.3, 0.5], "learning_rate": [1e-3, 1e-4]}
-    GridSearchCV(Logged(epochs=epochs, random_state=0), grid, cv=5).fit(X, y)
+    GridSearchCV(Logged(epochs=epochs, random_state=0), grid, cv=n_folds).fit(X, y)
     table = [("fit", "seconds", "MB")]
-    table += [(i, f"{s:.2f}", f"{mb:.0f}") for i, (s, mb) in enumerate(log, 1) if i in (1, 5, 20)]
+    table += [
+        (number, f"{log[number - 1][0]:.2f}", f"{log[number - 1][1]:.0f}")
+        for number in (1, early, late)
+    ]
 
-    model = BayesianCNNRegressor(epochs=epochs, random_state=0).fit(X, y)
-    bare = model.network_.model_
-    batches = VoteBatches(X, np.arange(300), y.astype("float32"), 32, seed=0)
-    overheads = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        steps_of_all = (batches[i % len(batches)] for i in range(epochs * len(batches)))
-        bare.fit(steps_of_all, epochs=epochs, steps_per_epoch=len(batches), verbose=0)
-        steps = time.perf_counter() - start
-        start = time.perf_counter()
-        model.fit(X, y)
-        overheads.append(time.perf_counter() - start - steps)
-    overheads = np.sort(overheads[1:])  # the first traces
-    growth = log[19][1] - log[4][1]
-    print(f"Growth from the 5th to the 20th fit: {growth:.0f} MB.")
+    model = BayesianCNNRegressor(epochs=epochs, batch_size=BATCH_SIZE, random_state=0).fit(X, y)
+    bare = partial(train_bare, model.network_.model_, X, y.astype(np.float32), epochs)
+    seconds = side_by_side({"refit": lambda: model.fit(X, y), "steps": bare}, repeats)
+    over = np.sort(seconds["refit"] - seconds["steps"])
+    growth = log[late - 1][1] - log[early - 1][1]
+    print(f"Growth from fit {early} to fit {late}: {growth:.0f} MB.")
     print(
-        f"A refit over its training steps: {np.median(overheads):.2f} s "
-        f"({overheads[0]:.2f} to {overheads[-1]:.2f}, {repeats} repeats).\n"
+        f"A refit took {np.median(seconds['refit']):.2f} s, {np.median(over):.2f} s "
+        f"({over[0]:.2f} to {over[-1]:.2f}, {repeats} repeats) over its training steps.\n"
     )
-    figures = {"fits": log, "growth_mb": growth, "refit_overhead_s": overheads.tolist()}
-    finish(options, table, figures)
+    targets = [
+        Target("growth of a search, MB", np.array([growth]), 150),
+        Target("a refit over its training steps, s", over, 0.3),
+    ]
+    figures = {"fits": log, "growth_mb": growth, "seconds": seconds}
+    finish(options, table, figures, targets)
+
+
+def train_bare(network, X, y, epochs):
+    """Train a compiled Keras model on shuffled batches, as the estimator does."""
+    rng, weights = np.random.default_rng(0), np.ones(len(y), np.float32)
+    starts = range(0, len(X), BATCH_SIZE)
+
+    def batches():
+        for _ in range(epochs):
+            order = rng.permutation(len(X))
+            for rows in (order[start : start + BATCH_SIZE] for start in starts):
+                yield X[rows], y[rows], weights[rows]
+
+    network.fit(batches(), epochs=epochs, steps_per_epoch=len(starts), shuffle=False, verbose=0)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from _report import finish, parser, timed  # first: quietens TensorFlow
 from pathlib import Path
 
 import numpy as np
-from active_learning_study import N_VOTES, READERS, SETS, make_model
+from _data_sets import N_VOTES, SETS, make_model, read
 from tqdm import tqdm
 
 from skgalaxy.metrics import vote_fraction_rmse
@@ -29,7 +29,7 @@ def main():
     table, figures = [("data set", "steps", "labels", "RMSE", "of seeds", "seconds a fit")], {}
     for name in options.sets:
         setting = SETS[name].of(options.quick)
-        data = READERS[setting.group](name, options.data, setting)
+        data = read(name, options.data, setting)
         many = setting.n_start + setting.n_asked * setting.n_rounds
         cases = [(int(f * setting.n_steps), n) for f in FACTORS for n in (setting.n_start, many)]
         for n_steps, n_labels in tqdm(cases, desc=name):
@@ -52,7 +52,8 @@ def learn(data, setting, n_steps, n_labels, seed):
         votes = np.column_stack([drawn, np.full(n_labels, N_VOTES)])
     else:
         votes = data.pool[rows]
-    model = make_model(setting).set_params(epochs=n_steps, random_state=seed)
+    model = make_model(setting._replace(n_steps=n_steps))
+    model.set_params(estimator__random_state=seed)
     seconds = timed(lambda: model.fit(data.images[rows], votes))
     mean = model.predict(data.images[len(data.pool) :])
     if data.test_fraction is None:

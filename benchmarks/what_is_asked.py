@@ -24,8 +24,6 @@ from _report import Target, finish, parser, print_table  # first: quietens Tenso
 
 import functools
 import math
-import os
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -34,8 +32,8 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 import pandas as pd
-from active_learning_study import PUBLISHED, SKY, file_of, keep
-from tqdm import tqdm
+from _data_sets import PUBLISHED, SKY
+from _tasks import add_options, do_all, file_of, keep, kept, open_folder
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior
 from skgalaxy.acquisition import predictive_entropy
@@ -86,14 +84,17 @@ def main():
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder with galaxy_zoo_2 and sdss_pool")
     options.add_argument("--sets", nargs="+", default=list(READERS), choices=list(READERS))
-    options.add_argument("--resume", type=Path, help="folder of finished tasks; default: new")
     options.add_argument("--figures", type=Path, metavar="FOLDER", help="draw sheets of images")
-    options.add_argument("--jobs", type=int, default=2, help="processes; default: %(default)s")
+    add_options(options)
     options = options.parse_args()
-    folder = (options.resume or Path(tempfile.mkdtemp())) / ("quick" if options.quick else "full")
-    folder.mkdir(parents=True, exist_ok=True)
-    os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, os.cpu_count() // options.jobs))
-    data = {name: prepared(folder, name, options) for name in options.sets}
+    folder = open_folder(options)
+    data = {
+        name: kept(
+            file_of(folder, "asked", "data", name),
+            functools.partial(READERS[name], options.data, options.quick),
+        )
+        for name in options.sets
+    }
     tasks = [
         (name, start, network, seed)
         for seed in range(2 if options.quick else N_SEEDS)
@@ -102,24 +103,12 @@ def main():
         for network in NETWORKS
     ]
     left = [task for task in tasks if not file_of(folder, "asked", *task).exists()]
-    runs = joblib.Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
-        joblib.delayed(run_task)(folder, data[task[0]], options.quick, *task) for task in left
-    )
-    for task, seconds in tqdm(runs, total=len(left), unit="task"):
-        tqdm.write(f"{', '.join(map(str, task))}: {seconds:.0f} s")
+    do_all(functools.partial(run_task, folder, data, options.quick), left, options.jobs)
     results = {}
     for task in tasks:
         found = joblib.load(file_of(folder, "asked", *task))
         results.setdefault(task[:3], []).append(found)
     finish(options, None, *report(options, data, results))
-
-
-def prepared(folder, name, options):
-    """Return a data set, kept in a file as it takes time to read or draw."""
-    file = file_of(folder, "asked", "data", name)
-    if not file.exists():
-        keep(READERS[name](options.data, options.quick)._asdict(), file)
-    return Data(**joblib.load(file))
 
 
 def draw_sky(source, quick, *, question):
@@ -171,9 +160,10 @@ def first_rows(data, start, seed, quick):
     return np.append(order[featured][:n_featured], order[~featured][: size - n_featured])
 
 
-def run_task(folder, data, quick, *task):
+def run_task(folder, all_data, quick, *task):
     """Learn, score the pool, and write what is asked about; return the task and its seconds."""
     name, start, network, seed = task
+    data = all_data[name]
     warnings.simplefilter("ignore", NoSpreadWarning)
     began = time.perf_counter()
     rows = first_rows(data, start, seed, quick)

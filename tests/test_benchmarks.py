@@ -1,15 +1,106 @@
-"""What the benchmark scripts say of their targets."""
+"""The benchmark scripts run, small, and say the right thing of their targets.
 
+Scripts marked `slow` are left to ``make benchmarks``, which .ci/run runs.
+"""
+
+import importlib
 import json
+import re
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import _report
-import active_learning_study as study
+from _data_sets import SteadySteps
+from _labels_saved import interval, labels_saved, saved_of_best
+
+from skgalaxy import BayesianCNNRegressor
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to write
+    "acquisition": "",
+    "active_learning_round": "",
+    "active_learning_study": "DATA --sets shirt --strategies joint --jobs 1 --resume OUT",
+    "calibration_study": "DATA --sets fashion_mnist_h --jobs 1 --resume OUT --figures OUT",
+    "galaxy_zoo_2": "DATA/galaxy_zoo_2 --pool DATA/sdss_pool",
+    "pool_memory": "",
+    "posterior": "",
+    "precision": "DATA/galaxy_zoo_2 --pool DATA/sdss_pool",
+    "refit": "",
+    "simulated_sky": "-n 50 --n-jobs 1 --real DATA/galaxy_zoo_2 --train --figure OUT/sheet.png",
+    "training": "",
+    "training_steps": "DATA --sets shirt",
+    "what_is_asked": "DATA --jobs 1 --resume OUT --figures OUT",
+}
+SLOW = {"calibration_study", "pool_memory", "posterior", "precision", "training", "what_is_asked"}
+
+
+def test_every_script_is_run_and_quoted_by_the_docs():
+    scripts = {file.stem for file in (ROOT / "benchmarks").glob("[!_]*.py")}
+    assert set(SCRIPTS) == scripts
+    quoted = set(re.findall(r"`python benchmarks/(\w+)\.py", read_docs()))
+    assert quoted == scripts
+
+
+def read_docs():
+    # a command may be broken over two lines
+    return re.sub(r"\s+", " ", (ROOT / "docs" / "benchmarks.md").read_text())
+
+
+def write_galaxies(folder, n_galaxies, rng):
+    """Write pictures of noise, brighter where more people said "featured"."""
+    images = folder / "images"
+    images.mkdir(parents=True)
+    ids, n_votes = np.arange(1, n_galaxies + 1), 40
+    k = rng.integers(0, n_votes + 1, n_galaxies)
+    for name, brightness in zip(ids, 2 * k, strict=True):
+        noise = rng.integers(0, 150, (64, 64), dtype=np.uint8)
+        Image.fromarray(noise + np.uint8(brightness)).resize((256, 256)).save(
+            images / f"{name}.jpeg"
+        )
+    question = "smooth-or-featured"
+    votes = {"asset_id": ids, f"{question}_featured": k, f"{question}_smooth": n_votes - k}
+    pd.DataFrame(votes).to_csv(folder / "votes.csv", index=False)
+    kinds = {"OBJID": ids, "CLASS": np.arange(n_galaxies) % 6}
+    pd.DataFrame(kinds).to_csv(folder / "gz1_class.csv", index=False)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Return a folder of pictures and votes in the place of those that the docs are made with."""
+    folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    write_galaxies(folder / "galaxy_zoo_2", 140, rng)
+    write_galaxies(folder / "sdss_pool", 60, rng)
+    (folder / "fashion_mnist_h").mkdir()
+    np.savez(
+        folder / "fashion_mnist_h" / "fashion_mnist_h.npz",
+        images=rng.integers(0, 256, (8100, 28, 28), dtype=np.uint8),
+        counts=rng.multinomial(60, np.full(10, 0.1), 8100),
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in SCRIPTS],
+)
+def test_script_runs(name, data, tmp_path, monkeypatch, capsys):
+    arguments = SCRIPTS[name].replace("DATA", str(data)).replace("OUT", str(tmp_path)).split()
+    file = tmp_path / "figures.json"
+    monkeypatch.setattr(sys, "argv", [name, "--quick", "--json", str(file), *arguments])
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")  # scripts set it: put it back
+    importlib.import_module(name).main()
+    assert "| ---" in capsys.readouterr().out.replace("|-", "| -")
+    figures = json.loads(file.read_text())
+    assert set(figures) > {"machine", "targets"}
+    for target in figures["targets"]:
+        assert np.isfinite(target["values"]).all(), target["what"]
 
 
 @pytest.mark.parametrize(
@@ -70,15 +161,15 @@ def learning_curve(n_labels, saved=0.0):
 @pytest.mark.parametrize("saved", [0, 0.2, 0.35, 0.5, 0.6])
 def test_labels_saved_between_rounds(saved):
     curves = learning_curve(LABELS), learning_curve(LABELS, saved)
-    assert study.labels_saved(LABELS, *curves) == pytest.approx(saved, abs=0.01)
+    assert labels_saved(LABELS, *curves) == pytest.approx(saved, abs=0.01)
     # the other way round it is the inverse ratio of labels
-    wasted = study.labels_saved(LABELS, *curves[::-1])
-    assert (1 - wasted) * (1 - study.labels_saved(LABELS, *curves)) == pytest.approx(1)
+    wasted = labels_saved(LABELS, *curves[::-1])
+    assert (1 - wasted) * (1 - labels_saved(LABELS, *curves)) == pytest.approx(1)
 
 
 def test_labels_saved_by_hand():
     # 0.7 is half way from 0.8 at 128 to 0.6 at 256, in the logarithm: at 128 sqrt(2) of 512
-    saved = study.labels_saved(
+    saved = labels_saved(
         np.array([64, 128, 256, 512]), np.array([1, 0.9, 0.8, 0.7]), np.array([1, 0.8, 0.6, 0.5])
     )
     assert saved == pytest.approx(1 - 2**-1.5)
@@ -97,7 +188,7 @@ def test_labels_saved_is_not_overstated_for_noise(n_seeds, noise, saved):
         return curve + rng.normal(0, noise / np.sqrt(n_seeds), len(curve))
 
     found = [
-        study.labels_saved(
+        labels_saved(
             LABELS,
             mean_of_noisy(learning_curve(LABELS)),
             mean_of_noisy(learning_curve(LABELS, saved)),
@@ -117,9 +208,9 @@ def test_the_best_of_many_that_save_nothing_saves_nothing():
             for name in ("random", *"abcdef")
         }
         means = {name: curve.mean(axis=0) for name, curve in curves.items()}
-        saved = [study.labels_saved(LABELS, means["random"], means[name]) for name in "abcdef"]
+        saved = [labels_saved(LABELS, means["random"], means[name]) for name in "abcdef"]
         naive.append(max(saved))
-        honest.append(np.median(study.saved_of_best(LABELS, curves)))
+        honest.append(np.median(saved_of_best(LABELS, curves)))
     assert np.median(naive) > 0.12
     assert abs(np.median(honest)) < 0.06
 
@@ -131,7 +222,7 @@ def test_the_best_strategy_is_found():
         name: learning_curve(LABELS, share) + rng.normal(0, 1e-4, (5, len(LABELS)))
         for name, share in saved.items()
     }
-    np.testing.assert_allclose(study.saved_of_best(LABELS, curves), 0.5, atol=0.03)
+    np.testing.assert_allclose(saved_of_best(LABELS, curves), 0.5, atol=0.03)
 
 
 def test_interval_of_bootstraps_holds_what_is_true():
@@ -142,11 +233,10 @@ def test_interval_of_bootstraps_holds_what_is_true():
             for share in (0, 0.5)
         )
 
-        def saved(*curves):
-            return study.labels_saved(LABELS, *curves)
+        saved = partial(labels_saved, LABELS)
 
-        low, high = study.interval(saved, random, other)
-        assert low <= study.labels_saved(LABELS, random.mean(axis=0), other.mean(axis=0)) <= high
+        low, high = interval(saved, random, other)
+        assert low <= labels_saved(LABELS, random.mean(axis=0), other.mean(axis=0)) <= high
         held.append(low <= 0.5 <= high)
     assert np.mean(held) > 0.7
 
@@ -154,6 +244,6 @@ def test_interval_of_bootstraps_holds_what_is_true():
 def test_rounds_are_trained_for_the_same_number_of_steps():
     X = np.random.default_rng(0).uniform(size=(70, 4))
     y = np.column_stack([np.arange(70) % 5, np.full(70, 5)])
-    model = study.Steady(epochs=12, batch_size=32, augment=False, random_state=0)
-    assert [model.fit(X[:n], y[:n]).n_iter_ for n in (20, 32, 64, 70)] == [12, 12, 6, 4]
-    assert model.epochs == 12
+    model = SteadySteps(BayesianCNNRegressor(augment=False, random_state=0), n_steps=12)
+    epochs = [model.fit(X[:n], y[:n]).estimator_.n_iter_ for n in (20, 32, 64, 70)]
+    assert epochs == [12, 12, 6, 4]
