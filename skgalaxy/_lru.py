@@ -1,4 +1,4 @@
-"""Things kept by key, up to a size in all: what was not used for longest is let go first."""
+"""Values kept by key, of limited size in all: the least recently used go first."""
 
 import threading
 from collections import OrderedDict
@@ -9,63 +9,65 @@ __all__ = ["LRU"]
 
 
 class LRU:
-    """A mapping of limited size, which several threads may use at the same time.
+    """Values by key, safe to use from several threads.
 
     Parameters
     ----------
-    max_size : float
-        How large all that is kept may be together. You may set it anew at any time; the next
-        thing that is put in keeps to it.
     size_of : callable, default=None
-        ``size_of(value)`` is the size of one thing, the same each time. None counts things.
+        ``size_of(value)`` is the size of one value, for example in bytes. None counts values.
 
     Attributes
     ----------
-    size : float
-        How large all that is kept is together.
+    size : int
+        Size of all values that are kept.
 
     Examples
     --------
     >>> from skgalaxy._lru import LRU
-    >>> kept = LRU(2)
-    >>> for name in "abc":
-    ...     _ = kept.setdefault(name, name.upper())
-    >>> kept.get("a"), kept.get("c"), len(kept)
-    (None, 'C', 2)
+    >>> kept = LRU(size_of=len)
+    >>> for word in ("spiral", "bar", "ring"):
+    ...     _ = kept.put(word[0], word, most=10)
+    >>> kept.get("s"), kept.get("r"), kept.size
+    (None, 'ring', 7)
     """
 
-    def __init__(self, max_size: float, size_of: Callable[[Any], float] | None = None):
-        self.max_size = max_size
-        self.size = 0
+    def __init__(self, size_of: Callable[[Any], int] | None = None) -> None:
         self._size_of = size_of or (lambda value: 1)
-        self._kept = OrderedDict()
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
+        self.size = 0
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._values)
 
     def get(self, key: Hashable) -> Any:
-        """Value that is kept under `key`, or None."""
+        """Value of `key`, or None."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
 
-    def setdefault(self, key: Hashable, value: Any) -> Any:
-        """Keep `value` under `key`, unless another thread was quicker; return what is kept."""
+    def put(self, key: Hashable, value: Any, most: int) -> Any:
+        """Keep `value`, and no more than `most` in all.
+
+        Returns
+        -------
+        value : object
+            The value of `key`: another one if a thread was faster and has put its own there.
+        """
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = value
+            if key not in self._values:
+                self._values[key] = value
                 self.size += self._size_of(value)
-            self._kept.move_to_end(key)
-            value = self._kept[key]
-            while self.size > self.max_size:
-                _, oldest = self._kept.popitem(last=False)
+            self._values.move_to_end(key)
+            value = self._values[key]
+            while self.size > most:
+                _, oldest = self._values.popitem(last=False)
                 self.size -= self._size_of(oldest)
             return value
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Forget everything."""
         with self._lock:
-            self._kept.clear()
+            self._values.clear()
             self.size = 0

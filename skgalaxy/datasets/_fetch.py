@@ -9,6 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
@@ -266,17 +267,18 @@ def _galaxies(folder, table, question, answer, *, images, as_frame, return_X_y):
     id_column = published.id_column
     table = read_votes(path, question, dialect=published.dialect, id_column=id_column)
     votes = table.votes(*(answer if isinstance(answer, (list, tuple)) else [answer]))
-    paths = pd.Series(table.ids, dtype=object)
+    paths, kept = None, np.ones(len(votes), dtype=bool)
     if images:
-        paths = paths.map(_image_of_id(folder))
-    has_image = paths.notna().to_numpy()
-    ids, votes, paths = table.ids[has_image], votes[has_image], paths[has_image].to_numpy()
-    frame, paths = None, paths if images else None
+        files = _image_of_id(folder)
+        kept = np.array([galaxy in files for galaxy in table.ids], dtype=bool)
+        paths = np.array([files[galaxy] for galaxy in table.ids[kept]], dtype=object)
+    ids, votes = table.ids[kept], votes[kept]
+    frame = None
     if as_frame:
         frame = pd.read_csv(path, dtype={id_column: str}, low_memory=False)
-        frame = frame[has_image].reset_index(drop=True)
+        frame = frame[kept].reset_index(drop=True)
         votes = pd.DataFrame(votes, columns=["k", "n_votes"], index=ids)
-        paths = pd.Series(paths, index=ids, dtype=object) if images else None
+        paths = None if paths is None else pd.Series(paths, index=ids, dtype=object)
     if return_X_y:
         return paths, votes
     return Bunch(
@@ -285,7 +287,7 @@ def _galaxies(folder, table, question, answer, *, images, as_frame, return_X_y):
         ids=ids,
         frame=frame,
         table=table.reindex(ids),
-        n_without_image=int((~has_image).sum()),
+        n_without_image=int((~kept).sum()),
         DESCR=published.describe(),
     )
 

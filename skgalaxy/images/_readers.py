@@ -24,7 +24,7 @@ OVERHEAD = 500  # bytes that an image in memory takes besides its pixels
 
 # Decoded images, for all loaders of the process. Cross-validation clones a loader for every fold,
 # and a learner refits one in every round: none of them owns what they have read.
-_cache = LRU(0, size_of=lambda image: image.nbytes + OVERHEAD)
+_cache = LRU(size_of=lambda image: image.nbytes + OVERHEAD)
 
 
 class _ImageReader(TransformerMixin, BaseEstimator):
@@ -182,11 +182,13 @@ class ImageLoader(_ImageReader):
         """
         picture = self._check_parameters()
         paths = _existing_paths(X, self.root)
-        if self.cache_size:
-            _cache.max_size = self.cache_size * MEGABYTE
-        read = _read_cached if self.cache_size else read_picture
+        max_bytes = self.cache_size * MEGABYTE
         images, _ = read_rows(
-            lambda row: read(paths[row], picture), range(len(paths)), picture, self.n_jobs, name="X"
+            lambda row: _read_cached(paths[row], picture, max_bytes),
+            range(len(paths)),
+            picture,
+            self.n_jobs,
+            name="X",
         )
         return images
 
@@ -242,11 +244,13 @@ def _check_exist(paths):
         )
 
 
-def _read_cached(path, picture):
+def _read_cached(path, picture, max_bytes):
     """Picture at `path`, from memory if it is there and the file has not changed since."""
+    if not max_bytes:
+        return read_picture(path, picture)
     key = (_file_state(path), picture)
     image = _cache.get(key)
-    return _cache.setdefault(key, read_picture(path, picture)) if image is None else image
+    return _cache.put(key, read_picture(path, picture), max_bytes) if image is None else image
 
 
 def _file_state(path):

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from skgalaxy._files import complete_file, complete_folder
+from skgalaxy._files import complete_file, complete_folder, put_in_place
 from skgalaxy._validation import check_bool, check_choice, check_n_jobs
 from skgalaxy.images._picture import Picture, read_picture
 from skgalaxy.images._read import ON_ERROR, broken_files, check_paths, read_rows
@@ -323,9 +323,7 @@ def _finish(store, settings):
             file.write(_as_json(settings))
     if not (store / IMAGES).exists():
         with _writing(store / PARTIAL):
-            with open(store / PARTIAL, "r+b") as file:
-                os.fsync(file.fileno())
-            os.replace(store / PARTIAL, store / IMAGES)
+            put_in_place(store / PARTIAL, store / IMAGES)
 
 
 def _as_json(settings):
