@@ -1,4 +1,4 @@
-"""Checks shared by the public edge: name the parameter, the rule, what was got, the remedy.
+"""Checks shared by the public edge. Messages name the parameter, the rule, the value, the remedy.
 
 Every function returns its argument as a clean NumPy array or number. It raises ``ValueError`` of
 a wrong value and ``TypeError`` of a wrong kind of thing. Nothing here knows about networks.
@@ -27,6 +27,7 @@ def first_rows(bad: NDArray) -> str:
 
 def check_int(value: Any, name: str, minimum: int) -> int:
     """Integer >= `minimum`."""
+    # a bool is an Integral in Python, and a mistake here
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"`{name}` must be an integer >= {minimum}. Got {value!r}.")
     if value < minimum:
@@ -164,7 +165,7 @@ def check_weighted_votes(
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Votes k, N and the weight of each galaxy's log-likelihood; there is at least one vote.
 
-    `sample_weight` is that weight for counts, and N for fractions, whose weight is 1.
+    `sample_weight` is that weight for counts. For fractions it is N, and their weight is 1.
     """
     votes, n_votes, weight = _votes_and_weights(y, sample_weight, n_galaxies)
     if not (n_votes * weight).any():

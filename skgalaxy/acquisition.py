@@ -1,6 +1,6 @@
 """Which galaxies teach the most: acquisition functions, in nats. Arrays in, arrays out.
 
-For example ``mutual_information(draws, n_votes=40)`` scores every galaxy of a pool by the vote
+For example ``mutual_information(draws, n_votes=40)`` scores every galaxy of your pool by the vote
 fractions that drawn networks expect of it. The mathematics stands in `skgalaxy.information`:
 ``single`` (one galaxy's votes), ``joint`` (several galaxies' votes together) and ``budget`` (the
 next votes of galaxies that have some).

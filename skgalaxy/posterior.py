@@ -1,4 +1,4 @@
-"""What draws mean: the posterior over a galaxy's vote fraction and over its next votes.
+"""Posterior over a galaxy's vote fraction and over its next votes.
 
 `VotePosterior` holds, for every galaxy, the vote fractions ρ_d of D drawn networks. Over ρ the
 posterior is these D points; over k of N votes it is their equal mixture of binomials,
@@ -27,7 +27,8 @@ __all__ = ["VotePosterior"]
 class VotePosterior:
     """Posterior over vote fractions and votes: an equal mixture over drawn networks.
 
-    Array-like over galaxies: it has a length, slices like an array, and concatenates.
+    Array-like over galaxies: it has a length, slices like an array, and concatenates. You can
+    pass it to every query strategy in place of a model.
 
     Parameters
     ----------

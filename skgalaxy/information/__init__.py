@@ -1,7 +1,7 @@
-"""What votes would tell about the networks: of one galaxy, of several, and for a budget.
+"""Information in votes about the networks: of one galaxy, of several, and for a budget of clicks.
 
 All functions take draws of vote fractions, an array (n_galaxies, n_draws), or a posterior of any
-likelihood; and return arrays, in nats. `skgalaxy.acquisition` is their public door.
+likelihood. They return arrays, in nats. You reach them as `skgalaxy.acquisition`.
 """
 
 from skgalaxy.information.budget import plan_votes, value_of_votes

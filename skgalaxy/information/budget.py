@@ -1,14 +1,14 @@
-"""Votes as a budget: what the next votes on a galaxy are worth, and where to spend clicks.
+"""Votes as a budget: the worth of a galaxy's next votes, and where to spend clicks.
 
-Votes come one at a time. A galaxy's next vote tells about the networks w what its answer does not
-share with the noise: with p_d(k) the probability of k of the m votes before it under network d,
-and q_d(k) that of a yes then ::
+Votes come one at a time. Of a galaxy's next vote only a part tells about the networks w; the rest
+is noise. With p_d(k) the probability of k of the m votes before it under network d, and q_d(k)
+that of a yes then ::
 
     I(vote m + 1; w | m votes) = Σ_k [ p̄(k) h(q̄(k)) - mean_d p_d(k) h(q_d(k)) ]
 
-where p̄ and q̄ are the networks' together and h is the entropy of one vote. For the binomial
-q_d = ρ_d whatever k; for the beta-binomial q_d(k) = (μ_d s_d + k) / (s_d + m), as a galaxy that
-had more yes is more of a yes. Added up, these are the mutual information of N votes
+where p̄ and q̄ are those of all networks together and h is the entropy of one vote. For the
+binomial q_d = ρ_d for every k. For the beta-binomial q_d(k) = (μ_d s_d + k) / (s_d + m): the more
+yes so far, the likelier another. Added up, these are the mutual information of N votes
 (`mutual_information`). For the binomial each vote is worth less than the one before: the
 information is concave in N, and spending click after click where it tells most is optimal.
 For the beta-binomial it need not be (two networks that differ in s alone agree on the first vote
@@ -42,16 +42,16 @@ def value_of_votes(draws: Any, n_votes_more: ArrayLike, votes: ArrayLike | None 
         Vote fractions ρ in [0, 1], one per galaxy and drawn network; or a posterior, of any
         likelihood.
     n_votes_more : int or array-like of shape (n_galaxies,)
-        Volunteers who would be asked next.
+        Volunteers you would ask next.
     votes : array-like of shape (n_galaxies, 2), default=None
-        Votes [k, N] that galaxies have already; None is none. Each network is weighted by how
-        likely it found them. The network must not have learned from these votes: it would count
-        them twice, and think itself surer of the galaxy than it is.
+        Votes [k, N] that galaxies have already; None is none. Each network is weighted by the
+        probability that it gives them. The network must not have learned from these votes, for
+        example in training: it would count them twice.
 
     Returns
     -------
     information : ndarray of shape (n_galaxies,)
-        In [0, log n_draws]. Of votes that are the first, `mutual_information`.
+        In [0, log n_draws]. For first votes it equals `mutual_information`.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def plan_votes(
         Vote fractions ρ in [0, 1], one per galaxy and drawn network; or a posterior, of any
         likelihood.
     n_clicks : int
-        Votes to ask of volunteers in all.
+        Votes that you can ask for in all.
     most : int or array-like of shape (n_galaxies,), default=40
         Most votes to ask of a galaxy, beside those it has.
     votes : array-like of shape (n_galaxies, 2), default=None
@@ -106,8 +106,8 @@ def plan_votes(
     Notes
     -----
     The plan has the largest sum of the galaxies' information, exactly with the binomial
-    likelihood; with the beta-binomial but for the last packet, which may be bought in part.
-    What near-duplicates tell twice is not deducted; see `greedy_information`.
+    likelihood. With the beta-binomial it does but for the last packet, of which a part may be
+    bought. Near-duplicates count in full, each by itself; see `greedy_information`.
 
     Examples
     --------
@@ -201,15 +201,16 @@ def _one_by_one(
         weight_GDK = weight_GD[..., None] if yes_GDK.shape[-1] == 1 else pmf_GDK
         own_G = (weight_GDK * bernoulli_entropy(yes_GDK)).sum(axis=(1, 2))
         said_yes_GDK = pmf_GDK * yes_GDK
+        # I(vote; w) = H[answer] - E_w H[answer | w], given the answers so far
         values_GM[:, m] = _entropy_of_answer(pmf_GDK.sum(1), said_yes_GDK.sum(1)) - own_G
         following_GDK = np.zeros((*weight_GD.shape, m + 2))
-        following_GDK[..., 1:] = said_yes_GDK
+        following_GDK[..., 1:] = said_yes_GDK  # a yes makes k of m into k + 1 of m + 1
         following_GDK[..., :-1] += pmf_GDK - said_yes_GDK
         pmf_GDK = following_GDK
     return values_GM
 
 
 def _entropy_of_answer(pmf_GK: NDArray, said_yes_GK: NDArray) -> NDArray:
-    """Σ_k p̄(k) h(q̄(k)), shape (G,)."""
+    """Expected entropy of the answer, Σ_k p̄(k) h(q̄(k)), shape (G,)."""
     yes_GK = np.divide(said_yes_GK, pmf_GK, out=np.zeros_like(pmf_GK), where=pmf_GK > 0)
     return (pmf_GK * bernoulli_entropy(np.minimum(yes_GK, 1))).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What several galaxies' votes tell together, in nats.
+"""Information in the votes of several galaxies together, in nats.
 
 Column d of the draws is one and the same network for every galaxy. Comparing the draws of two
 galaxies therefore shows how much of the information in their votes is shared. Exactly (Kirsch et
@@ -6,10 +6,10 @@ al. 2019, BatchBALD, arXiv:1906.08158)::
 
     I(k_1 ... k_m; w) = H[ mean_d Π_g p(k_g | d) ] - Σ_g mean_d H[ p(k_g | d) ]
 
-with as many outcomes as there are combinations of votes. For batches of any size
-`greedy_information` takes votes for a Gaussian channel: galaxy g with its own, exact information
-I_g has the signal-to-noise ratio ``r_g = exp(2 I_g) - 1``, two galaxies share what the
-correlation c_gh of their draws says, and ::
+with as many outcomes as there are combinations of votes: too many for a batch. There
+`greedy_information` takes votes for a Gaussian channel. Galaxy g with its own, exact information
+I_g has the signal-to-noise ratio ``r_g = exp(2 I_g) - 1``. How much two galaxies share follows
+from the correlation c_gh of their draws::
 
     I(k_1 ... k_m; w) ~ ½ log det(1 + R^½ c R^½)
 
@@ -64,7 +64,7 @@ def standardised_draws(draws: Any) -> NDArray:
            [-1., -1.,  1.]])
     """
     rho = as_likelihood(draws).draws
-    angles = np.arcsin(np.sqrt(rho))
+    angles = np.arcsin(np.sqrt(rho))  # the scatter of votes is then the same at every ρ
     angles -= angles.mean(axis=1, keepdims=True)
     angles = angles.reshape(len(rho), -1)
     lengths = np.linalg.norm(angles, axis=1, keepdims=True)
@@ -75,10 +75,10 @@ def standardised_draws(draws: Any) -> NDArray:
 def greedy_information(
     draws: Any, information: ArrayLike, n_instances: int
 ) -> tuple[NDArray, NDArray]:
-    """Pick galaxies one after the other, each the one that adds most to those before it.
+    """Pick galaxies one after the other; each adds most to those before it.
 
-    Joint information is submodular: the greedy set has at least 1 - 1/e of the best set's, and
-    in practice nearly all. Time grows as n_galaxies x n_draws x n_instances.
+    You can pick a batch for volunteers this way, for example. Joint information is submodular:
+    the greedy set has at least 1 - 1/e of the best set's, and in practice nearly all. Time grows as n_galaxies x n_draws x n_instances.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ def greedy_information(
     picks : ndarray of shape (n_instances,)
         Distinct rows, in the order they were picked; of equals the first.
     gains : ndarray of shape (n_instances,)
-        What each adds, nats, never rising; their sum is the joint information of the picks, as
-        the Gaussian channel has it.
+        Information that each adds, nats, never rising. Their sum is the joint information of the
+        picks in the Gaussian channel.
 
     Raises
     ------
@@ -155,9 +155,9 @@ def expected_predictive_information_gain(
     """Information that votes would give about the votes of the galaxies you care about (EPIG).
 
     ``mean_t I(k; k_t)``, exactly, from the joint ``p(k, k_t) = mean_d p(k | d) p(k_t | d)``. It
-    is what the mutual information with the weights would be if only these targets mattered, and
-    never more than that: a galaxy unlike all others may tell much of the network and nothing of
-    use. Few draws bias it high, as D networks can always be told apart: use many.
+    never exceeds the mutual information with the weights. For example, a galaxy unlike all others
+    may tell you much about the network and nothing of use about your targets. Few draws bias it
+    high, as D networks can always be told apart: use many.
 
     Parameters
     ----------
@@ -165,11 +165,11 @@ def expected_predictive_information_gain(
         Vote fractions ρ in [0, 1] of the galaxies that could be asked about; or their posterior,
         of any likelihood.
     n_votes : int or array-like of shape (n_galaxies,)
-        The number N of volunteers who would be asked about each.
+        The number N of volunteers you would ask about each.
     target_draws : array-like of shape (n_targets, n_draws), VotePosterior or Likelihood
         The same for the targets; column d is the same network in both.
     target_votes : int
-        The number of volunteers whose answers about a target are to be foretold.
+        Number of answers about a target to foretell.
 
     Returns
     -------
@@ -229,6 +229,7 @@ def _summed_over_targets(galaxies: Likelihood, targets: Likelihood, n: int, n_t:
 def _joint_entropies(pmf_GDK: NDArray, pmf_TDL: NDArray) -> NDArray:
     """Joint entropy H[k_g, k_t] of every pair, shape (G, T)."""
     n_targets, n_draws, _ = pmf_TDL.shape
+    # one matrix product per galaxy gives its joint outcomes with all targets
     pmf_DM = pmf_TDL.transpose(1, 0, 2).reshape(n_draws, -1) / n_draws
     entropies_GT = np.empty((len(pmf_GDK), n_targets))
     for row, pmf_DK in enumerate(pmf_GDK):

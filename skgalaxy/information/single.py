@@ -1,4 +1,4 @@
-"""What a galaxy's votes would tell about the networks: one galaxy at a time, in nats.
+"""Information in one galaxy's votes about the networks, in nats.
 
 The mutual information between a galaxy's votes k and the network's weights w is high where the
 drawn networks *confidently disagree* (BALD: Houlsby et al. 2011; Gal et al. 2017; for vote counts
@@ -7,13 +7,13 @@ Walmsley et al. 2020)::
     MI = H[ mean_d Bin(k; N, ρ_d) ]  -  mean_d H[ Bin(k; N, ρ_d) ]
          predictive entropy             expected entropy
 
-Both entropies are exact, sums over all outcomes k. With a beta-binomial likelihood only the
-disagreement *between* networks counts as information, and not how much each expects volunteers to
-differ.
+Both entropies are exact, sums over all outcomes k. Only the disagreement *between* networks is
+information. If, for example, all beta-binomials expect volunteers to differ widely, such votes
+tell nothing about the networks.
 
 ``0 <= MI <= min(H[p̄], log D)``; it is 0 if all draws agree and grows with N. The plug-in value
-from D draws is biased low by about 1/D of itself, and few draws rank badly: use many, they are
-nearly free. The leave-one-out jackknife removes most of the bias, for one pass over all D x K
+from D draws is biased low by about 1/D of itself, and few draws rank badly: use many, since they
+are nearly free. The leave-one-out jackknife removes most of the bias, for one pass over all D x K
 probabilities.
 """
 
@@ -42,7 +42,7 @@ def predictive_entropy(draws: Any, n_votes: ArrayLike) -> NDArray:
         Vote fractions ρ in [0, 1], one per galaxy and drawn network; or a posterior, of any
         likelihood.
     n_votes : int or array-like of shape (n_galaxies,)
-        The number N of volunteers who would be asked.
+        The number N of volunteers you would ask.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def expected_entropy(draws: Any, n_votes: ArrayLike) -> NDArray:
         Vote fractions ρ in [0, 1], one per galaxy and drawn network; or a posterior, of any
         likelihood.
     n_votes : int or array-like of shape (n_galaxies,)
-        The number N of volunteers who would be asked.
+        The number N of volunteers you would ask.
 
     Returns
     -------
@@ -102,11 +102,11 @@ def mutual_information(draws: Any, n_votes: ArrayLike, *, jackknife: bool = Fals
         Vote fractions ρ in [0, 1], one per galaxy and drawn network; or a posterior, of any
         likelihood.
     n_votes : int or array-like of shape (n_galaxies,)
-        The number N of volunteers who would be asked. Scores with different N are not
+        The number N of volunteers you would ask, for example 40. Scores with different N are not
         comparable: use one N for a pool unless you mean the difference.
     jackknife : bool, default=False
-        Correct the bias of few draws: the mean over many sets of draws is then close to what
-        infinitely many would give, but a single value scatters more and may be below 0.
+        Correct the bias of few draws. The mean over many sets of draws is then close to the value
+        of infinitely many, but a single value scatters more and may be below 0.
 
     Returns
     -------
@@ -152,6 +152,7 @@ def _jackknifed(block: Likelihood, n: int) -> NDArray:
     Added to MI is therefore (D - 1) (H[p̄] - mean_d H[p̄ without d]).
     """
     n_draws, gain_G = block.n_draws, np.empty(len(block))
+    # Efron & Stein 1981: every draw is left out once
     for rows, pmf_GDK in block.pmf_blocks(n):
         pmf_GK = pmf_GDK.mean(axis=1)
         without_GDK = np.maximum(n_draws * pmf_GK[:, None] - pmf_GDK, 0) / (n_draws - 1)
@@ -165,7 +166,7 @@ def _scores(
     """Scores of every galaxy, computed in blocks of one N."""
     n_votes_G = check_n_votes(n_votes, len(likelihood))
     scores_G = np.empty(len(likelihood))
-    for n in np.unique(n_votes_G):
+    for n in np.unique(n_votes_G):  # a block has one N, hence one table of outcomes
         of_this_n = np.flatnonzero(n_votes_G == n)
         for block in row_blocks(len(of_this_n), _BLOCK // likelihood.n_draws):
             rows = of_this_n[block]

@@ -1,9 +1,9 @@
-"""How votes scatter about a vote fraction: one file per likelihood, NumPy and SciPy only.
+"""Scatter of votes about a vote fraction: one file per likelihood, NumPy and SciPy only.
 
-`Binomial` and `BetaBinomial` are likelihood objects: a network's draws for many galaxies, and all
-that posteriors, information and training need of them (`Likelihood` lists it). A new likelihood
-is one file with one class, and one row in `LIKELIHOODS`; ``tests/test_likelihoods.py`` then tests
-it by the contract that holds for all.
+`Binomial` and `BetaBinomial` are likelihood objects. Each holds the draws of many galaxies, and
+has the methods that for example posteriors and training need (`Likelihood` lists them). To add
+one, write one file with one class, and one row in `LIKELIHOODS`; ``tests/test_likelihoods.py`` then
+tests it by the contract that holds for all.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""`Likelihood`: how volunteers answer about every galaxy, if each of D networks is right.
+"""`Likelihood`: distributions of the votes on every galaxy, one per drawn network.
 
 A likelihood object holds, for G galaxies and D drawn networks, the parameters of a distribution
 of votes: for the binomial one vote fraction ρ, for the beta-binomial a mean and a concentration.
@@ -7,8 +7,9 @@ A posterior is the equal mixture over its draws (Walmsley et al. 2020, section 3
     p̄(k) = (1/D) Σ_d p(k | parameters of draw d)
 
 One file per likelihood holds its mathematics and its training loss. `LIKELIHOODS` in the
-package's ``__init__`` names it, and everything above (posterior, information, strategies,
-calibration, networks) uses the methods below and nothing else. Arrays are float64; shape
+package's ``__init__`` names it. Everything above it, for example posterior, strategies and
+calibration, uses the methods below and nothing else. If you write a likelihood, start from
+`Binomial`. Arrays are float64; shape
 suffixes: G galaxies, D draws, K outcomes, P outputs of a network.
 """
 
@@ -40,8 +41,8 @@ class Likelihood(ABC):
         The numbers that a network gives for a galaxy, by name; the first is checked to be a
         logit.
     starts : tuple of float
-        Start values of the last of `outputs`, which a network need not give. One that it does not
-        give is learned as one number for all galaxies.
+        Start values of the last of `outputs`. Your network may leave these out: then each is
+        learned as one number for all galaxies.
     draws : ndarray of shape (n_galaxies, n_draws)
         Vote fractions ρ in [0, 1], read-only; with several answers (n_galaxies, n_draws,
         n_answers).
@@ -77,7 +78,7 @@ class Likelihood(ABC):
 
     def _of(self, arrays: Sequence[NDArray]) -> Self:
         """Make the same likelihood of other, trusted parameters."""
-        other = object.__new__(type(self))
+        other = object.__new__(type(self))  # past the checks of its own constructor
         Likelihood.__init__(other, *arrays)
         return other
 
@@ -110,7 +111,7 @@ class Likelihood(ABC):
     @classmethod
     @abstractmethod
     def from_outputs(cls, outputs_GDP: ArrayLike) -> Self:
-        """Distributions of what networks give, shape (G, D, len(outputs))."""
+        """Distributions from the outputs of networks, shape (G, D, len(outputs))."""
 
     @staticmethod
     @abstractmethod
@@ -176,7 +177,7 @@ class Likelihood(ABC):
         """Posterior probability p̄ of every outcome of N votes, shape (G, K)."""
         pmf_GK = np.empty((len(self), self.n_outcomes(n_votes)))
         for rows, pmf_GDK in self.pmf_blocks(n_votes):
-            pmf_GDK.mean(axis=1, out=pmf_GK[rows])
+            pmf_GDK.mean(axis=1, out=pmf_GK[rows])  # Walmsley+2020: an equal mixture over draws
         return pmf_GK
 
     def mixture_log_prob(self, votes_G: NDArray, n_votes_G: NDArray) -> NDArray:

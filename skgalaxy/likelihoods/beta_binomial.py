@@ -1,7 +1,7 @@
 """The beta-binomial likelihood: volunteers disagree more than coins of one probability would.
 
-A network says of a galaxy not one vote fraction but a distribution of it, Beta(μ s, (1 - μ) s)
-of mean μ and concentration s; its votes scatter on top (Skellam 1948; for Galaxy Zoo, with more
+A network gives a galaxy not one vote fraction but a distribution of it, Beta(μ s, (1 - μ) s) of
+mean μ and concentration s. Its votes scatter on top (Skellam 1948; for Galaxy Zoo, with more
 answers than two, Walmsley et al. 2022, arXiv:2102.08414)::
 
     log BB(k; N, μ, s) = log C(N, k) + Σ_{i<k} log(μ + i φ) + Σ_{j<N-k} log(1 - μ + j φ)
@@ -46,8 +46,8 @@ class BetaBinomial(Likelihood):
     mean : array-like of shape (n_galaxies, n_draws)
         Mean vote fractions μ in [0, 1]; column d belongs to the same network for every galaxy.
     concentration : array-like of shape (n_galaxies, n_draws)
-        How sure each network is of its vote fraction: ρ ~ Beta(μ s, (1 - μ) s), s > 0, as after s
-        votes. One number or a column will do; infinity is the binomial.
+        Sureness s > 0 of each network: ρ ~ Beta(μ s, (1 - μ) s), as after s votes. You can give
+        one number or a column, for example 10; infinity is the binomial.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def _log_rising(x, phi, k):
     It is k log φ + log Γ(x / φ + k) - log Γ(x / φ), in which large x / φ cancel: there by the
     series of log(1 + i φ / x).
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # the branch not taken may overflow
         ratio = phi / x
         is_small = (ratio < _SMALL) | (x == 0)
         inverse = np.where(is_small, 1.0, 1 / ratio)
@@ -190,6 +190,7 @@ def _log_pmf_KDG(rho_DG, n_votes, concentration_DG):
         no_KDG = np.maximum(np.log((1 - rho_DG) + i_K * phi_DG), LOG_ZERO)
     all_DG = np.log1p(i_K[:n_votes] * phi_DG).sum(axis=0)
     log_KDG = np.zeros((n_votes + 1, *rho_DG.shape))
+    # the rising factorials of k and N - k for all outcomes are two cumulative sums
     log_KDG[1:] = np.cumsum(yes_KDG[:n_votes], axis=0)
     log_KDG[:n_votes] += np.cumsum(no_KDG[:n_votes], axis=0)[::-1]
     return log_KDG + (log_coefficients(n_votes)[:, None, None] - all_DG)
@@ -213,7 +214,7 @@ def _beta_cdf(x, rho, concentration):
 
 
 def _beta_parameters(rho, concentration):
-    """Where the Beta is a point, and a mean and concentration that SciPy takes everywhere."""
+    """Mask of Betas that are points; a mean and concentration that SciPy takes everywhere."""
     is_point = np.isinf(concentration) | (rho == 0) | (rho == 1)
     return is_point, np.where(is_point, 0.5, rho), np.where(is_point, 2, concentration)
 

@@ -11,7 +11,7 @@ rounded zero.
 
 D drawn networks give D values of ρ, and their posterior for k is the equal mixture
 ``p̄_k = mean_d Bin(k; N, ρ_d)``: the one quantity that posteriors and acquisition are computed
-from. `Binomial.mixture_pmf` is exact to rounding however unlikely k is. `mixture_pmf_by_moments`
+from. `Binomial.mixture_pmf` is exact to rounding, for unlikely k, too. `mixture_pmf_by_moments`
 is three times as fast and exact to 1e-15 of the whole, all that an entropy needs: Bin(k; N, ρ) is
 a polynomial of degree N in ρ, so p̄ is a linear map of the draws' first N Chebyshev moments.
 """
@@ -133,6 +133,7 @@ def mixture_pmf_by_moments(rho_DG: NDArray, n_votes: int) -> NDArray:
     the cache.
     """
     two_x_DG = 2 - 4 * rho_DG  # x = 1 - 2ρ in [-1, 1]
+    # buffers are swapped, not allocated: this loop is where scoring a pool spends its time
     before_DG, present_DG, product_DG = np.ones_like(two_x_DG), two_x_DG / 2, two_x_DG.copy()
     moments_MG = np.full((n_votes + 1, rho_DG.shape[1]), float(len(rho_DG)))
     for moment_G in moments_MG[1:]:
