@@ -1,11 +1,11 @@
-"""The sampling engine against networks taken apart by hand, draw for draw."""
+"""Drawn networks against networks taken apart by hand, draw for draw."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from skgalaxy.sampling import DrawnNetworks
+from skgalaxy.networks.dropout import DrawnNetworks
 
 RATE, N_DRAWS, SEED = 0.4, 6, 3
 
@@ -208,13 +208,13 @@ def test_the_trunk_is_computed_once(monkeypatch, images):
 
 def test_wide_layers_are_not_all_multiplied_at_once(images, monkeypatch):
     """The kernels of all draws together may be too large: features are drawn instead."""
-    from skgalaxy import sampling
+    from skgalaxy.networks import dropout
 
     model = build(head)
     expected = DrawnNetworks(model, N_DRAWS).draw(SEED).outputs(images)[..., 0]
-    monkeypatch.setattr(sampling, "_SCRATCH", 7 * N_DRAWS - 1)
+    monkeypatch.setattr(dropout, "_SCRATCH", 7 * N_DRAWS - 1)
     narrow = DrawnNetworks(model, N_DRAWS).draw(SEED)
-    assert not any(isinstance(layer, sampling._DrawnDense) for layer in narrow.model.layers)
+    assert not any(isinstance(layer, dropout._DrawnDense) for layer in narrow.model.layers)
     np.testing.assert_allclose(narrow.outputs(images)[..., 0], expected, rtol=1e-5, atol=1e-6)
 
 
