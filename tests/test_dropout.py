@@ -69,6 +69,25 @@ def used_twice(x):
     return layers.Dense(1)(layers.Concatenate()([layers.Dense(3)(dropped), dropped]))
 
 
+def nested_in_nested(x):
+    """Keras copies the graph of a model that begins in the middle of another."""
+    inputs = keras.Input(x.shape[1:])
+    inner = keras.Sequential([inputs, layers.Conv2D(2, 3), layers.Dropout(RATE)])
+    middle_inputs = keras.Input(x.shape[1:])
+    middle = keras.Model(middle_inputs, layers.Flatten()(inner(keras.ops.tanh(middle_inputs))))
+    return layers.Dense(1)(middle(3 * x))
+
+
+def shared(x):
+    """A layer and a nested model are called twice, on plain and on drawn features."""
+    inputs = keras.Input((72,))
+    inner = keras.Model(inputs, layers.Dense(5, activation="tanh")(inputs))
+    outer = layers.Dense(3)
+    plain = layers.Flatten()(x)
+    drawn = layers.Dropout(RATE)(plain)
+    return layers.Dense(1)(layers.Concatenate()([outer(inner(plain)), outer(inner(drawn))]))
+
+
 def always_on(x):
     """The classic recipe, silently ignored by Keras' own predict."""
     x = layers.Dropout(RATE)(layers.Flatten()(x), training=True)
@@ -84,6 +103,8 @@ NETWORKS = [
     gaussian,
     nested,
     nested_outputs,
+    nested_in_nested,
+    shared,
     used_twice,
     always_on,
 ]

@@ -114,9 +114,22 @@ class _Replay:
 
     def run(self, network: keras.Model, inputs: Sequence[Any]) -> list[Any]:
         """Tensors that the network's graph gives on `inputs`."""
-        graph = keras.Model(network.inputs, network.outputs)  # a Sequential's graph, too
-        outputs = graph._run_through_graph(inputs, operation_fn=lambda op: op, call_fn=self.call)
-        return keras.tree.flatten(outputs)
+        end = layers.Identity(autocast=False)
+        graph = keras.Model(network.inputs, end(network.outputs))  # a Sequential's graph, too
+        reached = []
+
+        def call(operation, *args, **kwargs):
+            if operation is not end:
+                return self.call(operation, *args, **kwargs)
+            reached.extend(keras.tree.flatten(args))
+            return [end(inputs[0]) for _ in reached]
+
+        # Only the calls are wanted, not the clone. It ends where it begins, because Keras copies
+        # the graph of a clone that begins in the middle of another, as in a nested network.
+        keras.models.clone_model(
+            graph, list(inputs), clone_function=lambda layer: layer, call_function=call
+        )
+        return reached
 
     def call(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
         """Call one operation: plain on plain tensors, else on all draws of them."""
