@@ -14,10 +14,11 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from skgalaxy import BayesianCNNRegressor
-from skgalaxy.ensemble import Ensemble
 from skgalaxy.datasets import load_galaxy_zoo
 from skgalaxy.images import read_images
 from skgalaxy.metrics import vote_fraction_rmse
+from skgalaxy.networks.ensemble import Ensemble
+from skgalaxy.networks.trained import TrainedNetwork
 
 N_VOTES, N_ASKED = 40, 300
 
@@ -52,9 +53,7 @@ def rankings(model, pool):
     """Return how the same weights predict in bfloat16, and with other masks."""
     reference = model.predict_posterior(pool)
     rounded = with_precision(model, "bfloat16").predict_posterior(pool)
-    redrawn = copy.copy(model)
-    seeds = [{**seed, "masks": seed["masks"] + 1} for seed in model._ensemble.seeds]
-    redrawn._ensemble = Ensemble(model._ensemble.networks, seeds)
+    redrawn = with_other_masks(model)
     mi, mi_rounded, mi_redrawn = (
         posterior.mutual_information(N_VOTES)
         for posterior in (reference, rounded, redrawn.predict_posterior(pool))
@@ -71,8 +70,28 @@ def rankings(model, pool):
 
 def with_precision(model, precision):
     """Return a copy of a fitted estimator that computes with the same weights in `precision`."""
-    other = copy.copy(model).set_params(precision=precision)
-    other._ensemble = model._ensemble.rebuilt(other._builder(model._spec))
+    ensemble = model._ensemble
+    architecture = ensemble.architecture._replace(precision=precision)
+    return with_ensemble(model, Ensemble.of(architecture, ensemble.seeds, ensemble))
+
+
+def with_other_masks(model):
+    """Return a copy of a fitted estimator that draws with other masks."""
+    networks = [
+        TrainedNetwork(
+            network.architecture,
+            network.seeds._replace(masks=network.seeds.masks + 1),
+            network.state,
+        )
+        for network in model._ensemble.networks
+    ]
+    return with_ensemble(model, Ensemble(networks))
+
+
+def with_ensemble(model, ensemble):
+    """Return a copy of a fitted estimator with other networks."""
+    other = copy.copy(model)
+    other._ensemble = ensemble
     return other
 
 

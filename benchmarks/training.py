@@ -16,8 +16,7 @@ from keras import layers
 from scikeras.wrappers import KerasRegressor
 
 from skgalaxy import BayesianCNNRegressor
-from skgalaxy.losses import BinomialLoss
-from skgalaxy.networks import GalaxyZooNetwork, RandomView
+from skgalaxy.networks import GalaxyZooNetwork, LikelihoodLoss, RandomView
 
 EPOCHS = 3
 
@@ -87,7 +86,7 @@ def plain_model(views):
     inputs = keras.Input((64, 64, 1))
     x = views(layers.Rescaling(1 / 74, -1.7)(inputs))
     model = keras.Model(inputs, GalaxyZooNetwork()((64, 64, 1), dropout=0.5)(x))
-    model.compile("adam", BinomialLoss())
+    model.compile("adam", LikelihoodLoss("binomial"))
     return model
 
 

@@ -11,52 +11,45 @@ The fitted estimator *is* D networks: their masks are drawn once, from `random_s
 by all galaxies, so a prediction does not depend on batch size, order or chunking, but for float32
 rounding.
 
-The way of the data: `fit` checks X and y, builds a Keras model (`skgalaxy.networks`) inside a
-scikeras ``KerasRegressor`` and feeds it batches of (images, [k, N]). `sample_posterior` replays
-the trained network under the masks (`skgalaxy.sampling`) and returns ρ.
+The way of the data: `fit` checks X and y and makes of them a `TrainingSet`. It builds networks of
+one `Architecture`, trains them in turn on batches of (images, [k, N]), and keeps them as arrays.
+`predict_posterior` draws from them under the masks (`skgalaxy.networks.dropout`), and the
+likelihood makes of their outputs a posterior.
 """
 
 import copy
 import math
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scikeras.wrappers import KerasRegressor
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 from tqdm.keras import TqdmCallback
 
 from skgalaxy import __version__
-from skgalaxy._history import joined_history, mean_history
-from skgalaxy._runtime import fastest_precision
-from skgalaxy._validation import (
-    check_bool,
-    check_choice,
-    check_float,
-    check_int,
-    check_weighted_votes,
-)
-from skgalaxy.batches import (
-    ImageSpec,
-    VoteBatches,
-    as_rows,
-    check_dtype,
-    check_like,
-    distinct_images,
-    image_digests,
-    image_shape_of,
-    split_rows,
-)
-from skgalaxy.compiled import SCHEDULES, check_callbacks, schedule_callbacks
-from skgalaxy.ensemble import Ensemble
+from skgalaxy._validation import check_bool, check_choice, check_float, check_int
 from skgalaxy.exceptions import ModelVersionWarning, NoSpreadWarning
 from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.metrics import d2_binomial_score
-from skgalaxy.networks import GalaxyZooNetwork, build_model
-from skgalaxy.pools import blocks_ahead, is_batched, is_stored, n_rows
+from skgalaxy.networks._runtime import fastest_precision
+from skgalaxy.networks.architecture import Architecture, GalaxyZooNetwork
+from skgalaxy.networks.ensemble import Ensemble
+from skgalaxy.networks.rows import ImageSpec, check_images, image_shape_of
+from skgalaxy.networks.trained import (
+    SCHEDULES,
+    Callbacks,
+    Seeds,
+    check_callbacks,
+    schedule_callbacks,
+)
+from skgalaxy.networks.training_set import TrainingSet, VoteBatches, image_digests
+from skgalaxy.pools import blocks_ahead, is_batched, n_rows
 from skgalaxy.posterior import VotePosterior
 
 __all__ = ["BayesianCNNRegressor"]
@@ -161,24 +154,24 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        network=None,
-        likelihood="binomial",
-        dropout=0.5,
-        n_networks=1,
-        n_draws=50,
-        epochs=60,
-        batch_size=32,
-        learning_rate=1e-3,
-        schedule="constant",
-        augment=True,
-        precision="float32",
-        image_shape=None,
-        validation_fraction=0,
-        callbacks=None,
-        warm_start=False,
-        verbose=False,
-        random_state=None,
-    ):
+        network: Callable[..., Any] | None = None,
+        likelihood: str = "binomial",
+        dropout: float = 0.5,
+        n_networks: int = 1,
+        n_draws: int = 50,
+        epochs: int = 60,
+        batch_size: int = 32,
+        learning_rate: float = 1e-3,
+        schedule: str = "constant",
+        augment: bool = True,
+        precision: str = "float32",
+        image_shape: tuple[int, ...] | None = None,
+        validation_fraction: float = 0,
+        callbacks: Sequence[Any] | None = None,
+        warm_start: bool = False,
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.network = network
         self.likelihood = likelihood
         self.dropout = dropout
@@ -197,7 +190,13 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, validation_data=None):
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        validation_data: tuple | None = None,
+    ) -> Self:
         """Train the network on images and votes.
 
         Parameters
@@ -229,113 +228,120 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             If a parameter is of the wrong kind.
         """
         return self._train(
-            X,
-            y,
-            sample_weight,
-            self.epochs,
-            resume=self.warm_start,
-            validation_data=validation_data,
+            *(X, y, sample_weight, validation_data),
+            before=getattr(self, "_ensemble", None) if self.warm_start else None,
+            epochs=self.epochs,
             validation_fraction=self.validation_fraction,
         )
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Go on training for one pass over all of `X`; arguments and errors as in `fit`."""
-        return self._train(X, y, sample_weight, 1, resume=True)
+        before = getattr(self, "_ensemble", None)
+        return self._train(X, y, sample_weight, before=before, epochs=1, validation_fraction=0)
 
     def _train(
-        self, X, y, sample_weight, epochs, *, resume, validation_data=None, validation_fraction=0
-    ):
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        validation_data: tuple | None = None,
+        *,
+        before: Ensemble | None,
+        epochs: int,
+        validation_fraction: float,
+    ) -> Self:
+        """Check, build, train, keep. `before` is the ensemble to go on from, if any."""
         self._check_parameters()
-        previous = getattr(self, "_ensemble", None) if resume else None
-        checked = copy.copy(self)  # self changes when something was learned, and not before
-        X, image_shape = checked._check_images(X, reset=previous is None)
-        rows, votes, digests = _distinct_images(X, y, sample_weight)
-        if previous and len(previous.seeds) != self.n_networks:
-            raise ValueError(
-                f"`n_networks` must stay as it was, {len(previous.seeds)}, to go on training. "
-                f"Got {self.n_networks}; use `fit` with `warm_start=False`."
-            )
-        seeds = previous.seeds if previous else _draw_seeds(self.random_state, self.n_networks)
-        kept, held_out = split_rows(len(rows), validation_fraction, seeds[0]["order"])
-        spec = self._spec if previous else ImageSpec.measure(X, rows[kept], image_shape)
-        if validation_data is not None:
-            validation = checked._validation_batches(validation_data, spec)
-        elif len(held_out):
-            validation = VoteBatches(X, rows[held_out], votes[held_out], self.batch_size)
-        else:
-            validation = None
-        build = self._builder(spec)
-        ensemble = previous.rebuilt(build) if previous else Ensemble.untrained(build, seeds)
-        n_iter, history = (self.n_iter_, self.history_) if previous else (0, {})
-        seen = self._trained_on if previous else digests[:0]
+        # scikit-learn notes names of features on the estimator that checks them. That is a copy:
+        # this one changes when something was learned, and not before.
+        checked = copy.copy(self)
+        like = before.architecture.image if before else None
+        X = check_images(checked, X, like)
+        image_shape = like.image_shape if like else image_shape_of(X.shape[1:], self.image_shape)
+        images = TrainingSet.of(X, y, sample_weight)
+        seeds = self._seeds(before)
+        training, held_out = images.split(validation_fraction, seeds[0].order)
+        image = like or training.measure(image_shape)
+        validation = checked._validation_batches(validation_data, held_out, image)
 
-        def batches_of(seed):
-            seed = seed["order"] + n_iter
-            return VoteBatches(X, rows[kept], votes[kept], self.batch_size, seed)
+        ensemble = Ensemble.of(self._architecture(image), seeds, before)
 
-        def keep(trained, histories):
-            more = mean_history(histories)
-            more_epochs = len(more["loss"])
-            self._ensemble, self._spec, self._likelihood = trained, spec, self.likelihood
-            self._trained_on = np.union1d(seen, digests)
-            self._take_features(checked)
-            self.image_shape_, self.n_features_in_ = image_shape, math.prod(image_shape)
-            self.history_ = joined_history(history, n_iter, more, more_epochs)
-            self.n_iter_ = n_iter + more_epochs
-
-        ensemble.train(
-            batches_of,
-            keep,
-            validation=validation,
+        trained, interrupt = ensemble.train(
+            training,
+            validation,
+            batch_size=self.batch_size,
             epochs=epochs,
             learning_rate=self.learning_rate,
             callbacks=partial(self._callbacks, epochs),
         )
+
+        if trained:
+            seen = self._trained_on if before else []
+            self._keep(checked, trained, np.union1d(seen, images.digests))
+        if interrupt:
+            raise interrupt
         return self
 
-    def _take_features(self, checked):
-        """Take the names of features that scikit-learn noted on the copy that was checked."""
-        vars(self).pop("feature_names_in_", None)
-        if hasattr(checked, "feature_names_in_"):
-            self.feature_names_in_ = checked.feature_names_in_
+    def _seeds(self, before: Ensemble | None) -> list[Seeds]:
+        """Seeds of every network: those of `before`, or new ones from `random_state`."""
+        if before is None:
+            return Seeds.draw(self.random_state, self.n_networks)
+        if len(before.networks) != self.n_networks:
+            raise ValueError(
+                f"`n_networks` must stay as it was, {len(before.networks)}, to go on training. "
+                f"Got {self.n_networks}; use `fit` with `warm_start=False`."
+            )
+        return before.seeds
 
-    def _validation_batches(self, validation_data, spec):
-        """Return batches of the validation set, checked as X, y and weights of `fit` are."""
+    def _validation_batches(
+        self, validation_data: Any, held_out: TrainingSet, image: ImageSpec
+    ) -> VoteBatches | None:
+        """Batches to follow the loss on: of the data that were given, or of those held out."""
+        if validation_data is None:
+            return held_out.batches(self.batch_size) if len(held_out) else None
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
             raise ValueError(
                 "`validation_data` must be (X, y) or (X, y, sample_weight). "
                 f"Got {type(validation_data).__name__}."
             )
-        X, y, *weight = validation_data
-        X, _ = copy.copy(self)._check_images(X, reset=False, spec=spec)
-        rows, votes, _ = _distinct_images(X, y, *(weight or [None]))
-        return VoteBatches(X, rows, votes, self.batch_size)
+        X, *votes = validation_data
+        X = check_images(copy.copy(self), X, image)
+        return TrainingSet.of(X, *votes).batches(self.batch_size)
 
-    def _callbacks(self, epochs):
-        """Return copies: a callback keeps what it saw, and `fit` changes no parameter."""
-        course = schedule_callbacks(self.schedule, self.learning_rate, epochs)
-        bar = [TqdmCallback(verbose=0)] if self.verbose else []
-        return [*course, *copy.deepcopy(list(self.callbacks or [])), *bar]
-
-    def _builder(self, spec):
-        """Return what makes of a seed the model to train."""
-        return partial(
-            build_model,
-            builder=_builder_of(self.network),
+    def _architecture(self, image: ImageSpec) -> Architecture:
+        network = GalaxyZooNetwork() if self.network is None else self.network
+        return Architecture(
+            network=clone(network, safe=False),  # later changes of the parameter do not reach it
             likelihood=self.likelihood,
-            spec=spec,
+            image=image,
             dropout=self.dropout,
             augment=self.augment,
             precision=fastest_precision() if self.precision == "auto" else self.precision,
         )
 
+    def _callbacks(self, epochs: int) -> Callbacks:
+        """Fresh copies of the callbacks: one keeps what it saw, and `fit` changes no parameter."""
+        course = schedule_callbacks(self.schedule, self.learning_rate, epochs)
+        bar = [TqdmCallback(verbose=0)] if self.verbose else []
+        return [*course, *copy.deepcopy(list(self.callbacks or [])), *bar]
+
+    def _keep(self, checked: Self, ensemble: Ensemble, trained_on: NDArray) -> None:
+        """Take over what was learned, and the names of features that `checked` has noted."""
+        self._ensemble, self._trained_on = ensemble, trained_on
+        self.history_, self.n_iter_ = ensemble.history, ensemble.n_iter
+        self.image_shape_ = ensemble.architecture.image.image_shape
+        self.n_features_in_ = math.prod(self.image_shape_)
+        vars(self).pop("feature_names_in_", None)
+        if hasattr(checked, "feature_names_in_"):
+            self.feature_names_in_ = checked.feature_names_in_
+
     @property
-    def network_(self):
+    def network_(self) -> KerasRegressor:
         """The trained network, a KerasRegressor from X to logits; made anew when asked for."""
         check_is_fitted(self)
         network = KerasRegressor(self._ensemble.networks[0].to_keras())
-        spec = self._spec
-        return network.initialize(np.zeros((2, *spec.shape), spec.dtype), np.zeros((2, 1)))
+        image = self._ensemble.architecture.image
+        return network.initialize(np.zeros((2, *image.shape), image.dtype), np.zeros((2, 1)))
 
     def __getstate__(self):
         return {**super().__getstate__(), "_skgalaxy_version": __version__}
@@ -354,7 +360,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_ensemble")
 
-    def predict(self, X, return_std=False):
+    def predict(self, X: Any, return_std: bool = False) -> NDArray | tuple[NDArray, NDArray]:
         """Posterior mean of the vote fraction.
 
         Parameters
@@ -381,7 +387,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         posterior = self.predict_posterior(X)
         return (posterior.mean, posterior.std) if return_std else posterior.mean
 
-    def sample_posterior(self, X):
+    def sample_posterior(self, X: Any) -> NDArray:
         """Vote fractions that every drawn network expects.
 
         Parameters
@@ -403,27 +409,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """
         return self.predict_posterior(X).draws
 
-    def _outputs(self, X):
-        """Return what every drawn network gives, shape (n_galaxies, n_networks * n_draws, P)."""
-        check_is_fitted(self)
-        n_draws = check_int(self.n_draws, "n_draws", 1)
-        images = self._image_blocks(X)
-        outputs = []
-        counted = {"total": n_rows(X), "desc": "posterior", "unit": "galaxy"}
-        with tqdm(**counted, delay=_BAR_AFTER, disable=not self.verbose) as bar:
-            for block in images:
-                outputs.append(self._ensemble.outputs(block, n_draws))
-                bar.update(len(block))
-        if not self._ensemble.has_spread(n_draws):
-            warnings.warn(
-                "The network has no active dropout: all draws are equal and mutual information "
-                "is 0 everywhere; set `dropout` > 0 or `n_networks` > 1 for a posterior.",
-                NoSpreadWarning,
-                stacklevel=3,
-            )
-        return np.concatenate(outputs)
-
-    def predict_posterior(self, X):
+    def predict_posterior(self, X: Any) -> VotePosterior:
         """Posterior over vote fractions and votes.
 
         Parameters
@@ -441,9 +427,30 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             As in `predict`.
         """
         outputs = self._outputs(X)
-        return VotePosterior(LIKELIHOODS[self._likelihood].from_outputs(outputs))
+        likelihood = LIKELIHOODS[self._ensemble.architecture.likelihood]
+        return VotePosterior(likelihood.from_outputs(outputs))
 
-    def embed(self, X):
+    def _outputs(self, X: Any) -> NDArray:
+        """Network outputs of all draws, shape (n_galaxies, n_networks * n_draws, P)."""
+        check_is_fitted(self)
+        n_draws = check_int(self.n_draws, "n_draws", 1)
+        images = self._image_blocks(X)
+        outputs = []
+        counted = {"total": n_rows(X), "desc": "posterior", "unit": "galaxy"}
+        with tqdm(**counted, delay=_BAR_AFTER, disable=not self.verbose) as bar:
+            for block in images:
+                outputs.append(self._ensemble.outputs(block, n_draws))
+                bar.update(len(block))
+        if len(self._ensemble.networks) == 1 and not self._ensemble.has_dropout(n_draws):
+            warnings.warn(
+                "The network has no active dropout: all draws are equal and mutual information "
+                "is 0 everywhere; set `dropout` > 0 or `n_networks` > 1 for a posterior.",
+                NoSpreadWarning,
+                stacklevel=3,
+            )
+        return np.concatenate(outputs)
+
+    def embed(self, X: Any) -> NDArray:
         """Features that the network has learned: what its first dropout acts on.
 
         Parameters
@@ -470,7 +477,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             )
         return np.concatenate([self._ensemble.embed(block, self.n_draws) for block in images])
 
-    def was_trained_on(self, X):
+    def was_trained_on(self, X: Any) -> NDArray:
         """Whether `fit` was given these very images, with votes.
 
         Those that `validation_fraction` holds out are among them. Posteriors of such galaxies are
@@ -491,10 +498,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             As in `predict`.
         """
         check_is_fitted(self)
-        X, _ = self._check_images(X, reset=False)
+        X = self._check_like_those_of_fit(X)
         return np.isin(image_digests(X, np.arange(len(X))), self._trained_on)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """D², the fraction of binomial deviance explained: 1 is best, 0 is the mean.
 
         Parameters
@@ -511,7 +518,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """
         return d2_binomial_score(y, self.predict(X), sample_weight)
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
         if self.network is not None and not callable(self.network):
             raise TypeError(
                 "`network` must be None or a callable network(image_shape, dropout=...) that "
@@ -531,51 +538,11 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         for name in ("augment", "warm_start", "verbose"):
             check_bool(getattr(self, name), name)
 
-    def _image_blocks(self, X):
-        """Return blocks of images like those of `fit`; raise ValueError now if X is no such."""
+    def _image_blocks(self, X: Any) -> Iterator[Any]:
+        """Blocks of images like those of `fit`; raises ValueError now if X holds no such images."""
         if is_batched(X):
-            return (self._check_images(batch, reset=False)[0] for batch in blocks_ahead(X))
-        return blocks_ahead(self._check_images(X, reset=False)[0])
+            return (self._check_like_those_of_fit(batch) for batch in blocks_ahead(X))
+        return blocks_ahead(self._check_like_those_of_fit(X))
 
-    def _check_images(self, X, *, reset, spec=None):
-        """Return X as an array whose rows are images, and its image shape.
-
-        Rows are finite; those of a stored X are checked when they are read.
-        """
-        X = as_rows(X)
-        check_dtype(X)
-        if is_stored(X):
-            self._check_array(np.asarray(X[:1]), reset=reset)
-        else:
-            X = self._check_array(X, reset=reset)
-        if reset:
-            return X, image_shape_of(X.shape[1:], self.image_shape)
-        spec = self._spec if spec is None else spec
-        check_like(X, spec)
-        return X, spec.image_shape
-
-    def _check_array(self, X, *, reset):
-        """Return X as an array of finite numbers; check or note its features if it is a table."""
-        if X.ndim <= 2:
-            return validate_data(self, X, reset=reset)
-        if reset:
-            vars(self).pop("feature_names_in_", None)
-        return check_array(X, allow_nd=True, input_name="X")
-
-
-def _builder_of(network):
-    """Return a builder that later changes of the parameter do not reach."""
-    return GalaxyZooNetwork() if network is None else clone(network, safe=False)
-
-
-def _draw_seeds(random_state, n_networks):
-    """Return the seeds of weights, masks and the order of batches, for each network."""
-    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=(n_networks, 3))
-    names = "weights", "masks", "order"
-    return [dict(zip(names, map(int, row), strict=True)) for row in seeds]
-
-
-def _distinct_images(X, y, sample_weight):
-    """Return the rows of X that hold images with votes, each image once, votes and digests."""
-    votes = np.stack(check_weighted_votes(y, sample_weight, n_rows(X)), axis=1)
-    return distinct_images(X, votes, add_votes=np.shape(y)[1:] != (2,))
+    def _check_like_those_of_fit(self, X: Any) -> Any:
+        return check_images(self, X, self._ensemble.architecture.image)

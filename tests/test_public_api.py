@@ -27,7 +27,6 @@ MODULES = sorted(
 )
 # The only rooms that import Keras as soon as they are imported.
 OF_KERAS = {"calibration", "demo", "estimator", "networks"}
-OF_KERAS |= {"batches", "compiled", "ensemble", "losses", "sampling"}
 PUBLIC = {
     f"{room}.{name}": getattr(importlib.import_module(f"skgalaxy.{room}"), name)
     for room in ROOMS
@@ -39,7 +38,7 @@ WITHOUT_EXAMPLE = {
     "exceptions.NoSpreadWarning": "the library warns with it",
     "exceptions.TooFewDrawsWarning": "the library warns with it",
 }
-INNER = ("batches", "compiled", "ensemble", "likelihoods", "networks", "pools", "sampling")
+INNER = ("likelihoods", "networks", "pools")
 WITHOUT_EXAMPLE |= {
     name: "for those who read on"
     for name, thing in PUBLIC.items()

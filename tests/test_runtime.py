@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from conftest import small_parameters
 
-from skgalaxy import BayesianCNNRegressor, _runtime
+from skgalaxy import BayesianCNNRegressor
+from skgalaxy.networks import _runtime
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ def fastest_precision():
 
     Examples
     --------
-    >>> from skgalaxy._runtime import fastest_precision
+    >>> from skgalaxy.networks._runtime import fastest_precision
     >>> fastest_precision() in ("bfloat16", "float32")
     True
     """

@@ -1,4 +1,4 @@
-"""The sampling engine: D dropout networks for little more than the price of one.
+"""D networks drawn by dropout, for little more than the price of one.
 
 A trained network with dropout *is* D networks once D sets of masks are drawn. `DrawnNetworks`
 replays the network's graph with those masks in place of its dropout layers. Every tensor of the
@@ -14,25 +14,29 @@ of the tail: fifty networks cost 50 x 128 more multiplications per galaxy.
 """
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
 from keras import layers, ops
+from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 
 from skgalaxy.pools import ALIGNED
 
-__all__ = ["DrawnNetworks", "is_stochastic"]
+__all__ = ["DrawnNetworks"]
 
 _SCRATCH = 2**25  # elements of the largest tensor: 128 MB in float32
 
 
-def is_stochastic(layer):
-    """Return whether `layer` is dropout that does something."""
+def _is_active_dropout(layer: Any) -> bool:
+    """Whether a layer is dropout that does something."""
     return isinstance(layer, layers.Dropout | layers.GaussianDropout) and layer.rate > 0
 
 
-def _noise_shape(layer, shape):
-    """Return the shape of one mask: the features', or with 1 where the layer shares its mask."""
+def _noise_shape(layer: layers.Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of one mask: the features', or with 1 where the layer shares its mask."""
     if isinstance(
         layer, layers.SpatialDropout1D | layers.SpatialDropout2D | layers.SpatialDropout3D
     ):
@@ -46,14 +50,14 @@ def _noise_shape(layer, shape):
 
 
 class _Noise:
-    """What one dropout layer multiplies its input by in every draw; mean 1."""
+    """Factors of mean 1 by which one dropout layer multiplies its input, in every draw."""
 
-    def __init__(self, layer, shape, n_draws):
+    def __init__(self, layer: layers.Layer, shape: tuple[int, ...], n_draws: int) -> None:
         self.layer = layer
         shape = (n_draws, *_noise_shape(layer, shape))
         self.values = keras.Variable(np.ones(shape, "float32"), trainable=False, autocast=False)
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> None:
         shape, rate = self.values.shape, self.layer.rate
         if isinstance(self.layer, layers.GaussianDropout):
             self.values.assign(rng.normal(1.0, math.sqrt(rate / (1 - rate)), shape))
@@ -62,9 +66,9 @@ class _Noise:
 
 
 class _DrawnDropout(layers.Layer):
-    """Multiply features by the noise of every draw: (n, ...) or (n * D, ...) to (n * D, ...)."""
+    """Features times the noise of every draw: (n, ...) or (n * D, ...) to (n * D, ...)."""
 
-    def __init__(self, noise, drawn, **kwargs):
+    def __init__(self, noise: _Noise, drawn: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.noise = noise.values
         self.drawn = drawn
@@ -79,7 +83,7 @@ class _DrawnDropout(layers.Layer):
 class _DrawnDense(layers.Layer):
     """Dropout of plain features and the dense layer behind it, all draws in one product."""
 
-    def __init__(self, noise, dense, **kwargs):
+    def __init__(self, noise: _Noise, dense: layers.Dense, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.noise = noise.values
         self.dense = dense
@@ -97,9 +101,9 @@ class _DrawnDense(layers.Layer):
 
 
 class _Replay:
-    """Call a network's layers on plain and drawn tensors."""
+    """A network's layers, called again on plain and drawn tensors."""
 
-    def __init__(self, n_draws):
+    def __init__(self, n_draws: int) -> None:
         self.n_draws = n_draws
         self.noises = []  # in the order of the graph
         self.features = None  # what the first dropout acts on
@@ -108,16 +112,31 @@ class _Replay:
         self.dropped = {}  # id of dropout's output -> (plain features, noise)
         self.expanded = set()  # those of them that are computed after all
 
-    def run(self, network, inputs):
-        """Return the outputs of `network`'s graph on `inputs`."""
-        graph = keras.Model(network.inputs, network.outputs)  # a Sequential's graph, too
-        return graph._run_through_graph(inputs, operation_fn=lambda op: op, call_fn=self.call)
+    def run(self, network: keras.Model, inputs: Sequence[Any]) -> list[Any]:
+        """Tensors that the network's graph gives on `inputs`."""
+        end = layers.Identity(autocast=False)
+        graph = keras.Model(network.inputs, end(network.outputs))  # a Sequential's graph, too
+        reached = []
 
-    def call(self, operation, *args, **kwargs):
+        def call(operation, *args, **kwargs):
+            if operation is not end:
+                return self.call(operation, *args, **kwargs)
+            reached.extend(keras.tree.flatten(args))
+            return [end(inputs[0]) for _ in reached]
+
+        # Only the calls are wanted, not the clone. It ends where it begins, because Keras copies
+        # the graph of a clone that begins in the middle of another, as in a nested network.
+        keras.models.clone_model(
+            graph, list(inputs), clone_function=lambda layer: layer, call_function=call
+        )
+        return reached
+
+    def call(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call one operation: plain on plain tensors, else on all draws of them."""
         if isinstance(operation, keras.Model) and getattr(operation, "inputs", None):
             outputs = self.run(operation, keras.tree.flatten(args[0]))
-            return keras.tree.pack_sequence_as(operation.output, keras.tree.flatten(outputs))
-        if is_stochastic(operation):
+            return keras.tree.pack_sequence_as(operation.output, outputs)
+        if _is_active_dropout(operation):
             return self._drop(operation, args[0])
         if type(operation) is layers.Dense and id(args[0]) in self.dropped:
             features, noise = self.dropped[id(args[0])]
@@ -148,8 +167,8 @@ class _Replay:
             self.drawn[id(x)] = x
         return outputs
 
-    def widest(self):
-        """Return the number of elements per galaxy, all draws of it, of the largest tensor."""
+    def widest(self) -> int:
+        """Elements per galaxy, all draws of it, of the largest tensor."""
         skipped = self.dropped.keys() - self.expanded
         computed = [x for key, x in self.drawn.items() if key not in skipped]
         return max(self.plain, self.n_draws * max(_sizes(computed), default=1))
@@ -160,8 +179,8 @@ class _Replay:
         return ops.repeat(x, self.n_draws, axis=0)
 
 
-def _sizes(tensors):
-    """Return the number of elements per row of each tensor."""
+def _sizes(tensors: Iterable[Any]) -> list[int]:
+    """Elements per row of each tensor."""
     return [math.prod(x.shape[1:]) for x in tensors]
 
 
@@ -182,12 +201,12 @@ class DrawnNetworks:
     trunk : keras.Model
         From images to the features that the first dropout acts on, flat; only with dropout.
     has_spread : bool
-        Whether it has.
+        Whether the network has dropout, so that its draws differ.
     batch_size : int
         Galaxies computed at once: a power of two, fewer where tensors are large.
     """
 
-    def __init__(self, model, n_draws):
+    def __init__(self, model: keras.Model, n_draws: int) -> None:
         self.n_draws = n_draws
         replay = _Replay(n_draws)
         inputs = keras.Input(batch_shape=model.inputs[0].shape, dtype=model.inputs[0].dtype)
@@ -205,25 +224,24 @@ class DrawnNetworks:
         most = max(1, min(ALIGNED, _SCRATCH // replay.widest()))  # more is not faster on a CPU
         self.batch_size = 2 ** int(math.log2(most))
 
-    def draw(self, seed):
+    def draw(self, seed: int) -> Self:
         """Draw the masks: the same seed gives the same masks on any machine."""
         rng = np.random.default_rng(seed)
         for noise in self._noises:
             noise.draw(rng)
         return self
 
-    def outputs(self, X):
-        """Return what every draw gives for every galaxy, float32 of shape (n_galaxies, D, P)."""
+    def outputs(self, X: Any) -> NDArray:
+        """Network outputs for every galaxy and draw, float32 of shape (n_galaxies, D, P)."""
         outputs = np.empty((len(X), self.n_draws, self.n_outputs), np.float32)
         return self._predict(self.model, X, outputs)
 
-    def embed(self, X):
-        """Return the features of the trunk, float32 of shape (n_galaxies, n_features)."""
+    def embed(self, X: Any) -> NDArray:
+        """Features of the trunk, float32 of shape (n_galaxies, n_features)."""
         return self._predict(self.trunk, X, np.empty((len(X), self.trunk.output_shape[1]), "f4"))
 
-    def _predict(self, model, X, outputs):
+    def _predict(self, model: keras.Model, X: Any, outputs: NDArray) -> NDArray:
         """Fill `outputs` batch by batch, and return it."""
-        for start in range(0, len(X), self.batch_size):
-            batch = X[start : start + self.batch_size]
-            outputs[start : start + len(batch)] = model.predict_on_batch(batch)
+        for batch in gen_batches(len(X), self.batch_size):
+            outputs[batch] = model.predict_on_batch(X[batch])
         return outputs

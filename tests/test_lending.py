@@ -1,17 +1,15 @@
 """Compiled models are shared between networks of one architecture, and only those."""
 
-from functools import partial
-
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from skgalaxy import BayesianCNNRegressor, compiled
-from skgalaxy.batches import ImageSpec
-from skgalaxy.compiled import signature
-from skgalaxy.losses import LikelihoodLoss
-from skgalaxy.networks import GalaxyZooNetwork, build_model
+from skgalaxy import BayesianCNNRegressor
+from skgalaxy.networks import GalaxyZooNetwork, LikelihoodLoss, _lending
+from skgalaxy.networks._lending import signature
+from skgalaxy.networks.architecture import Architecture
+from skgalaxy.networks.rows import ImageSpec
 
 
 def network(shape=(8, 8, 1), *, units=3, activation="relu", rate=0.5, deep=False):
@@ -47,12 +45,17 @@ def test_how_layers_are_joined_matters():
     assert signature(joined(True)) == signature(joined(True))
 
 
+def architecture(**others):
+    image = ImageSpec((8, 8, 1), "uint8", (8, 8, 1), np.zeros(1), np.ones(1))
+    plain = Architecture(
+        GalaxyZooNetwork(), "binomial", image, dropout=0.5, augment=True, precision="float32"
+    )
+    return plain._replace(**others)
+
+
 def test_precision_and_views_matter():
-    spec = ImageSpec((8, 8, 1), "uint8", (8, 8, 1), np.zeros(1), np.ones(1))
-    network = {"builder": GalaxyZooNetwork(), "likelihood": "binomial", "dropout": 0.5}
-    build = partial(build_model, **network, spec=spec, seed=0)
     keys = {
-        signature(build(augment=augment, precision=precision))
+        signature(architecture(augment=augment, precision=precision).build(seed=0))
         for augment in (True, False)
         for precision in ("float32", "bfloat16")
     }
@@ -60,9 +63,7 @@ def test_precision_and_views_matter():
 
 
 def test_the_loss_matters():
-    spec = ImageSpec((8, 8, 1), "uint8", (8, 8, 1), np.zeros(1), np.ones(1))
-    rest = {"spec": spec, "dropout": 0.5, "augment": True, "precision": "float32", "seed": 0}
-    model = build_model(builder=GalaxyZooNetwork(), likelihood="binomial", **rest)
+    model = architecture().build(seed=0)
     key = signature(model)
     model.compile(loss=LikelihoodLoss("beta_binomial"))
     assert signature(model) != key
@@ -71,17 +72,8 @@ def test_the_loss_matters():
 def test_weights_and_image_statistics_do_not():
     keys = set()
     for seed in (0, 1):
-        spec = ImageSpec((8, 8, 1), "uint8", (8, 8, 1), np.full(1, seed), np.ones(1))
-        model = build_model(
-            builder=GalaxyZooNetwork(),
-            likelihood="binomial",
-            spec=spec,
-            dropout=0.5,
-            augment=True,
-            precision="float32",
-            seed=seed,
-        )
-        keys.add(signature(model))
+        image = ImageSpec((8, 8, 1), "uint8", (8, 8, 1), np.full(1, seed), np.ones(1))
+        keys.add(signature(architecture(image=image).build(seed)))
     assert len(keys) == 1
 
 
@@ -102,12 +94,12 @@ def test_what_cannot_be_described_is_not_shared():
 
 
 def test_few_models_are_kept(toy, small, monkeypatch):
-    monkeypatch.setattr(compiled, "_KEPT", 8)
+    monkeypatch.setattr(_lending._kept, "max_size", 8)
     X, y, _ = toy
     for units in range(10, 16):
         parameters = {**small, "network": GalaxyZooNetwork(((4,),), units), "epochs": 1}
         BayesianCNNRegressor(**parameters).fit(X[:20], y[:20]).predict(X[:5])
-    assert len(compiled._kept) == 8
+    assert len(_lending._kept) == 8
 
 
 def with_layer(layer):
@@ -171,11 +163,11 @@ def test_refits_share_one_model(toy, small, network):
     """Whatever the number of rows, the seed, and the learning rate."""
     X, y, _ = toy
     small["network"] = small["network"] if network is None else network
-    compiled._kept.clear()
+    _lending._kept.clear()
     for seed, rows in enumerate((100, 150, 200)):
         parameters = {**small, "random_state": seed, "learning_rate": 1e-3 / (1 + seed)}
         BayesianCNNRegressor(**parameters).fit(X[:rows], y[:rows]).predict(X)
-    assert len(compiled._kept) == 2  # one to train in, one to draw from
+    assert len(_lending._kept) == 2  # one to train in, one to draw from
 
 
 def test_refits_do_not_trace_again(toy, small):
@@ -237,7 +229,7 @@ def test_an_interrupted_prediction_leaves_others_right(fitted, toy, small, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("skgalaxy.sampling.DrawnNetworks.draw", interrupt)
+        patch.setattr("skgalaxy.networks.dropout.DrawnNetworks.draw", interrupt)
         with pytest.raises(KeyboardInterrupt):
             other.predict(X)
     np.testing.assert_array_equal(fitted.predict(X), expected)

@@ -1,15 +1,20 @@
-"""What Keras builds: the paper's network, the views it is trained on, and the model around it.
+"""The paper's network, the random views it is trained on, and the model around them.
 
-A *network* maps standardised images to one logit of the vote fraction, and for the beta-binomial
-likelihood, if it likes, to the logarithm of a concentration beside it. The model that is trained
-is ``images -> standardise -> random views (in training only) -> network``. Whatever builds the
-network is called as ``builder(image_shape, dropout=...)``; `GalaxyZooNetwork` is the default.
+A *network* maps standardised images to the outputs of a likelihood, for example to one logit of
+the vote fraction. ``network(image_shape, dropout=...)`` builds one; `GalaxyZooNetwork` is the
+default. The model that is trained is::
+
+    images -> standardise -> random views (in training only) -> network -> global outputs
+
+An `Architecture` holds everything that determines this model but its seed.
 """
 
 import math
 import random
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,14 +22,15 @@ from keras import layers, ops
 from sklearn.base import BaseEstimator
 
 from skgalaxy._validation import check_choice
-from skgalaxy.likelihoods import LIKELIHOODS, Binomial
-from skgalaxy.losses import LikelihoodLoss
+from skgalaxy.likelihoods import LIKELIHOODS, Likelihood
+from skgalaxy.networks.losses import LikelihoodLoss
+from skgalaxy.networks.rows import ImageSpec
 
-__all__ = ["GalaxyZooNetwork", "RandomView"]
+__all__ = ["Architecture", "GalaxyZooNetwork", "RandomView"]
 
 
 class GalaxyZooNetwork(BaseEstimator):
-    """Build the network of Walmsley et al. (2020): a shallow VGG with dropout before its output.
+    """The network of Walmsley et al. (2020): a shallow VGG with dropout before its output.
 
     Blocks of 3x3 convolutions, each followed by 2x2 pooling; one dense layer; dropout; one
     logit. Images too small to be halved by every block are halved as often as they can be, and
@@ -37,9 +43,10 @@ class GalaxyZooNetwork(BaseEstimator):
         Filters of every convolution, block by block.
     dense_units : int, default=128
         Width of the dense layer.
-    n_outputs : {1, 2}, default=1
-        1 is the logit of the vote fraction. 2 adds the logarithm of the galaxy's concentration,
-        for ``likelihood="beta_binomial"``.
+    n_outputs : int, default=1
+        Outputs of the likelihood that the network gives galaxy by galaxy. 1 is the logit of the
+        vote fraction; 2 adds the logarithm of the galaxy's concentration, for
+        ``likelihood="beta_binomial"``.
     dropout_before : {"output", "dense"}, default="output"
         The layer before which dropout acts: as published, or on the convolutions' features, where
         its spread follows the error better (see the study of calibration).
@@ -58,18 +65,18 @@ class GalaxyZooNetwork(BaseEstimator):
 
     def __init__(
         self,
-        filters=((32, 32), (64, 64), (128,), (128,)),
-        dense_units=128,
-        n_outputs=1,
+        filters: Sequence[Sequence[int]] = ((32, 32), (64, 64), (128,), (128,)),
+        dense_units: int = 128,
+        n_outputs: int = 1,
         *,
-        dropout_before="output",
-    ):
+        dropout_before: str = "output",
+    ) -> None:
         self.filters = filters
         self.dense_units = dense_units
         self.n_outputs = n_outputs
         self.dropout_before = dropout_before
 
-    def __call__(self, image_shape, *, dropout):
+    def __call__(self, image_shape: tuple[int, ...], *, dropout: float) -> keras.Model:
         check_choice(self.dropout_before, "dropout_before", ("output", "dense"))
         inputs = x = keras.Input(image_shape)
         if len(image_shape) == 3:
@@ -92,10 +99,10 @@ class GalaxyZooNetwork(BaseEstimator):
 
 @keras.saving.register_keras_serializable("skgalaxy")
 class RandomView(layers.Layer):
-    """Show each image flipped, turned by any angle and zoomed, in training only.
+    """Each image flipped, turned by any angle and zoomed, in training only.
 
     A galaxy has no up, no left and no preferred size. The three are one affine map per image,
-    hence one interpolation; what lies outside the image is its reflection.
+    hence one interpolation; outside the image lies its reflection.
 
     Parameters
     ----------
@@ -105,7 +112,7 @@ class RandomView(layers.Layer):
         Seed of the views.
     """
 
-    def __init__(self, zoom=1.2, seed=None, **kwargs):
+    def __init__(self, zoom: float = 1.2, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.zoom = zoom
         self.seed = seed
@@ -134,7 +141,7 @@ class RandomView(layers.Layer):
 
 @keras.saving.register_keras_serializable("skgalaxy")
 class Standardise(layers.Layer):
-    """Centre and scale by weights, so that networks of other images share its architecture."""
+    """Images centred and scaled, by weights: networks of other images share the architecture."""
 
     def build(self, shape):
         self.mean = self.add_weight(shape[-1:], "zeros", trainable=False)
@@ -146,9 +153,15 @@ class Standardise(layers.Layer):
 
 @keras.saving.register_keras_serializable("skgalaxy")
 class GlobalOutputs(layers.Layer):
-    """Put learned numbers, the same for all galaxies, behind a network's outputs."""
+    """Learned numbers, the same for all galaxies, behind the outputs of a network.
 
-    def __init__(self, starts, **kwargs):
+    Parameters
+    ----------
+    starts : sequence of float
+        Their start values.
+    """
+
+    def __init__(self, starts: Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.starts = tuple(starts)
 
@@ -156,12 +169,12 @@ class GlobalOutputs(layers.Layer):
         return {**super().get_config(), "starts": self.starts}
 
     def build(self, shape):
-        start = keras.initializers.Constant([value / _SPEED for value in self.starts])
-        self.numbers = self.add_weight((len(self.starts),), start)
+        starts = keras.initializers.Constant([start / _SPEED for start in self.starts])
+        self.numbers = self.add_weight((len(self.starts),), starts)
 
     def call(self, outputs):
-        numbers = _SPEED * self.numbers
-        return ops.concatenate([outputs, ops.zeros_like(outputs[:, :1]) + numbers], axis=-1)
+        numbers = ops.zeros_like(outputs[:, :1]) + _SPEED * self.numbers
+        return ops.concatenate([outputs, numbers], axis=-1)
 
 
 _SPEED = 10  # Adam moves every weight by about its learning rate: too slow for one that is alone
@@ -170,8 +183,8 @@ _seeding = threading.RLock()  # threads share Python's generator: one builds at 
 
 
 @contextmanager
-def seeded_layers(seed):
-    """Make layers built inside take their seeds from `seed`; global state is as before after.
+def seeded_layers(seed: int) -> Iterator[None]:
+    """Seed the layers that are made inside; global random state is as before after.
 
     Keras seeds layers and initialisers that were given no seed from Python's global generator.
     """
@@ -186,46 +199,70 @@ def seeded_layers(seed):
             np.random.set_state(state[1])
 
 
-def build_model(*, builder, likelihood, spec, dropout, augment, precision, seed):
-    """Return the compiled model that is trained: standardise, random views, network.
+class Architecture(NamedTuple):
+    """Everything that determines the model that is trained, but its seed.
 
-    Parameters
+    Two networks of one architecture differ in their weights, and in nothing else. Parameters not
+    described here are those of `skgalaxy.BayesianCNNRegressor`.
+
+    Attributes
     ----------
-    builder : callable
-        ``builder(image_shape, dropout=...)`` returns a functional or Sequential Keras model
-        with one output, the logit; with two for some likelihoods.
-    likelihood : {"binomial", "beta_binomial"}
-    spec : ImageSpec
-    dropout, augment, precision
-        As in `BayesianCNNRegressor`.
-    seed : int
-        Seed of every layer.
+    network : callable
+        ``network(image_shape, dropout=...)`` returns a functional or Sequential Keras model.
+    likelihood : str
+        A name in `skgalaxy.likelihoods.LIKELIHOODS`.
+    image : ImageSpec
+        Rows of X, and how they are standardised.
+    dropout : float
+    augment : bool
+    precision : {"float32", "bfloat16"}
     """
-    with seeded_layers(seed):
-        network = builder(spec.image_shape, dropout=dropout)
-        kind = LIKELIHOODS[likelihood]
-        check_network(network, spec.image_shape, kind)
-        set_precision(network, precision)
-        inputs = x = keras.Input(spec.shape, dtype=spec.dtype)
-        if spec.shape != spec.image_shape:
-            x = layers.Reshape(spec.image_shape)(x)
-        standardise = Standardise()
-        x = standardise(x)
-        standardise.set_weights([spec.mean, spec.std])
-        if augment and len(spec.image_shape) == 3:
-            x = RandomView()(x)
-        outputs = network(x)
-        missing = len(kind.outputs) - outputs.shape[-1]
-        if missing:
-            outputs = GlobalOutputs(kind.starts[-missing:])(outputs)
-        model = keras.Model(inputs, outputs)
-    model.compile(keras.optimizers.Adam(), LikelihoodLoss(likelihood))
-    model.optimizer.build(model.trainable_variables)
-    return model
+
+    network: Callable[..., keras.Model]
+    likelihood: str
+    image: ImageSpec
+    dropout: float
+    augment: bool
+    precision: str
+
+    def build(self, seed: int) -> keras.Model:
+        """Compiled model: standardise, random views, network, global outputs.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of every layer.
+
+        Raises
+        ------
+        ValueError
+            If `network` does not build a graph from images to the outputs of the likelihood.
+        """
+        image, likelihood = self.image, LIKELIHOODS[self.likelihood]
+        with seeded_layers(seed):
+            network = self.network(image.image_shape, dropout=self.dropout)
+            check_network(network, image.image_shape, likelihood)
+            set_precision(network, self.precision)
+            inputs = x = keras.Input(image.shape, dtype=image.dtype)
+            if image.shape != image.image_shape:
+                x = layers.Reshape(image.image_shape)(x)
+            standardise = Standardise()
+            x = standardise(x)
+            standardise.set_weights([image.mean, image.std])
+            if self.augment and len(image.image_shape) == 3:
+                x = RandomView()(x)
+            outputs = network(x)
+            n_missing = len(likelihood.outputs) - outputs.shape[-1]
+            if n_missing:
+                outputs = GlobalOutputs(likelihood.starts[-n_missing:])(outputs)
+            model = keras.Model(inputs, outputs)
+        model.compile(keras.optimizers.Adam(), LikelihoodLoss(self.likelihood))
+        model.optimizer.build(model.trainable_variables)
+        return model
 
 
-def check_network(network, image_shape, likelihood=Binomial):
-    """Raise ValueError unless `network` is a Keras graph from `image_shape` to one logit."""
+def check_network(network: Any, image_shape: tuple[int, ...], likelihood: type[Likelihood]) -> None:
+    """Raise ValueError unless `network` is a Keras graph from images to a likelihood's outputs."""
     if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
         raise ValueError(
             "`network` must build a functional or built Sequential keras.Model, whose graph can "
@@ -239,13 +276,12 @@ def check_network(network, image_shape, likelihood=Binomial):
     for variable in network.variables:
         variable._skgalaxy_taken = True
     shapes = network.input_shape, network.output_shape
-    names, least = likelihood.outputs, len(likelihood.outputs) - len(likelihood.starts)
-    allowed = [(None, n_outputs) for n_outputs in range(least, len(names) + 1)]
+    n_most = len(likelihood.outputs)
+    allowed = [(None, n) for n in range(n_most - len(likelihood.starts), n_most + 1)]
     if shapes[0] != (None, *image_shape) or shapes[1] not in allowed:
-        more = f", or to it and {' and '.join(names[1:])}" if len(names) > 1 else ""
         raise ValueError(
-            f"`network` must map images {image_shape} to one logit, shape (None, 1), of the vote "
-            f"fraction (no sigmoid){more}. Got a model from {shapes[0]} to {shapes[1]}."
+            f"`network` must map images {image_shape} to {_outputs_in_words(likelihood)}. "
+            f"Got a model from {shapes[0]} to {shapes[1]}."
         )
     activation = getattr(network.layers[-1], "activation", keras.activations.linear)
     if activation is not keras.activations.linear:
@@ -255,7 +291,20 @@ def check_network(network, image_shape, likelihood=Binomial):
         )
 
 
-def set_precision(network, precision):
+def _outputs_in_words(likelihood: type[Likelihood]) -> str:
+    """Words for the outputs that a network must give, and for those that it may give."""
+    n_needed = len(likelihood.outputs) - len(likelihood.starts)
+    needed, others = likelihood.outputs[:n_needed], likelihood.outputs[n_needed:]
+    if n_needed == 1:
+        kind, _, subject = needed[0].removeprefix("the ").partition(" of ")
+        words = f"one {kind}, shape (None, 1), of {subject} (no sigmoid)"
+    else:
+        words = f"{', '.join(needed)} (no sigmoid), shape (None, {n_needed})"
+    also = "".join(f" and {name}" for name in others)
+    return f"{words}, or to {'it' if n_needed == 1 else 'them'}{also}" if also else words
+
+
+def set_precision(network: keras.Model, precision: str) -> None:
     """Set the compute precision layer by layer; the output layer stays float32."""
     if precision == "float32":
         return
@@ -263,8 +312,8 @@ def set_precision(network, precision):
         layer.dtype_policy = f"mixed_{precision}"
 
 
-def _leaves(network):
-    """Yield the layers of a network, those of nested models in their place."""
+def _leaves(network: keras.Model) -> Iterator[layers.Layer]:
+    """All layers of a network, those of nested models in their place."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             yield from _leaves(layer)

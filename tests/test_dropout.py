@@ -1,11 +1,11 @@
-"""The sampling engine against networks taken apart by hand, draw for draw."""
+"""Drawn networks against networks taken apart by hand, draw for draw."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from skgalaxy.sampling import DrawnNetworks
+from skgalaxy.networks.dropout import DrawnNetworks
 
 RATE, N_DRAWS, SEED = 0.4, 6, 3
 
@@ -69,6 +69,25 @@ def used_twice(x):
     return layers.Dense(1)(layers.Concatenate()([layers.Dense(3)(dropped), dropped]))
 
 
+def nested_in_nested(x):
+    """Keras copies the graph of a model that begins in the middle of another."""
+    inputs = keras.Input(x.shape[1:])
+    inner = keras.Sequential([inputs, layers.Conv2D(2, 3), layers.Dropout(RATE)])
+    middle_inputs = keras.Input(x.shape[1:])
+    middle = keras.Model(middle_inputs, layers.Flatten()(inner(keras.ops.tanh(middle_inputs))))
+    return layers.Dense(1)(middle(3 * x))
+
+
+def shared(x):
+    """A layer and a nested model are called twice, on plain and on drawn features."""
+    inputs = keras.Input((72,))
+    inner = keras.Model(inputs, layers.Dense(5, activation="tanh")(inputs))
+    outer = layers.Dense(3)
+    plain = layers.Flatten()(x)
+    drawn = layers.Dropout(RATE)(plain)
+    return layers.Dense(1)(layers.Concatenate()([outer(inner(plain)), outer(inner(drawn))]))
+
+
 def always_on(x):
     """The classic recipe, silently ignored by Keras' own predict."""
     x = layers.Dropout(RATE)(layers.Flatten()(x), training=True)
@@ -84,6 +103,8 @@ NETWORKS = [
     gaussian,
     nested,
     nested_outputs,
+    nested_in_nested,
+    shared,
     used_twice,
     always_on,
 ]
@@ -208,13 +229,13 @@ def test_the_trunk_is_computed_once(monkeypatch, images):
 
 def test_wide_layers_are_not_all_multiplied_at_once(images, monkeypatch):
     """The kernels of all draws together may be too large: features are drawn instead."""
-    from skgalaxy import sampling
+    from skgalaxy.networks import dropout
 
     model = build(head)
     expected = DrawnNetworks(model, N_DRAWS).draw(SEED).outputs(images)[..., 0]
-    monkeypatch.setattr(sampling, "_SCRATCH", 7 * N_DRAWS - 1)
+    monkeypatch.setattr(dropout, "_SCRATCH", 7 * N_DRAWS - 1)
     narrow = DrawnNetworks(model, N_DRAWS).draw(SEED)
-    assert not any(isinstance(layer, sampling._DrawnDense) for layer in narrow.model.layers)
+    assert not any(isinstance(layer, dropout._DrawnDense) for layer in narrow.model.layers)
     np.testing.assert_allclose(narrow.outputs(images)[..., 0], expected, rtol=1e-5, atol=1e-6)
 
 

@@ -1,0 +1,174 @@
+"""Compiled models, lent to the networks of one architecture in turn.
+
+Keras traces every new model again, which takes most of a second and memory that it never gives
+back. Grid searches and rounds of active learning would pay that for every refit. So networks own
+arrays only, and the models that compute are kept here: one to train in and one to draw from per
+architecture. A borrower puts its arrays in, under a lock, and takes them out again.
+
+The *signature* of a model is its configuration without Keras' running names: two builds of one
+architecture share it, whatever their weights.
+"""
+
+import hashlib
+import json
+import threading
+import uuid
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+from numpy.typing import NDArray
+
+from skgalaxy._lru import LRU
+from skgalaxy.likelihoods import LIKELIHOODS
+from skgalaxy.networks.dropout import DrawnNetworks
+
+__all__ = ["get_state", "keep_trainer", "lent_draws", "lent_trainer", "put_state", "signature"]
+
+State = list[NDArray]  # values of a model's variables, and of its optimiser's
+_kept = LRU(32)  # compiled models: a committee of unlike networks, each trained and drawn from
+
+
+def get_state(model: keras.Model) -> State:
+    """Values of all variables of a compiled model."""
+    return [keras.ops.convert_to_numpy(variable) for variable in _variables(model)]
+
+
+def put_state(state: State, model: keras.Model) -> None:
+    """Give the variables of a compiled model the values of `state`."""
+    _assign(state, _variables(model))
+
+
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _assign(state: State, variables: list[keras.Variable]) -> None:
+    for variable, value in zip(variables, state, strict=True):
+        variable.assign(value)
+
+
+def keep_trainer(key: Hashable, model: keras.Model) -> None:
+    """Keep a compiled model of `key` to train in, unless there is one."""
+    _lend(("train", key), lambda: _Trainer(model))
+
+
+@contextmanager
+def lent_trainer(key: Hashable, build: Callable[[], keras.Model]) -> Iterator[keras.Model]:
+    """Compiled model to train networks of `key` in; `build` makes it if need be."""
+    trainer = _lend(("train", key), lambda: _Trainer(build()))
+    if trainer.lock.acquire(blocking=False):
+        try:
+            yield trainer.model
+        finally:
+            trainer.lock.release()
+    else:  # busy in another thread, or in this one, under a callback that fits another estimator
+        yield build()
+
+
+@contextmanager
+def lent_draws(
+    key: Hashable, build: Callable[[], keras.Model], n_draws: int, state: State, seed: int
+) -> Iterator[DrawnNetworks]:
+    """Networks drawn from one of `key`, which has a `state`, with the masks of `seed`."""
+    sampler = _lend(("draw", key, n_draws), lambda: _Sampler(build(), n_draws))
+    with sampler.lock:
+        sampler.hold(state, seed)
+        yield sampler.drawn
+
+
+def _lend(name: Hashable, make: Callable[[], Any]) -> Any:
+    found = _kept.get(name)
+    # made outside the cache's lock: a network may itself be built with one of ours
+    return _kept.setdefault(name, make()) if found is None else found
+
+
+class _Trainer:
+    """A compiled model to train in, for one network at a time."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self.lock = threading.Lock()
+
+
+class _Sampler:
+    """D networks to draw from, for one network at a time."""
+
+    def __init__(self, model: keras.Model, n_draws: int) -> None:
+        self.variables = model.variables
+        self.drawn = DrawnNetworks(model, n_draws)
+        self.lock = threading.Lock()
+        self.held: tuple[State | None, int | None] = None, None
+
+    def hold(self, state: State, seed: int) -> None:
+        """Put in `state` and the masks of `seed`, unless they are in already."""
+        if self.held[0] is not state or self.held[1] != seed:
+            self.held = None, None  # should this be interrupted
+            _assign(state[: len(self.variables)], self.variables)  # no need of the optimiser's
+            self.drawn.draw(seed)
+            self.held = state, seed
+
+
+def signature(model: keras.Model) -> Hashable:
+    """Key that models of the same architecture and loss share.
+
+    It holds the configuration, in which Keras' running names are numbered in order of appearance,
+    and the classes of layers and likelihood themselves, because a class may be defined again
+    under its name. Models that cannot be compared this way get a key of their own, for example
+    with a layer without ``get_config`` or a function of the user's.
+    """
+    try:
+        config = model.get_config()
+        text = json.dumps(_numbered(config, {}), sort_keys=True)
+    except (NotImplementedError, TypeError, ValueError):
+        return uuid.uuid4().hex
+    if _holds_function(config):
+        return uuid.uuid4().hex
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    loss = getattr(model, "loss", None)
+    likelihood = LIKELIHOODS.get(getattr(loss, "likelihood", None))
+    return digest, frozenset(_classes(model)), type(loss), likelihood
+
+
+def _numbered(config: Any, numbers: dict[str, str]) -> Any:
+    """Replace names of layers by running numbers, where names stand and nowhere else."""
+
+    def number(name):
+        return numbers.setdefault(name, f"#{len(numbers)}")
+
+    if isinstance(config, dict):
+        is_layer = "layers" in config or "batch_shape" in config or "trainable" in config
+        is_entry = "inbound_nodes" in config or "class_name" in config
+        return {
+            key: number(value)
+            if key == "name" and isinstance(value, str) and (is_layer or is_entry)
+            else _numbered(value, numbers)
+            for key, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        if [type(item) for item in config] == [str, int, int]:  # a tensor: layer, call, output
+            return [number(config[0]), *config[1:]]
+        return [_numbered(item, numbers) for item in config]
+    return config
+
+
+def _holds_function(config: Any) -> bool:
+    """Whether a function that is not Keras' own is in the configuration."""
+    if isinstance(config, dict):
+        name = config.get("class_name")
+        own = str(config.get("module") or "").startswith("keras")
+        if name in ("function", "__lambda__") and not own:
+            return True
+        return any(_holds_function(value) for value in config.values())
+    if isinstance(config, list | tuple):
+        return any(_holds_function(item) for item in config)
+    return False
+
+
+def _classes(model: keras.Model) -> Iterator[type]:
+    """Classes of a model's layers and operations, of nested models too."""
+    for operation in getattr(model, "operations", model.layers):
+        yield type(operation)
+        if isinstance(operation, keras.Model):
+            yield from _classes(operation)

@@ -1,0 +1,56 @@
+"""The loss that training minimises: a likelihood's own, in the form that Keras takes."""
+
+from typing import Any
+
+import keras
+
+from skgalaxy._validation import check_choice
+from skgalaxy.likelihoods import LIKELIHOODS
+
+__all__ = ["LikelihoodLoss"]
+
+
+@keras.saving.register_keras_serializable("skgalaxy")
+class LikelihoodLoss(keras.losses.Loss):
+    """Negative log-likelihood of votes [k, N], given the outputs of a network.
+
+    The mean over galaxies, without terms that no network changes, for example log C(N, k).
+    Galaxies with more votes weigh more, and N = 0 weighs nothing. Further weights of galaxies
+    are Keras' sample weights.
+
+    Parameters
+    ----------
+    likelihood : {"binomial", "beta_binomial"}
+        A name in `skgalaxy.likelihoods.LIKELIHOODS`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgalaxy.networks import LikelihoodLoss
+    >>> loss = LikelihoodLoss("binomial")(np.array([[3.0, 4.0]]), np.array([[0.0]]))
+    >>> print(f"{float(loss):.4f} = 4 log 2")  # each vote: 1/2
+    2.7726 = 4 log 2
+
+    Where every vote fraction is as likely as any other, so is every number of votes:
+
+    >>> outputs = np.array([[0.0, np.log(2)]])
+    >>> loss = LikelihoodLoss("beta_binomial")(np.array([[3.0, 4.0]]), outputs)
+    >>> print(f"{float(loss):.4f} = log(4 * 5)")
+    2.9957 = log(4 * 5)
+    """
+
+    def __init__(
+        self,
+        likelihood: str,
+        name: str = "votes",
+        reduction: str | None = "sum_over_batch_size",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, **kwargs)
+        self.likelihood = check_choice(likelihood, "likelihood", tuple(LIKELIHOODS))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "likelihood": self.likelihood}
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return LIKELIHOODS[self.likelihood].nll(y_true, y_pred)

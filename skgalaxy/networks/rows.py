@@ -1,0 +1,128 @@
+"""Rows of X as images: which arrays hold them, and which hold images like those of a fit."""
+
+import math
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from skgalaxy._validation import check_int
+from skgalaxy.pools import is_batched, is_stored
+
+__all__ = ["ImageSpec", "check_images", "image_shape_of"]
+
+_UNEQUAL = (
+    "`X` must hold images of one size, as one array; crop or resize them first, or give their "
+    "paths to skgalaxy.images.ImageLoader."
+)
+
+
+class ImageSpec(NamedTuple):
+    """A row of X, and how it becomes an image of mean 0 and standard deviation 1."""
+
+    shape: tuple[int, ...]  # of a row of X
+    dtype: str  # "uint8" or "float32"
+    image_shape: tuple[int, ...]  # (h, w, c), or (n_features,) for rows that are no images
+    mean: NDArray  # per channel, or per feature
+    std: NDArray
+
+
+def check_images(estimator: BaseEstimator, X: Any, like: ImageSpec | None) -> Any:
+    """X as an array with images for rows, `like` those of an earlier fit unless that is None.
+
+    Rows are finite; those of a stored X are checked when they are read. Names of features, of a
+    table, are compared with those of `estimator`, or noted on it if `like` is None.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X is no such array.
+    """
+    X = _as_rows(X)
+    if is_stored(X):
+        _check_array(estimator, np.asarray(X[:1]), is_new=like is None)
+    else:
+        X = _check_array(estimator, X, is_new=like is None)
+    if like is not None:
+        _check_like(X, like)
+    return X
+
+
+def _check_array(estimator: BaseEstimator, X: Any, *, is_new: bool) -> NDArray:
+    """X as an array of finite numbers."""
+    if X.ndim <= 2:
+        return validate_data(estimator, X, reset=is_new)
+    if is_new:
+        vars(estimator).pop("feature_names_in_", None)
+    return check_array(X, allow_nd=True, input_name="X")
+
+
+def _as_rows(X: Any) -> Any:
+    """X as an array, or as it is if it has dimensions."""
+    if is_batched(X):
+        raise ValueError(
+            "`X` must be an array to train on: batches cannot be told apart from their votes. "
+            f"Got {type(X).__name__}; it can be predicted, and scored as a pool."
+        )
+    try:
+        X = X if hasattr(X, "ndim") else np.asarray(X)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{_UNEQUAL} Got rows of unequal size.") from error
+    head = X.iloc[:1].to_numpy() if hasattr(X, "iloc") else X
+    first = head.flat[0] if isinstance(head, np.ndarray) and head.size else None
+    if isinstance(first, str | os.PathLike):
+        raise ValueError(
+            f"`X` must hold images, not text. Got {os.fspath(first)!s}; to give paths, put "
+            "skgalaxy.images.ImageLoader before the estimator in a Pipeline."
+        )
+    if isinstance(first, np.ndarray | list | tuple):
+        raise ValueError(f"{_UNEQUAL} Got an array of {type(first).__name__}.")
+    dtype = getattr(X, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize > 8:
+        raise ValueError(
+            f"`X` must hold numbers of at most 64 bits. Got {dtype}; convert it to float32."
+        )
+    return X
+
+
+def _check_like(X: Any, image: ImageSpec) -> None:
+    """Raise ValueError unless the rows of X are like those that the network was fitted to."""
+    if X.shape[1:] != image.shape:
+        raise ValueError(
+            f"`X` must hold images like those of `fit`, shape {image.shape}. "
+            f"Got shape {X.shape[1:]}; crop or resize them first."
+        )
+    was_bytes = image.dtype == "uint8"
+    if (X.dtype == np.uint8) != was_bytes:
+        raise ValueError(
+            f"`X` must be {'uint8' if was_bytes else 'numbers other than uint8'}, as in `fit`: "
+            f"a pixel of 255 is not one of 1.0. Got {X.dtype}; convert it to that type and scale."
+        )
+
+
+def image_shape_of(shape: tuple[int, ...], given: Any) -> tuple[int, ...]:
+    """Image shape (h, w, c), or (n_features,), of rows of X of a `shape`.
+
+    `given` is the parameter ``image_shape``, or None.
+    """
+    if given is not None:
+        rule = f"`image_shape` must be None, (h, w) or (h, w, c). Got {given!r}."
+        if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+            raise TypeError(rule)
+        given = (*(check_int(size, "image_shape", 1) for size in given), 1)[:3]
+    if len(shape) > 3:
+        raise ValueError(
+            "`X` must hold images (n_galaxies, h, w) or (n_galaxies, h, w, c), or flat rows "
+            f"(n_galaxies, n_features). Got {len(shape) + 1} dimensions."
+        )
+    is_image = len(shape) > 1
+    own = (*shape, 1)[:3] if is_image else shape
+    if given is not None and (own != given if is_image else shape != (math.prod(given),)):
+        raise ValueError(
+            f"`X` must hold images of `image_shape` {given}. Got rows of shape {shape}."
+        )
+    return own if given is None else given
