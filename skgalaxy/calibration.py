@@ -30,11 +30,10 @@ from skgalaxy._validation import check_choice, check_int, check_weighted_votes
 from skgalaxy.estimator import BayesianCNNRegressor
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
-from skgalaxy.pools import n_rows
+from skgalaxy.pools import n_rows, take_rows
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
 from skgalaxy.query._learners import embed, was_trained_on
-from skgalaxy.query._pool import take_rows
 
 __all__ = ["CalibratedRegressorCV", "Recalibration"]
 

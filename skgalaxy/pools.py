@@ -9,21 +9,25 @@ the caller computes with this one, so that reading, decoding and computing overl
 import contextlib
 import math
 import mmap
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
 import sklearn
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "ALIGNED",
     "blocks",
     "blocks_ahead",
-    "first_and_last",
+    "count_rows",
     "is_batched",
     "is_stored",
     "n_rows",
     "take",
+    "take_rows",
 ]
 
 ALIGNED = 128  # blocks of images have a multiple of it, so that networks see the same batches
@@ -63,13 +67,37 @@ def take(X, rows):
     return _finite(values, rows)
 
 
-def blocks_ahead(X, prepare=None, done=()):
-    """Yield what `blocks` does, the next block read meanwhile if it is not in memory already."""
-    found = blocks(X, prepare, done)
+def take_rows(X: ArrayLike, rows: NDArray[np.intp]) -> ArrayLike:
+    """Rows of X, by rising numbers, whatever holds them; of batches all are read."""
+    if is_batched(X):
+        found, start = [], 0
+        for block in blocks(X):
+            within = rows[(rows >= start) & (rows < start + len(block))] - start
+            found.append(np.asarray(block)[within])
+            start += len(block)
+        return np.concatenate(found)
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    return take(X, rows) if hasattr(X, "shape") else [X[row] for row in rows]
+
+
+def count_rows(X: ArrayLike) -> int:
+    """Count the galaxies in X; of batches all are read."""
+    total = n_rows(X)
+    return sum(len(block) for block in blocks(X)) if total is None else total
+
+
+def blocks_ahead(
+    X: ArrayLike, prepare: Callable | None = None, parts: Sequence[slice | int] = ()
+) -> Iterator[ArrayLike]:
+    """Yield `blocks`, the next one read meanwhile if it is not in memory already."""
+    found = blocks(X, prepare, parts)
     return _ahead(found) if prepare or is_stored(X) or is_batched(X) else found
 
 
-def blocks(X, prepare=None, done=()):
+def blocks(
+    X: ArrayLike, prepare: Callable | None = None, parts: Sequence[slice | int] = ()
+) -> Iterator[ArrayLike]:
     """Yield ``prepare(rows of X)``, in order, each of about the same number of bytes.
 
     Parameters
@@ -77,40 +105,36 @@ def blocks(X, prepare=None, done=()):
     X : array-like or batches
         As the module says.
     prepare : callable, default=None
-        What makes of rows what is wanted, such as images of paths; None leaves them as they are.
-    done : sequence of int, default=()
-        Lengths of blocks that were dealt with earlier. Of them, the first and the last are
-        given again.
+        Makes of rows what is wanted, for example images of paths; None leaves them as they are.
+    parts : sequence of slice or int, default=()
+        Parts of X to give first: rows, or of batches their numbers. The others are then those
+        after the last of them.
 
     Yields
     ------
     block : array-like
         At least one, though X be empty.
     """
-    again = first_and_last(done)
     if is_batched(X):
-        if len(X) == 0:
-            raise ValueError("`X` must hold at least one batch. Got none.")
-        for number in (*again, *range(len(done), len(X))):
-            batch = X[number]
-            images = batch[0] if isinstance(batch, tuple | list) else batch
-            if len(images):
-                yield prepare(images) if prepare else images
+        yield from _batches(X, prepare, parts)
         return
-    ends = np.cumsum(done, dtype=int)
-    parts = [slice(ends[number] - done[number], ends[number]) for number in again]
-    start, size = sum(done), _PROBE if prepare else _rows_within_budget(X)
-    while parts or start == 0 or start < n_rows(X):
-        part = parts.pop(0) if parts else slice(start, start + size)
+    first, start = deque(parts), 0
+    size = _PROBE if prepare else _rows_within_budget(X)
+    while first or start == 0 or start < n_rows(X):
+        part = first.popleft() if first else slice(start, start + size)
         block = prepare(_read(X, part)) if prepare else _read(X, part)
         yield block
-        start = max(start, part.stop)
-        size = _rows_within_budget(block)
+        start, size = part.stop, _rows_within_budget(block)
 
 
-def first_and_last(done):
-    """Return the numbers of the first and the last of the blocks that are done."""
-    return sorted({0, len(done) - 1}) if done else []
+def _batches(X, prepare, parts):
+    if len(X) == 0:
+        raise ValueError("`X` must hold at least one batch. Got none.")
+    for number in (*parts, *range(parts[-1] + 1 if parts else 0, len(X))):
+        batch = X[number]
+        images = batch[0] if isinstance(batch, tuple | list) else batch
+        if len(images):
+            yield prepare(images) if prepare else images
 
 
 def _ahead(items):

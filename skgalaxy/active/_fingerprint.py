@@ -114,7 +114,8 @@ def _parts(thing: Any) -> dict[str, Any]:
         parts = {f"args{number}": value for number, value in enumerate(thing.args)}
         parts |= thing.keywords
     elif inspect.isfunction(thing):
-        parts = inspect.getclosurevars(thing).nonlocals
+        # a decorated function, as strategies are, is what it decorates
+        parts = inspect.getclosurevars(inspect.unwrap(thing)).nonlocals
     elif inspect.ismethod(thing):
         parts = {"self": thing.__self__}
     elif inspect.isclass(thing) or inspect.isbuiltin(thing):

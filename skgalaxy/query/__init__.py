@@ -1,15 +1,16 @@
 """Query strategies in modAL's signature: pick the galaxies to ask volunteers about next.
 
-``strategy(learner, X, n_instances=1, *, n_votes=40, random_state=None, checkpoint=None,
-verbose=False)`` returns ``(indices, scores)``: rows of X, best first, each once, and their scores.
-`learner` is whatever can be asked for a posterior: a fitted estimator, a Pipeline ending in one, a
-search object, a modAL learner, or a modAL committee of them (its members' draws taken together).
-Ties are broken by `random_state`.
+``strategy(learner, X, n_instances=1, *, n_votes=40, eligible=None, random_state=None,
+checkpoint=None, verbose=False)`` returns ``(indices, scores)``: rows of X, best first, each once,
+and their scores. `learner` is whatever can be asked for a posterior: a fitted estimator, a Pipeline
+ending in one, a search object, a modAL learner, or a modAL committee of them (its members' draws
+taken together); or a `VotePosterior`, with X None. Ties are broken by `random_state`.
 
 A strategy is a *score* of single galaxies and a *selector* that makes a batch of them
-(`make_query`). The pool is scored in one pass, block by block (`score_pool`), and only scores are
-kept, and the posterior of a shortlist where the selector looks at galaxies together: the pool may
-be larger than memory, and with a checkpoint an interrupted scoring goes on where it stopped.
+(`make_query`); a new one is a function of three lines (``_single.py``). The pool is scored in one
+pass, block by block (`score_pool`), and only scores are kept, and the posterior of a shortlist
+where the selector looks at galaxies together: the pool may be larger than memory, and with a
+checkpoint an interrupted scoring goes on where it stopped.
 
 Importing this module also mends modAL for scikit-learn >= 1.8 (`skgalaxy._modal_compat`).
 """
@@ -22,7 +23,7 @@ from skgalaxy.query._batch import (
     power_sampling,
 )
 from skgalaxy.query._compose import make_query, mix_random
-from skgalaxy.query._learners import predict_posterior
+from skgalaxy.query._learners import ensure_draws, predict_posterior
 from skgalaxy.query._pool import score_pool
 from skgalaxy.query._selectors import Candidates, select_best, select_jointly, select_power
 from skgalaxy.query._single import (
@@ -35,6 +36,7 @@ from skgalaxy.query._single import (
 __all__ = [
     "Candidates",
     "diverse_sampling",
+    "ensure_draws",
     "epig_sampling",
     "joint_sampling",
     "make_query",

@@ -3,42 +3,25 @@
 from functools import partial
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from skgalaxy import acquisition
 from skgalaxy._validation import check_choice, check_float, check_int
-from skgalaxy.pools import n_rows
+from skgalaxy.pools import count_rows, n_rows, take_rows
 from skgalaxy.posterior import VotePosterior
-from skgalaxy.query._compose import query_pool
-from skgalaxy.query._learners import embed, predict_posterior, stages
-from skgalaxy.query._pool import (
-    check_expected_votes,
-    check_n_instances,
-    count_galaxies,
-    take_rows,
-)
+from skgalaxy.query._learners import check_method, embed, predict_posterior
+from skgalaxy.query._pool import check_expected_votes
 from skgalaxy.query._selectors import select_jointly, select_power, select_spread
+from skgalaxy.query._strategy import pick, strategy
 
 __all__ = ["diverse_sampling", "epig_sampling", "joint_sampling", "power_sampling"]
 
 
-def power_sampling(
-    learner,
-    X,
-    n_instances=1,
-    *,
-    n_votes=40,
-    beta=1.0,
-    random_state=None,
-    checkpoint=None,
-    verbose=False,
-):
+@strategy
+def power_sampling(query, *, beta=1.0):
     """Draw galaxies with a chance that grows with their mutual information (PowerBALD).
 
     Parameters
     ----------
-    learner, X, n_instances, n_votes, checkpoint, verbose
-        As in `mutual_information_sampling`.
     beta : float, default=1.0
         Power of the mutual information in the chance: 0 is random, infinity the best.
     random_state : int, RandomState or None, default=None
@@ -54,7 +37,7 @@ def power_sampling(
     Raises
     ------
     ValueError
-        As in `mutual_information_sampling`, or if `beta` is below 0.
+        If `beta` is below 0.
 
     References
     ----------
@@ -63,38 +46,16 @@ def power_sampling(
     Examples
     --------
     >>> from skgalaxy import VotePosterior, query
-    >>> class Fitted:
-    ...     def predict_posterior(self, X):
-    ...         return VotePosterior(X)
-    >>> pool = [[0.5, 0.5], [0.2, 0.8], [0.4, 0.6]]
-    >>> [int(query.power_sampling(Fitted(), pool, random_state=seed)[0][0]) for seed in range(5)]
+    >>> pool = VotePosterior([[0.5, 0.5], [0.2, 0.8], [0.4, 0.6]])
+    >>> [int(query.power_sampling(pool, None, random_state=seed)[0][0]) for seed in range(5)]
     [1, 2, 1, 2, 1]
     """
-    beta = check_float(beta, "beta", 0, np.inf)
-    return query_pool(
-        learner,
-        X,
-        n_instances,
-        score=VotePosterior.mutual_information,
-        select=partial(select_power, beta=beta),
-        n_votes=n_votes,
-        random_state=random_state,
-        checkpoint=checkpoint,
-        verbose=verbose,
-    )
+    select = partial(select_power, beta=check_float(beta, "beta", 0, np.inf))
+    return pick(query, VotePosterior.mutual_information, select)
 
 
-def joint_sampling(
-    learner,
-    X,
-    n_instances=1,
-    *,
-    n_votes=40,
-    n_candidates=1000,
-    random_state=None,
-    checkpoint=None,
-    verbose=False,
-):
+@strategy
+def joint_sampling(query, *, n_candidates=1000):
     """Pick galaxies whose votes together would tell most about the network's weights.
 
     The first is that of the highest mutual information; each next one adds most to those before
@@ -104,13 +65,9 @@ def joint_sampling(
 
     Parameters
     ----------
-    learner, X, n_instances, n_votes, checkpoint, verbose
-        As in `mutual_information_sampling`.
     n_candidates : int, default=1000
         Galaxies of the highest mutual information among which to pick; ten times `n_instances`
         if that is more. Only their draws are kept.
-    random_state : int, RandomState or None, default=None
-        Seed that breaks ties.
 
     Returns
     -------
@@ -122,7 +79,7 @@ def joint_sampling(
     Raises
     ------
     ValueError
-        As in `mutual_information_sampling`, or if `n_candidates` is below 1.
+        If `n_candidates` is below 1.
 
     References
     ----------
@@ -133,40 +90,17 @@ def joint_sampling(
     The second galaxy is the first again:
 
     >>> from skgalaxy import VotePosterior, query
-    >>> class Fitted:
-    ...     def predict_posterior(self, X):
-    ...         return VotePosterior(X)
-    >>> pool = [[0.1, 0.9, 0.1, 0.9], [0.1, 0.89, 0.1, 0.89], [0.4, 0.4, 0.6, 0.6]]
-    >>> indices, gains = query.joint_sampling(Fitted(), pool, n_instances=2)
+    >>> draws = [[0.1, 0.9, 0.1, 0.9], [0.1, 0.89, 0.1, 0.89], [0.4, 0.4, 0.6, 0.6]]
+    >>> indices, gains = query.joint_sampling(VotePosterior(draws), None, n_instances=2)
     >>> print(indices, gains.round(2))
     [0 2] [0.69 0.45]
     """
-    return query_pool(
-        learner,
-        X,
-        n_instances,
-        score=VotePosterior.mutual_information,
-        select=select_jointly,
-        n_candidates=check_int(n_candidates, "n_candidates", 1),
-        n_votes=n_votes,
-        random_state=random_state,
-        checkpoint=checkpoint,
-        verbose=verbose,
-    )
+    n_candidates = check_int(n_candidates, "n_candidates", 1)
+    return pick(query, VotePosterior.mutual_information, select_jointly, n_candidates)
 
 
-def diverse_sampling(
-    learner,
-    X,
-    n_instances=1,
-    *,
-    n_votes=40,
-    features="draws",
-    n_candidates=1000,
-    random_state=None,
-    checkpoint=None,
-    verbose=False,
-):
+@strategy
+def diverse_sampling(query, *, features="draws", n_candidates=1000):
     """Pick informative galaxies that are far from each other: k-means++ seeds, by information.
 
     A galaxy is drawn by its mutual information times its squared distance from those drawn
@@ -174,8 +108,6 @@ def diverse_sampling(
 
     Parameters
     ----------
-    learner, X, n_instances, n_votes, checkpoint, verbose
-        As in `mutual_information_sampling`.
     features : {"draws", "embedding"}, default="draws"
         In what galaxies are far: in how the networks' opinions of them go together
         (`skgalaxy.acquisition.standardised_draws`), or in the features that the network sees in
@@ -188,8 +120,6 @@ def diverse_sampling(
 
     Returns
     -------
-    indices : ndarray of shape (n_instances,)
-        Rows of `X`, highest mutual information first.
     scores : ndarray of shape (n_instances,)
         Their mutual information, in nats.
 
@@ -198,70 +128,44 @@ def diverse_sampling(
     TypeError
         If `features` is "embedding" and the estimator has no ``embed``.
     ValueError
-        As in `mutual_information_sampling`, or if `features` or `n_candidates` is out of range.
+        If `features` or `n_candidates` is out of range.
 
     Examples
     --------
     >>> from skgalaxy import VotePosterior, query
-    >>> class Fitted:
-    ...     def predict_posterior(self, X):
-    ...         return VotePosterior(X)
-    >>> pool = [[0.1, 0.9, 0.1, 0.9], [0.1, 0.9, 0.1, 0.9], [0.4, 0.4, 0.6, 0.6]]
-    >>> indices, scores = query.diverse_sampling(Fitted(), pool, n_instances=2, random_state=0)
+    >>> pool = VotePosterior([[0.1, 0.9, 0.1, 0.9], [0.1, 0.9, 0.1, 0.9], [0.4, 0.4, 0.6, 0.6]])
+    >>> indices, scores = query.diverse_sampling(pool, None, n_instances=2, random_state=0)
     >>> print(indices, scores.round(2))
     [1 2] [0.69 0.45]
     """
     if check_choice(features, "features", ("draws", "embedding")) == "embedding":
-        stages(learner, "embed")
+        check_method(query.learner, "embed")
+    n_candidates = check_int(n_candidates, "n_candidates", 1)
 
     def select(candidates, n_instances, random_state):
         if features == "draws":
             values = acquisition.standardised_draws(candidates.posterior)
         else:
-            values = embed(learner, take_rows(X, candidates.rows))
+            values = embed(query.learner, take_rows(query.X, candidates.rows))
         return select_spread(candidates, n_instances, random_state, features=values)
 
-    return query_pool(
-        learner,
-        X,
-        n_instances,
-        score=VotePosterior.mutual_information,
-        select=select,
-        n_candidates=check_int(n_candidates, "n_candidates", 1),
-        n_votes=n_votes,
-        random_state=random_state,
-        checkpoint=checkpoint,
-        verbose=verbose,
-    )
+    return pick(query, VotePosterior.mutual_information, select, n_candidates)
 
 
-def epig_sampling(
-    learner,
-    X,
-    n_instances=1,
-    *,
-    target=None,
-    n_targets=100,
-    target_votes=10,
-    n_votes=40,
-    random_state=None,
-    checkpoint=None,
-    verbose=False,
-):
+@strategy
+def epig_sampling(query, *, target=None, n_targets=100, target_votes=10):
     """Pick the galaxies whose votes would tell most about those of the galaxies you care about.
 
     Expected predictive information gain (EPIG). Mutual information with the weights is also high
     for odd images of which the network knows nothing, and of which nothing is to be learned about
-    others; this is not. Use many draws.
+    others; this is not. Use many draws. The time grows with the number of targets.
 
     Parameters
     ----------
-    learner, X, n_instances, n_votes, checkpoint, verbose
-        As in `mutual_information_sampling`. The time grows with the number of targets.
     target : array-like of shape (n_targets, ...), default=None
         Galaxies you care about, like those of X: a random draw of the sky, or those of a kind.
         None takes random galaxies of the pool, which are predicted beforehand; of batches all
-        are read for that.
+        are read for that. Where `learner` is a VotePosterior, row numbers of it.
     n_targets : int, default=100
         Galaxies of the pool that are targets, where `target` is None.
     target_votes : int, default=10
@@ -272,16 +176,13 @@ def epig_sampling(
 
     Returns
     -------
-    indices : ndarray of shape (n_instances,)
-        Rows of `X`, highest gain first.
     scores : ndarray of shape (n_instances,)
         Their expected predictive information gain, in nats.
 
     Raises
     ------
     ValueError
-        As in `mutual_information_sampling`, or if `n_targets` or `target_votes` is below 1, or
-        there is no target.
+        If `n_targets` or `target_votes` is below 1, or there is no target.
 
     References
     ----------
@@ -289,44 +190,33 @@ def epig_sampling(
 
     Examples
     --------
-    The networks' opinions of the first galaxy have nothing to do with those of the target:
+    The networks' opinions of the first galaxy have nothing to do with those of the target, which
+    is the third:
 
     >>> from skgalaxy import VotePosterior, query
-    >>> class Fitted:
-    ...     def predict_posterior(self, X):
-    ...         return VotePosterior(X)
-    >>> pool = [[0.1, 0.1, 0.9, 0.9], [0.3, 0.6, 0.3, 0.6]]
-    >>> target = [[0.2, 0.7, 0.2, 0.7]]
-    >>> indices, scores = query.epig_sampling(Fitted(), pool, n_instances=2, target=target)
+    >>> draws = [[0.1, 0.1, 0.9, 0.9], [0.3, 0.6, 0.3, 0.6], [0.2, 0.7, 0.2, 0.7]]
+    >>> indices, scores = query.epig_sampling(VotePosterior(draws), [0, 1], 2, target=[2])
     >>> print(indices, scores.round(2))
     [1 0] [0.53 0.  ]
     """
-    check_n_instances(n_instances, n_rows(X))
-    check_expected_votes(n_votes, n_rows(X))
+    check_expected_votes(query.n_votes, n_rows(query.X))
     target_votes = check_int(target_votes, "target_votes", 1)
-    n_targets, rng = check_int(n_targets, "n_targets", 1), check_random_state(random_state)
+    n_targets = check_int(n_targets, "n_targets", 1)
     if target is None:
-        target = _random_rows(X, n_targets, rng)
-    wanted = predict_posterior(learner, target)
+        target = _random_rows(query, n_targets)
+    wanted = predict_posterior(query.learner, target)
+    return pick(query, partial(_predictive_gain, target=wanted, target_votes=target_votes))
 
-    def epig(posterior, n_votes):
-        return acquisition.expected_predictive_information_gain(
-            posterior, n_votes, wanted, target_votes
-        )
 
-    return query_pool(
-        learner,
-        X,
-        n_instances,
-        score=epig,
-        n_votes=n_votes,
-        random_state=rng,
-        checkpoint=checkpoint,
-        verbose=verbose,
+def _predictive_gain(posterior, n_votes, *, target, target_votes):
+    return acquisition.expected_predictive_information_gain(
+        posterior, n_votes, target, target_votes
     )
 
 
-def _random_rows(X, n_galaxies, rng):
-    """Return so many random galaxies of X, or all if there are fewer."""
-    total = count_galaxies(X)
-    return take_rows(X, np.sort(rng.permutation(total)[:n_galaxies]))
+def _random_rows(query, n_galaxies):
+    """So many random galaxies of those that may be picked, or all if there are fewer."""
+    rows = np.arange(count_rows(query.X))
+    rows = rows if query.eligible is None else rows[query.eligible]
+    places = query.rng.permutation(len(rows))[:n_galaxies]
+    return take_rows(query.X, rows[np.sort(places)])

@@ -1,21 +1,24 @@
 """Strategies of parts: a score, a selector, and a random share."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from skgalaxy._validation import check_float, check_int
-from skgalaxy.pools import n_rows
-from skgalaxy.query._pool import Shortlist, check_n_instances, count_galaxies, scored
-from skgalaxy.query._selectors import Candidates, select_best
+from skgalaxy.pools import count_rows
+from skgalaxy.query._learners import pool_of
+from skgalaxy.query._pool import Score, check_eligible, check_n_instances
+from skgalaxy.query._selectors import select_best
+from skgalaxy.query._strategy import Strategy, pick, strategy
 
-__all__ = ["make_query", "mix_random", "query_pool"]
-
-_CANDIDATES_PER_PICK = 10
+__all__ = ["make_query", "mix_random"]
 
 
-def make_query(score, select=select_best, *, n_candidates=None):
+def make_query(
+    score: Score, select: Callable = select_best, *, n_candidates: int | None = None
+) -> Strategy:
     """Make a query strategy of a score and a selector.
 
     Parameters
@@ -35,8 +38,9 @@ def make_query(score, select=select_best, *, n_candidates=None):
     Returns
     -------
     strategy : callable
-        ``strategy(learner, X, n_instances=1, *, n_votes=40, random_state=None, checkpoint=None,
-        verbose=False)``, as `mutual_information_sampling`. It can be pickled if its parts can.
+        ``strategy(learner, X, n_instances=1, *, n_votes=40, eligible=None, random_state=None,
+        checkpoint=None, verbose=False)``, as `mutual_information_sampling`. It can
+        be pickled if its parts can.
 
     Raises
     ------
@@ -48,15 +52,12 @@ def make_query(score, select=select_best, *, n_candidates=None):
     Galaxies for which the posterior of ρ is widest, drawn at random by that width:
 
     >>> from skgalaxy import VotePosterior, query
-    >>> class Fitted:
-    ...     def predict_posterior(self, X):
-    ...         return VotePosterior(X)
     >>> def width(posterior, n_votes):
     ...     low, high = posterior.interval(0.9)
     ...     return high - low
     >>> strategy = query.make_query(width, query.select_power)
-    >>> pool = [[0.5, 0.5], [0.2, 0.8], [0.4, 0.6]]
-    >>> indices, scores = strategy(Fitted(), pool, n_instances=2, random_state=0)
+    >>> pool = VotePosterior([[0.5, 0.5], [0.2, 0.8], [0.4, 0.6]])
+    >>> indices, scores = strategy(pool, None, n_instances=2, random_state=0)
     >>> print(indices, scores.round(2))
     [1 2] [0.54 0.18]
     """
@@ -65,55 +66,16 @@ def make_query(score, select=select_best, *, n_candidates=None):
             raise TypeError(f"`{name}` must be callable. Got {part!r}.")
     if n_candidates is not None:
         check_int(n_candidates, "n_candidates", 1)
-    return partial(query_pool, score=score, select=select, n_candidates=n_candidates)
+    return partial(_composed, score=score, select=select, n_candidates=n_candidates)
 
 
-def query_pool(
-    learner,
-    X,
-    n_instances=1,
-    *,
-    score,
-    select=select_best,
-    n_candidates=None,
-    n_votes=40,
-    random_state=None,
-    checkpoint=None,
-    verbose=False,
-):
-    """Score a pool in one pass and select of it; what all strategies do."""
-    check_n_instances(n_instances, n_rows(X))
-    rng, shortlist = check_random_state(random_state), None
-    if n_candidates is not None:
-        size = max(check_int(n_candidates, "n_candidates", 1), _CANDIDATES_PER_PICK * n_instances)
-        shortlist = Shortlist(size, np.random.RandomState(rng.randint(2**31 - 1)))
-    scores = scored(learner, X, score, n_votes, checkpoint, verbose, shortlist)
-    check_n_instances(n_instances, len(scores))
-    rows = np.arange(len(scores)) if shortlist is None else shortlist.rows
-    posterior = None if shortlist is None else shortlist.posterior(learner, X)
-    n_votes = np.broadcast_to(n_votes, len(scores))[rows]
-    selected = select(Candidates(rows, scores[rows], n_votes, posterior), n_instances, rng)
-    positions, scores = _check_selected(selected, n_instances, len(rows))
-    return rows[positions], scores
+@strategy
+def _composed(query, *, score, select, n_candidates):
+    """Pick galaxies by a score and a selector."""
+    return pick(query, score, select, n_candidates)
 
 
-def _check_selected(selected, n_instances, n_candidates):
-    """Return places and scores of a selector that may be anybody's."""
-    positions, scores = map(np.asarray, selected)
-    if not (
-        positions.shape == scores.shape == (n_instances,)
-        and positions.dtype.kind in "iu"
-        and np.isin(positions, np.arange(n_candidates)).all()
-        and len(np.unique(positions)) == n_instances
-    ):
-        raise ValueError(
-            f"`select` must return {n_instances} distinct places among the {n_candidates} "
-            f"candidates, and as many scores. Got {positions} and {scores}."
-        )
-    return positions, scores
-
-
-def mix_random(strategy, share=0.1):
+def mix_random(strategy: Strategy, share: float = 0.1) -> Strategy:
     """Make a strategy that asks about a share of galaxies at random.
 
     Galaxies that a strategy picks are no random draw of the sky: what is learned of their votes
@@ -141,12 +103,9 @@ def mix_random(strategy, share=0.1):
     Examples
     --------
     >>> from skgalaxy import VotePosterior, query
-    >>> class Fitted:
-    ...     def predict_posterior(self, X):
-    ...         return VotePosterior(X)
     >>> strategy = query.mix_random(query.mutual_information_sampling, share=0.5)
-    >>> pool = [[0.5, 0.5], [0.2, 0.8], [0.4, 0.6]]
-    >>> indices, scores = strategy(Fitted(), pool, n_instances=2, random_state=0)
+    >>> pool = VotePosterior([[0.5, 0.5], [0.2, 0.8], [0.4, 0.6]])
+    >>> indices, scores = strategy(pool, None, n_instances=2, random_state=0)
     >>> print(indices, scores.round(2))
     [1 0] [0.69  nan]
     """
@@ -155,15 +114,21 @@ def mix_random(strategy, share=0.1):
     return partial(_mixed, strategy, check_float(share, "share", 0, 1))
 
 
-def _mixed(strategy, share, learner, X, n_instances=1, *, random_state=None, **options):
-    total = count_galaxies(X)
-    check_n_instances(n_instances, total)
+def _mixed(
+    strategy, share, learner, X, n_instances=1, *, eligible=None, random_state=None, **options
+):
+    X = pool_of(learner, X)
+    total = count_rows(X)
+    rows = np.arange(total)
+    if eligible is not None:  # a strategy of somebody else need not know it
+        options["eligible"] = check_eligible(eligible, total)
+        rows = rows[options["eligible"]]
+    check_n_instances(n_instances, total, options.get("eligible"))
     rng = check_random_state(random_state)
     n_random = int(share * n_instances + rng.uniform())
     picked, scores = np.empty(0, dtype=np.intp), np.empty(0)
     if n_random < n_instances:
         n_picked = n_instances - n_random
         picked, scores = strategy(learner, X, n_picked, random_state=rng, **options)
-    rest = np.setdiff1d(np.arange(total), picked)
-    at_random = rng.choice(rest, n_random, replace=False)
+    at_random = rng.choice(np.setdiff1d(rows, picked), n_random, replace=False)
     return np.append(picked, at_random), np.append(scores, np.full(n_random, np.nan))

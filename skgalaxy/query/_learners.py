@@ -1,28 +1,45 @@
 """What a fitted thing says of galaxies, whatever holds the estimator."""
 
+import math
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 
+from skgalaxy._validation import check_int
 from skgalaxy.pools import blocks_ahead
 from skgalaxy.posterior import VotePosterior
 
-__all__ = ["embed", "posteriors", "predict_posterior", "stages", "was_trained_on"]
+__all__ = [
+    "MANY_DRAWS",
+    "check_method",
+    "embed",
+    "ensure_draws",
+    "fitted_estimators",
+    "pool_of",
+    "predict_blocks",
+    "predict_posterior",
+    "was_trained_on",
+]
+
+MANY_DRAWS = 1000  # nearly free, and enough to tell batches of hundreds of galaxies apart
 
 
-def predict_posterior(learner, X):
-    """Return the posterior that any fitted thing predicts for `X`.
+def predict_posterior(learner: object, X: ArrayLike | None) -> VotePosterior:
+    """Posterior that any fitted thing predicts for `X`.
 
     Parameters
     ----------
     learner : object
         A fitted estimator with ``predict_posterior``; a Pipeline ending in one; a search object
         (its ``best_estimator_``); a modAL learner (its ``estimator``); or a modAL committee,
-        whose members' draws are put side by side.
-    X : array-like
-        What the learner predicts from. A Pipeline's steps see it block by block: a column of
-        paths need not be images in memory all at once.
+        whose members' draws are put side by side. Or a VotePosterior, predicted beforehand.
+    X : array-like or None
+        Galaxies as the learner takes them. A Pipeline's steps see them block by block: a column
+        of paths need not be images in memory all at once. Of a VotePosterior None is all its
+        galaxies, and row numbers are some of them.
 
     Returns
     -------
@@ -32,73 +49,178 @@ def predict_posterior(learner, X):
     ------
     TypeError
         If `learner` predicts no posterior.
+    ValueError
+        If `learner` is a VotePosterior and X is neither None nor row numbers of it.
 
     Examples
     --------
     >>> from skgalaxy import VotePosterior, query
-    >>> class Fitted:
-    ...     def predict_posterior(self, X):
-    ...         return VotePosterior(X)
-    >>> query.predict_posterior(Fitted(), [[0.2, 0.8]])
+    >>> query.predict_posterior(VotePosterior([[0.2, 0.8], [0.5, 0.5]]), [1])
     VotePosterior(n_galaxies=1, n_draws=2)
     """
-    return VotePosterior.concatenate(posteriors(learner, X))
+    X = pool_of(learner, X)
+    if isinstance(learner, VotePosterior):
+        return learner[X]
+    return _call(learner, "predict_posterior", X)
 
 
-def posteriors(learner, X, done=()):
-    """Yield the posterior of X block by block; the next block is prepared meanwhile."""
-    prepare, predict = stages(learner, "predict_posterior")
-    return map(predict, blocks_ahead(X, prepare, done))
+def predict_blocks(
+    learner: object, X: ArrayLike, parts: Sequence[slice | int] = ()
+) -> Iterator[VotePosterior]:
+    """Yield the posterior of `skgalaxy.pools.blocks` of X; the next is prepared meanwhile."""
+    return _call_blocks(learner, "predict_posterior", X, parts)
 
 
-def embed(learner, X):
-    """Return features of every galaxy, shape (n_galaxies, n_features)."""
-    prepare, features = stages(learner, "embed")
-    return np.concatenate([np.asarray(features(block)) for block in blocks_ahead(X, prepare)])
+def embed(learner: object, X: ArrayLike) -> NDArray:
+    """Features of every galaxy, shape (n_galaxies, n_features)."""
+    return _call(learner, "embed", X)
 
 
-def was_trained_on(learner, X):
-    """Return whether the networks were trained on a galaxy, bool of shape (n_galaxies,)."""
-    prepare, seen = stages(learner, "was_trained_on")
-    return np.concatenate([seen(block) for block in blocks_ahead(X, prepare)])
+def was_trained_on(learner: object, X: ArrayLike) -> NDArray[np.bool_]:
+    """Mask of the galaxies that the networks were trained on, shape (n_galaxies,)."""
+    return _call(learner, "was_trained_on", X)
 
 
-def stages(learner, method):
-    """Return what prepares rows of X for an estimator, and what calls its `method` on that.
+def check_method(learner: object, method: str) -> None:
+    """Raise TypeError unless the learner is, or holds, an estimator with `method`."""
+    _find(learner, method)
 
-    `method` is one of `_METHODS`; raises TypeError if the estimator has none such.
-    """
+
+_JOINED = {  # of each method: how blocks of galaxies are joined, and how members of a committee
+    "embed": (np.concatenate, np.hstack),
+    "predict_posterior": (VotePosterior.concatenate, VotePosterior.combine),
+    "was_trained_on": (np.concatenate, partial(np.any, axis=0)),
+}
+
+
+def _call(learner, method, X):
+    join_blocks, _ = _JOINED[method]
+    return join_blocks(list(_call_blocks(learner, method, X)))
+
+
+def _call_blocks(learner, method, X, parts=()):
+    prepare, call = _find(learner, method)
+    return map(call, blocks_ahead(X, prepare, parts))
+
+
+def _call_members(members, method, X):
+    _, join_members = _JOINED[method]
+    return join_members([_call(member, method, X) for member in members])
+
+
+def _find(learner: object, method: str) -> tuple[Callable | None, Callable]:
+    """Transform of the Pipelines on the way to an estimator, and the `method` of that, bound."""
+    if isinstance(learner, VotePosterior) and method == "predict_posterior":
+        return None, learner.__getitem__
     if hasattr(learner, method):
         return None, getattr(learner, method)
-    if isinstance(learner, Pipeline):
-        prepare = learner[:-1].transform if len(learner) > 1 else None
-        return prepare, _ask(learner[-1], method)
+    held = _held_by(learner)
+    if not held:
+        raise TypeError(
+            f"`learner` must be, or hold, a fitted estimator with `{method}`. "
+            f"Got {type(learner).__name__}; a search must be fitted with `refit=True`."
+        )
+    found = [_find(one, method) for one in held]
     if hasattr(learner, "learner_list"):
-        members = [_ask(member, method) for member in learner.learner_list]
-        return None, partial(_side_by_side, members, method)
+        return None, partial(_call_members, held, method)
+    prepare, call = found[0]
+    if isinstance(learner, Pipeline) and len(learner) > 1:
+        prepare = _then(learner[:-1].transform, prepare)
+    return prepare, call
+
+
+def _then(first: Callable, second: Callable | None) -> Callable:
+    return first if second is None else lambda rows: second(first(rows))
+
+
+def _held_by(learner: object) -> list[object]:
+    """List the members of a committee, or the one learner that a learner wraps."""
+    if isinstance(learner, Pipeline):
+        return [learner[-1]]
+    if hasattr(learner, "learner_list"):
+        return list(learner.learner_list)
     if hasattr(learner, "best_estimator_"):
-        return stages(learner.best_estimator_, method)
+        return [learner.best_estimator_]
     if hasattr(learner, "query_strategy") and hasattr(learner, "estimator"):  # a modAL learner
-        return stages(learner.estimator, method)
-    raise TypeError(
-        f"`learner` must be, or hold, a fitted estimator with `{method}`. "
-        f"Got {type(learner).__name__}; a search must be fitted with `refit=True`."
-    )
+        return [learner.estimator]
+    return []
 
 
-def _ask(learner, method):
-    """Return what calls `method` of whatever `learner` holds, which is known to have it."""
-    stages(learner, method)
-    return partial(_METHODS[method][0], learner)
+def pool_of(learner: object, X: ArrayLike | None) -> ArrayLike:
+    """Check X; of a VotePosterior it is row numbers, and None is all of them."""
+    if not isinstance(learner, VotePosterior):
+        if X is None:
+            raise ValueError(
+                "`X` must be galaxies as `learner` takes them; it may be None only of a "
+                f"VotePosterior. Got None for {type(learner).__name__}."
+            )
+        return X
+    total = len(learner)
+    rows = np.arange(total) if X is None else np.asarray(X)
+    whole = rows.ndim == 1 and (rows.dtype.kind in "iu" or rows.size == 0)
+    if not whole or ((rows < 0) | (rows >= total)).any():
+        got = f"{rows.dtype} of shape {rows.shape}"
+        if whole:
+            got = f"{rows[(rows < 0) | (rows >= total)][0]}"
+        raise ValueError(
+            "`X` must be None or row numbers where `learner` is a VotePosterior, integers in "
+            f"0 ... {total - 1} of shape (n_galaxies,). Got {got}."
+        )
+    return rows.astype(np.intp)
 
 
-def _side_by_side(members, method, X):
-    """Return what all members of a committee say, together."""
-    return _METHODS[method][1]([member(X) for member in members])
+def fitted_estimators(learner: object) -> list[object]:
+    """List the estimators inside a learner, for example one per member of a committee."""
+    held = _held_by(learner) or getattr(learner, "estimators_", [])  # calibrated: one per fold
+    if not held:
+        return [learner]
+    return [estimator for one in held for estimator in fitted_estimators(one)]
 
 
-_METHODS = {  # how to ask a learner, and how to put together what members of a committee say
-    "embed": (embed, np.hstack),
-    "predict_posterior": (predict_posterior, VotePosterior.combine),
-    "was_trained_on": (was_trained_on, partial(np.any, axis=0)),
-}
+def ensure_draws(learner: object, n_draws: int = MANY_DRAWS) -> object:
+    """Let a learner draw at least so many networks in all; fitted or not, in place.
+
+    More draws take hardly longer where dropout is late in the network, and tell more galaxies
+    apart: `joint_sampling` and `epig_sampling` want many.
+
+    Parameters
+    ----------
+    learner : object
+        As in `predict_posterior`, or a `skgalaxy.calibration.CalibratedRegressorCV`. The
+        parameter ``n_draws`` of the estimators in it is raised, never lowered.
+    n_draws : int, default=1000
+        Draws of all networks of all estimators together, shared out evenly.
+
+    Returns
+    -------
+    learner : object
+        The same.
+
+    Raises
+    ------
+    TypeError
+        If no estimator in `learner` has the parameter ``n_draws``.
+    ValueError
+        If `n_draws` is below 1.
+
+    Examples
+    --------
+    >>> from skgalaxy import BayesianCNNRegressor, query
+    >>> query.ensure_draws(BayesianCNNRegressor(n_networks=4)).n_draws
+    250
+    """
+    estimators = [one for one in fitted_estimators(learner) if _has_parameter(one, "n_draws")]
+    if not estimators:
+        raise TypeError(
+            "`learner` must be, or hold, an estimator with the parameter `n_draws`. "
+            f"Got {type(learner).__name__}."
+        )
+    n_networks = sum(getattr(one, "n_networks", 1) for one in estimators)
+    each = math.ceil(check_int(n_draws, "n_draws", 1) / n_networks)
+    for one in estimators:
+        one.set_params(n_draws=max(each, one.n_draws))
+    return learner
+
+
+def _has_parameter(estimator, name):
+    return hasattr(estimator, "get_params") and name in estimator.get_params(deep=False)
