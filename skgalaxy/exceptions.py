@@ -1,6 +1,6 @@
 """Exceptions and warnings that callers may want to catch by name."""
 
-__all__ = ["ModelVersionWarning", "NoSpreadWarning"]
+__all__ = ["ModelVersionWarning", "NoSpreadWarning", "TooFewDrawsWarning"]
 
 
 class ModelVersionWarning(UserWarning):
@@ -16,4 +16,11 @@ class NoSpreadWarning(UserWarning):
 
     Its posterior is one binomial and its mutual information is exactly zero for
     every galaxy: ranking by it is meaningless.
+    """
+
+
+class TooFewDrawsWarning(UserWarning):
+    """More galaxies are picked jointly than the draws can tell apart.
+
+    What two galaxies have in common is told by their draws; with few of them it is told by chance.
     """

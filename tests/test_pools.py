@@ -91,6 +91,18 @@ class TestReading:
         assert [len(block) for block in blocks(wide)] == [8, 8, 8, 8, 8]
         assert len(next(blocks(np.zeros((2, 10**6), np.uint8)))) == 1
 
+    def test_some_parts_first(self, store, images):
+        """And then all that follows the last of them, in blocks that are as large."""
+        parts = [slice(0, 16), slice(20, 50)]
+        for X in (store(images), images, list(images)):
+            found = list(blocks(X, lambda rows: np.asarray(rows), parts))
+            assert [len(block) for block in found] == [16, 30, len(images) - 50]
+            np.testing.assert_array_equal(np.concatenate(found[1:]), images[20:])
+        found = list(blocks(Batches(images), parts=[0, 2]))
+        np.testing.assert_array_equal(
+            np.concatenate(found), np.concatenate([images[:70], images[140:]])
+        )
+
     def test_an_empty_pool_is_one_empty_block(self):
         assert [len(block) for block in blocks([])] == [0]
         with pytest.raises(ValueError, match=r"`X` must hold at least one batch\. Got none"):

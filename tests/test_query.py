@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior, _modal_compat, query
 from skgalaxy.metrics import vote_fraction_rmse
+from skgalaxy.query._learners import fitted_estimators
 
 STRATEGIES = [query.mutual_information_sampling, query.random_sampling]
 
@@ -128,9 +129,78 @@ class TestLearners:
         with pytest.raises(TypeError, match="must be fitted with `refit=True`"):
             query.predict_posterior(search.fit(pool, pool[:, 0]), pool)
 
+    def test_nested_pipelines(self, pool):
+        half = FunctionTransformer(lambda X: X / 2).fit(pool)
+        learner = make_pipeline(half, ActiveLearner(make_pipeline(half, Oracle())))
+        np.testing.assert_array_equal(query.predict_posterior(learner, pool).draws, pool / 4)
+
+    def test_a_posterior(self, pool):
+        posterior = VotePosterior(pool)
+        assert len(query.predict_posterior(posterior, None)) == len(pool)
+        rows = [7, 7, 0]
+        np.testing.assert_array_equal(query.predict_posterior(posterior, rows).draws, pool[rows])
+        np.testing.assert_array_equal(
+            query.score_pool(posterior, None), query.score_pool(Oracle(), pool)
+        )
+        assert len(query.predict_posterior(posterior, [])) == 0
+        with pytest.raises(ValueError, match=r"`X` .* in 0 \.\.\. 49 .*Got 50\."):
+            query.score_pool(posterior, [3, 50])
+        with pytest.raises(ValueError, match=r"only of a VotePosterior\. Got None for Oracle"):
+            query.predict_posterior(Oracle(), None)
+
     def test_neither(self, pool):
         with pytest.raises(TypeError, match=r"with `predict_posterior`\. Got Ridge"):
             query.predict_posterior(type("Ridge", (), {})(), pool)
+
+
+class Drawing(Oracle):
+    """An oracle that says how many networks it draws."""
+
+    def __init__(self, n_draws=50, n_networks=1):
+        self.n_draws = n_draws
+        self.n_networks = n_networks
+
+
+class TestDraws:
+    """So many draws in all, whatever holds the estimators."""
+
+    @pytest.mark.parametrize(
+        ("wrap", "each"),
+        [
+            (lambda one, other: one, [600]),
+            (lambda one, other: make_pipeline(FunctionTransformer(), other), [300]),
+            (lambda one, other: ActiveLearner(make_pipeline(one)), [600]),
+            (lambda one, other: types.SimpleNamespace(best_estimator_=other), [300]),
+            (
+                lambda one, other: types.SimpleNamespace(
+                    learner_list=[ActiveLearner(one), make_pipeline(other)]
+                ),
+                [200, 200],
+            ),
+            (
+                lambda one, other: types.SimpleNamespace(estimators_=[make_pipeline(one), other]),
+                [200, 200],
+            ),
+        ],
+        ids=["estimator", "pipeline", "learner", "search", "committee", "calibrated"],
+    )
+    def test_of_any_learner(self, wrap, each):
+        learner = wrap(Drawing(), Drawing(n_networks=2))
+        assert query.ensure_draws(learner, 600) is learner
+        assert [one.n_draws for one in fitted_estimators(learner)] == each
+        query.ensure_draws(learner, 5)  # never fewer
+        assert [one.n_draws for one in fitted_estimators(learner)] == each
+
+    def test_is_rounded_up(self):
+        assert query.ensure_draws(Drawing(n_networks=3), 1000).n_draws == 334
+        assert query.ensure_draws(Drawing(2000)).n_draws == 2000
+
+    def test_what_draws_nothing(self):
+        for learner in (Oracle(), VotePosterior([[0.5]]), make_pipeline(Oracle())):
+            with pytest.raises(TypeError, match=r"the parameter `n_draws`\. Got"):
+                query.ensure_draws(learner)
+        with pytest.raises(ValueError, match="`n_draws` must be an integer >= 1"):
+            query.ensure_draws(Drawing(), 0)
 
 
 class TestModAL:

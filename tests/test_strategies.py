@@ -1,6 +1,8 @@
 """One contract for every query strategy, and what each promises beside it."""
 
+import inspect
 import pickle
+import re
 import types
 from functools import partial
 
@@ -15,10 +17,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skgalaxy import VotePosterior, acquisition, pools, query
+from skgalaxy.exceptions import TooFewDrawsWarning
 from skgalaxy.likelihoods import BetaBinomial
 from skgalaxy.query import _pool as query_pool_module
+from skgalaxy.query._strategy import score_strategy
 
-N_POOL, N_DRAWS, N_TARGETS = 60, 8, 15
+N_POOL, N_DRAWS, N_TARGETS = 60, 64, 15  # draws tell fewer galaxies apart than there are
 
 
 def interval_width(posterior, n_votes):
@@ -131,6 +135,62 @@ class TestContract:
         beforehand = N_TARGETS if name == "epig" else 0
         expected = 0 if name == "random" else N_POOL + beforehand
         assert sum(getattr(learner, "seen_", [])) == expected
+
+    def test_of_a_posterior(self, name, pool):
+        """What was predicted beforehand is a learner; X is all of it, or rows of it."""
+        posterior = VotePosterior(pool)
+        expected = STRATEGIES[name](Oracle(), pool, 5, random_state=0)
+        got = STRATEGIES[name](posterior, None, 5, random_state=0)
+        np.testing.assert_array_equal(got[0], expected[0])
+        np.testing.assert_array_equal(got[1], expected[1])
+        rows = np.r_[3:40, 50:55]
+        expected = STRATEGIES[name](Oracle(), pool[rows], 5, random_state=0)
+        got = STRATEGIES[name](posterior, rows, 5, random_state=0)
+        np.testing.assert_array_equal(got[0], expected[0])
+        for wrong in ([60], [-1], [0.0], [[1]], pool, "1", np.ones(60, bool)):
+            with pytest.raises(ValueError, match="`X` must be None or row numbers"):
+                STRATEGIES[name](posterior, wrong)
+
+    def test_as_if_the_eligible_were_all(self, name, pool, monkeypatch):
+        monkeypatch.setattr(pools, "_rows_within_budget", lambda X: 16)
+        eligible = np.random.default_rng(1).uniform(size=N_POOL) < 0.6
+        n_eligible = int(eligible.sum())
+        indices, scores = STRATEGIES[name](Oracle(), pool, 9, eligible=eligible, random_state=0)
+        among, expected = STRATEGIES[name](Oracle(), pool[eligible], 9, random_state=0)
+        np.testing.assert_array_equal(indices, np.flatnonzero(eligible)[among])
+        np.testing.assert_allclose(scores, expected, rtol=1e-12)
+        every = STRATEGIES[name](Oracle(), pool, n_eligible, eligible=eligible.tolist())[0]
+        assert set(every) == set(np.flatnonzero(eligible))
+        learner = Oracle()
+        for X, mask, n, problem in (
+            (pool, eligible, n_eligible + 1, rf"the {n_eligible} eligible of the 60 galaxies"),
+            (pool, eligible[1:], 1, r"`eligible` must be True or False .*\(60,\)\. Got bool"),
+            (pool, eligible.astype(int), 1, r"`eligible` must be True or False .*Got int"),
+            (pool, np.zeros(60, bool), 1, "must not exceed the 0 eligible"),
+            (Batches(pool), eligible, 1, "`eligible` must be None where X is batches"),
+        ):
+            if name.startswith("mixed") and X is not pool:
+                continue  # it counts the galaxies anyhow
+            with pytest.raises(ValueError, match=problem):
+                STRATEGIES[name](learner, X, n, eligible=mask)
+        assert not hasattr(learner, "seen_")
+
+    def test_documented(self, name):
+        strategy = STRATEGIES[name]
+        while isinstance(strategy, partial):
+            strategy = strategy.func
+        if strategy.__name__.startswith("_"):
+            pytest.skip("made of parts")
+        parameters = inspect.signature(strategy).parameters
+        first, second, third, *rest = parameters.values()
+        assert (first.name, second.name, third.name) == ("learner", "X", "n_instances")
+        assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in rest)
+        headings = re.findall(r"^(\w+)\n---+$", strategy.__doc__, re.MULTILINE)
+        common = ["Parameters", "Returns", "Raises"]
+        assert [heading for heading in headings if heading in common] == common
+        assert headings[-1] == "Examples"
+        text = strategy.__doc__.partition("Parameters\n")[2].partition("Returns\n")[0]
+        assert re.findall(r"^(\w+) :", text, re.MULTILINE) == [*parameters]
 
     def test_ties_follow_the_seed(self, name):
         same = np.tile(np.linspace(0.2, 0.7, N_DRAWS), (40, 1))
@@ -287,6 +347,51 @@ class TestSingle:
             query.mutual_information_sampling(Oracle(), pool, jackknife=1)
 
 
+@score_strategy
+def lowest_mean(posterior, n_votes, *, power=1.0):
+    """Pick the galaxies of the lowest vote fraction.
+
+    Parameters
+    ----------
+    power : float, default=1.0
+        Of the mean.
+    """
+    return -(posterior.mean**power)
+
+
+class TestDecorator:
+    """A strategy is a score and a decorator."""
+
+    def test_is_a_strategy(self, pool):
+        indices, scores = lowest_mean(Oracle(), pool, 60, power=2)
+        np.testing.assert_array_equal(indices, np.argsort(pool.mean(axis=1)))
+        np.testing.assert_array_equal(scores, -(pool.mean(axis=1)[indices] ** 2))
+        assert pickle.loads(pickle.dumps(lowest_mean)) is lowest_mean
+        assert str(inspect.signature(lowest_mean)) == (
+            "(learner, X, n_instances=1, *, n_votes=40, power=1.0, eligible=None, "
+            "random_state=None, checkpoint=None, verbose=False)"
+        )
+        with pytest.raises(TypeError, match=r"lowest_mean\(\) got .* 'pwoer'"):
+            lowest_mean(Oracle(), pool, pwoer=2)
+
+    def test_its_text(self):
+        assert lowest_mean.__doc__.startswith("Pick the galaxies of the lowest vote fraction.\n\n")
+        assert lowest_mean.__doc__.count("Parameters\n----------\n") == 1
+        assert "power : float, default=1.0\n    Of the mean.\neligible :" in lowest_mean.__doc__
+        assert "Raises\n------\nValueError\n" in lowest_mean.__doc__
+
+    def test_a_checkpoint_is_of_its_options(self, pool, tmp_path):
+        lowest_mean(Oracle(), pool, checkpoint=tmp_path / "1")
+        lowest_mean(Oracle(), pool, power=1.0, checkpoint=tmp_path / "1")
+        with pytest.raises(ValueError, match=r"lowest_mean\(power=1.0\).*lowest_mean\(power=2\)"):
+            lowest_mean(Oracle(), pool, power=2, checkpoint=tmp_path / "1")
+        query.score_pool(Oracle(), pool, checkpoint=tmp_path / "2")
+        query.mutual_information_sampling(Oracle(), pool, checkpoint=tmp_path / "2")
+        query.joint_sampling(Oracle(), pool, checkpoint=tmp_path / "2")
+        with pytest.raises(ValueError, match="jackknife=True"):
+            STRATEGIES["jackknife"](Oracle(), pool, checkpoint=tmp_path / "2")
+
+
 def candidates_of(scores, draws=None):
     scores = np.asarray(scores, dtype=float)
     posterior = None if draws is None else VotePosterior(draws)
@@ -378,6 +483,36 @@ class TestJoint:
         picks, _ = acquisition.greedy_information(pool[best[:25]], own, 2)
         picked = query.joint_sampling(Oracle(), pool, 2, n_candidates=25)[0]
         np.testing.assert_array_equal(picked, best[picks])
+
+    @pytest.mark.parametrize("n_draws", [1, 2, 5, 50])
+    def test_of_more_than_draws_can_tell_apart(self, n_draws):
+        """Draws span one dimension fewer than they are; as many picks explain all others."""
+        posterior = VotePosterior(np.random.default_rng(0).uniform(size=(200, n_draws)))
+        most = max(1, n_draws - 1)
+        query.joint_sampling(posterior, None, most)
+        with pytest.warns(
+            TooFewDrawsWarning,
+            match=f"^{n_draws} draws cannot tell more than {most} .*ensure_draws",
+        ):
+            indices, _ = query.joint_sampling(posterior, None, most + 1)
+        assert len(indices) == most + 1
+        directions = acquisition.standardised_draws(posterior)
+        if n_draws > 2:
+            shared = np.linalg.lstsq(directions[:most].T, directions.T, rcond=None)
+            np.testing.assert_allclose(directions[:most].T @ shared[0], directions.T, atol=1e-9)
+
+    def test_a_large_batch_leaves_half_to_chance(self):
+        """Galaxies that have nothing in common seem to have half of it."""
+        n_draws = 100
+        directions = acquisition.standardised_draws(
+            np.random.default_rng(0).uniform(size=(1000, n_draws))
+        )
+        batch, others = np.split(directions, [query.largest_batch(n_draws)])
+        weights = np.linalg.lstsq(batch.T, others.T, rcond=None)[0]
+        chance = ((batch.T @ weights) ** 2).sum(axis=0).mean()
+        assert chance == pytest.approx(0.5, abs=0.02)
+        assert [query.largest_batch(n) for n in (1, 2, 3, 1000)] == [1, 1, 1, 500]
+        assert query.largest_batch() == 500
 
     def test_bad_candidates(self, pool):
         learner = Oracle()

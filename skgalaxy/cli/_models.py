@@ -6,9 +6,7 @@ posteriors; of ``question`` and ``answer``, which name the columns of a catalogu
 """
 
 import hashlib
-import math
 import tempfile
-from functools import partial
 from pathlib import Path
 
 import click
@@ -38,9 +36,6 @@ from skgalaxy.cli._common import (
 )
 
 CONTENT = ("pipeline", "question", "answer", "n_galaxies")
-N_CANDIDATES, CANDIDATES_PER_PICK = 1000, 10  # as joint_sampling has
-N_JOINT_DRAWS = 1000  # what galaxies have in common is told by draws, more than galaxies asked
-MOST_JOINTLY = N_JOINT_DRAWS // 2
 
 
 @click.command(
@@ -130,7 +125,7 @@ def train(
         y[~readable] = 0  # without votes it is not learned from
         estimator.fit(pixels, y)
     answer = "-or-".join(_full_name(answer, table.answers) for answer in answers)
-    pipeline = make_pipeline(loader, _verbose(estimator, False))
+    pipeline = make_pipeline(loader, _show_progress(estimator, False))
     n_galaxies = int((y[:, 1] > 0).sum())
     content = dict(zip(CONTENT, (pipeline, table.question, answer, n_galaxies), strict=True))
     with complete_file(model) as file:
@@ -171,7 +166,7 @@ def predict(model, images, catalogue, n_votes, crop, store, strict, quiet, force
     _rehearse(catalogue, named, header)
     loader, estimator = content["pipeline"]
     loader.set_params(crop=crop or loader.crop)
-    _verbose(estimator, not quiet)
+    _show_progress(estimator, not quiet)
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         posterior = estimator.predict_posterior(pixels)[readable]
     ids = [id_ for id_, good in zip(files, readable, strict=True) if good]
@@ -184,7 +179,7 @@ def predict(model, images, catalogue, n_votes, crop, store, strict, quiet, force
     epilog=examples(
         "skgalaxy rank featured.joblib images -n 20",
         "skgalaxy rank featured.joblib pool -n 500 -o round_2.csv --manifest round_2 \\",
-        "    --store packed --checkpoint scores.npy",
+        "    --store packed --checkpoint scores.sqlite",
     )
 )
 @click.argument("model", type=FILE)
@@ -234,14 +229,15 @@ def rank(
     """
     import pandas as pd
 
+    from skgalaxy import query
     from skgalaxy.zooniverse import write_manifest
 
     check_new(output, force)
     check_new(manifest)
-    if strategy == "joint" and n > MOST_JOINTLY:
+    if strategy == "joint" and n > query.largest_batch():
         raise ValueError(
-            f"`-n` must be at most {MOST_JOINTLY} to rank jointly. Got {n}; add --strategy "
-            "mutual-information."
+            f"`-n` must be at most {query.largest_batch()} to rank jointly. Got {n}; add "
+            "--strategy mutual-information."
         )
     files = list_images(images)
     loader, estimator = _load(model)["pipeline"]
@@ -250,10 +246,10 @@ def rank(
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         if n > readable.sum():
             raise ValueError(f"`-n` must not exceed the {readable.sum()} galaxies. Got {n}.")
-        ask = _strategy(strategy, readable, n)
+        ask = query.mutual_information_sampling
         if strategy == "joint":
-            estimator = _with_draws(estimator, N_JOINT_DRAWS)
-        rows, scores = ask(estimator, pixels, n, random_state=0, **scoring)
+            ask, estimator = query.joint_sampling, query.ensure_draws(estimator)
+        rows, scores = ask(estimator, pixels, n, eligible=readable, random_state=0, **scoring)
     pool = pd.DataFrame({"id_str": list(files), "image": list(map(str, files.values()))})
     ranking = pool.iloc[rows].assign(mutual_information=scores)
     if manifest is not None:
@@ -263,50 +259,13 @@ def rank(
     write_csv(ranking, output)
 
 
-def _strategy(name, readable, n):
-    """Return the query strategy of that name, which asks about no image that cannot be read."""
-    from skgalaxy import VotePosterior
-    from skgalaxy.query import make_query, select_best, select_jointly
+def _show_progress(estimator, verbose):
+    """Let the estimators, of a recalibrated one those of all folds, show progress or not."""
+    from skgalaxy.query._learners import fitted_estimators
 
-    n_wanted = max(N_CANDIDATES, CANDIDATES_PER_PICK * n)
-    select, n_candidates = {
-        "joint": (select_jointly, n_wanted + int((~readable).sum())),
-        "mutual-information": (select_best, None),
-    }[name]
-    select = partial(_select_readable, select=select, readable=readable)
-    return make_query(VotePosterior.mutual_information, select, n_candidates=n_candidates)
-
-
-def _select_readable(candidates, n_instances, random_state, *, select, readable):
-    """Select among the candidates that can be read."""
-    from skgalaxy.query import Candidates
-
-    places = readable[candidates.rows].nonzero()[0]
-    among = Candidates(*(None if part is None else part[places] for part in candidates))
-    positions, scores = select(among, n_instances, random_state)
-    return places[positions], scores
-
-
-def _verbose(estimator, verbose):
-    """Let an estimator, or all those that a recalibrated one holds, show progress or not."""
-    for one in _those_with(estimator, "verbose"):
+    for one in fitted_estimators(estimator):
         one.set_params(verbose=verbose)
     return estimator
-
-
-def _with_draws(estimator, n_draws):
-    """Let an estimator, or those that a recalibrated one holds, draw at least so many in all."""
-    held = _those_with(estimator, "n_draws")
-    each = math.ceil(n_draws / sum(one.n_networks for one in held))
-    for one in held:
-        one.set_params(n_draws=max(each, one.n_draws))
-    return estimator
-
-
-def _those_with(estimator, parameter):
-    """Return what has the parameter, of an estimator and those that a recalibrated one holds."""
-    held = (estimator, *getattr(estimator, "estimators_", ()))
-    return [one for one in held if parameter in one.get_params(deep=False)]
 
 
 def _join(table, files, folder, quiet):

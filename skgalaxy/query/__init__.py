@@ -25,7 +25,13 @@ from skgalaxy.query._batch import (
 from skgalaxy.query._compose import make_query, mix_random
 from skgalaxy.query._learners import ensure_draws, predict_posterior
 from skgalaxy.query._pool import score_pool
-from skgalaxy.query._selectors import Candidates, select_best, select_jointly, select_power
+from skgalaxy.query._selectors import (
+    Candidates,
+    largest_batch,
+    select_best,
+    select_jointly,
+    select_power,
+)
 from skgalaxy.query._single import (
     mutual_information_sampling,
     predictive_entropy_sampling,
@@ -39,6 +45,7 @@ __all__ = [
     "ensure_draws",
     "epig_sampling",
     "joint_sampling",
+    "largest_batch",
     "make_query",
     "mix_random",
     "mutual_information_sampling",

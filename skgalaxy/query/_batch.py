@@ -60,8 +60,9 @@ def joint_sampling(query, *, n_candidates=1000):
 
     The first is that of the highest mutual information; each next one adds most to those before
     it, so that of near-duplicates one is asked about (greedy BatchBALD, with the joint
-    information of `skgalaxy.acquisition.greedy_information`). What galaxies share is told
-    by their draws: have more of them than galaxies to pick.
+    information of `skgalaxy.acquisition.greedy_information`). What galaxies share is told by their
+    draws: have at least twice as many of them as galaxies to pick (`largest_batch` says why,
+    `ensure_draws` gives them).
 
     Parameters
     ----------
@@ -80,6 +81,11 @@ def joint_sampling(query, *, n_candidates=1000):
     ------
     ValueError
         If `n_candidates` is below 1.
+
+    Warns
+    -----
+    TooFewDrawsWarning
+        If there are not more draws than galaxies to pick: they cannot tell those apart.
 
     References
     ----------

@@ -4,16 +4,27 @@ A selector returns ``(positions, scores)``: places among the candidates, best fi
 the scores to report.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.cluster import kmeans_plusplus
 
-from skgalaxy._validation import check_float
+from skgalaxy._validation import check_float, check_int
 from skgalaxy.acquisition import greedy_information
+from skgalaxy.exceptions import TooFewDrawsWarning
 from skgalaxy.posterior import VotePosterior
+from skgalaxy.query._learners import MANY_DRAWS
 
-__all__ = ["Candidates", "select_best", "select_jointly", "select_power", "select_spread"]
+__all__ = [
+    "Candidates",
+    "largest_batch",
+    "select_best",
+    "select_jointly",
+    "select_power",
+    "select_spread",
+]
 
 
 class Candidates(NamedTuple):
@@ -127,7 +138,41 @@ def select_power(candidates, n_instances, random_state, *, beta=1.0):
     return positions, scores[positions]
 
 
-def select_jointly(candidates, n_instances, random_state):
+def largest_batch(n_draws: int = MANY_DRAWS) -> int:
+    """Compute how many galaxies so many draws tell apart well: half as many.
+
+    D draws of a galaxy, their mean aside, are a point in D - 1 dimensions. By chance alone m other
+    galaxies account for m / (D - 1) of it, as m regressors do for D random numbers. With half as
+    many galaxies as draws, half of what they seem to have in common is chance. With D - 1 galaxies
+    all is: nothing tells a next one from those before, and `select_jointly` warns of that.
+
+    Parameters
+    ----------
+    n_draws : int, default=1000
+        Networks drawn, of all estimators together.
+
+    Returns
+    -------
+    n_instances : int
+        At least 1.
+
+    Raises
+    ------
+    ValueError
+        If `n_draws` is below 1.
+
+    Examples
+    --------
+    >>> from skgalaxy.query import largest_batch
+    >>> largest_batch(n_draws=50)
+    25
+    """
+    return max(1, check_int(n_draws, "n_draws", 1) // 2)
+
+
+def select_jointly(
+    candidates: Candidates, n_instances: int, random_state: np.random.RandomState
+) -> tuple[NDArray, NDArray]:
     """Select one after the other the galaxy that adds most to those before it.
 
     The scores must be information in nats; what galaxies share is told by their draws
@@ -154,6 +199,11 @@ def select_jointly(candidates, n_instances, random_state):
     ValueError
         If the candidates have no posterior.
 
+    Warns
+    -----
+    TooFewDrawsWarning
+        If there are not more draws than galaxies to select; `largest_batch` says why.
+
     Examples
     --------
     >>> import numpy as np
@@ -171,10 +221,23 @@ def select_jointly(candidates, n_instances, random_state):
             "`candidates` must have a posterior to be selected jointly. Got None; set "
             "`n_candidates` of `make_query`."
         )
+    _warn_of_too_few_draws(candidates.posterior.likelihood.n_draws, n_instances)
     shuffled = random_state.permutation(len(candidates.scores))
-    draws, scores = candidates.posterior.draws[shuffled], candidates.scores[shuffled]
-    picks, gains = greedy_information(draws, scores, n_instances)
+    picks, gains = greedy_information(
+        candidates.posterior[shuffled], candidates.scores[shuffled], n_instances
+    )
     return shuffled[picks], gains
+
+
+def _warn_of_too_few_draws(n_draws, n_instances):
+    if n_instances > max(1, n_draws - 1):  # the dimensions that they span
+        warnings.warn(
+            f"{n_draws} draws cannot tell more than {max(1, n_draws - 1)} galaxies apart: "
+            f"`n_instances` must be less than the draws, better half of them. Got {n_instances}; "
+            "let skgalaxy.query.ensure_draws draw more networks, or pick fewer.",
+            TooFewDrawsWarning,
+            stacklevel=3,
+        )
 
 
 def select_spread(candidates, n_instances, random_state, *, features):
