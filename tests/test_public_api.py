@@ -37,6 +37,7 @@ WITHOUT_EXAMPLE = {
     "demo.run": "takes a minute, and is run by tests/test_demo.py",
     "exceptions.ModelVersionWarning": "the library warns with it",
     "exceptions.NoSpreadWarning": "the library warns with it",
+    "exceptions.TooFewDrawsWarning": "the library warns with it",
 }
 INNER = ("batches", "compiled", "ensemble", "likelihoods", "networks", "pools", "sampling")
 WITHOUT_EXAMPLE |= {

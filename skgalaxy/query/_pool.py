@@ -95,12 +95,11 @@ def score_blocks(
     total = n_rows(X)
     n_votes = check_expected_votes(n_votes, total)
     kept = ScoreCheckpoint(checkpoint, **_description(X, score, n_votes))
-    n_kept = len(kept.scores)
     starts = np.cumsum([0, *map(len, kept.scores)]).tolist()
-    again = sorted({0, n_kept - 1}) if n_kept else []  # the first and the last, to compare
+    again = _first_and_last(kept.scores)
     parts = again if is_batched(X) else [slice(starts[i], starts[i + 1]) for i in again]
-    posteriors = predict_blocks(learner, X, parts)
-    for number, posterior in zip(again, posteriors, strict=False):  # takes no posterior too many
+    posteriors = predict_blocks(learner, X, parts)  # of these parts, then of what is not kept
+    for number, posterior in zip(again, posteriors, strict=False):  # `again` ends first
         scores = _scores_of(posterior, score, n_votes, starts[number])
         kept.check(number, scores, posterior.mean)
     yield from [(scores, None) for scores in kept.scores]
@@ -112,6 +111,11 @@ def score_blocks(
             yield scores, posterior
             bar.update(len(scores))
             start += len(scores)
+
+
+def _first_and_last(blocks):
+    """Numbers of the blocks that tell whether a checkpoint is of this learner and pool."""
+    return sorted({0, len(blocks) - 1}) if blocks else []
 
 
 def _description(X, score, n_votes):
