@@ -78,7 +78,8 @@ def greedy_information(
     """Pick galaxies one after the other; each adds most to those before it.
 
     You can pick a batch for volunteers this way, for example. Joint information is submodular:
-    the greedy set has at least 1 - 1/e of the best set's, and in practice nearly all. Time grows as n_galaxies x n_draws x n_instances.
+    the greedy set has at least 1 - 1/e of the best set's, and in practice nearly all. Time grows
+    as n_galaxies x n_draws x n_instances.
 
     Parameters
     ----------
