@@ -20,10 +20,10 @@ import time
 import warnings
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import joblib
 import numpy as np
+from _data_sets import first_draws
 from _tasks import add_options, do_all, file_of, keep, open_folder
 from scipy.stats import spearmanr
 
@@ -158,9 +158,9 @@ def rank_correlation(a, b):
 
 
 def first_network(posterior, n_networks):
-    """Return the posterior of the first of several networks alone."""
-    by_draw = posterior.likelihood.transpose()
-    return VotePosterior(by_draw[: len(by_draw) // n_networks].transpose())
+    """Posterior of the first of several networks alone."""
+    n_draws = posterior.draws.shape[1] // n_networks
+    return VotePosterior(first_draws(posterior, n_draws))
 
 
 def rungs(data, seed, quick, epochs):
@@ -248,28 +248,26 @@ def know_squared_error():
 
     Its output is a vote fraction, by a sigmoid or as it comes (cut to [0, 1] where it predicts).
     """
-    import keras
+    from keras import ops
 
-    from skgalaxy.likelihoods import LIKELIHOODS, binomial
-    from skgalaxy.losses import LOSSES
+    from skgalaxy.likelihoods import LIKELIHOODS, Binomial
 
-    class ThroughSigmoid(keras.losses.Loss):
-        def call(self, y_true, y_pred):
-            fraction = y_true[:, 0] / y_true[:, 1]
-            return keras.ops.square(keras.ops.sigmoid(y_pred[:, 0]) - fraction)
+    class ThroughSigmoid(Binomial):
+        @staticmethod
+        def nll(y_true, y_pred):
+            return ops.square(ops.sigmoid(y_pred[:, 0]) - y_true[:, 0] / y_true[:, 1])
 
-    class Linear(keras.losses.Loss):
-        def call(self, y_true, y_pred):
-            return keras.ops.square(y_pred[:, 0] - y_true[:, 0] / y_true[:, 1])
+    class Linear(Binomial):
+        @classmethod
+        def from_outputs(cls, outputs_GDP):
+            return cls(np.clip(outputs_GDP[..., 0], 0.0, 1.0))
 
-    cut = SimpleNamespace(
-        MAX_OUTPUTS=1, parameters=lambda outputs: (np.clip(outputs[..., 0], 0.0, 1.0),)
-    )
-    LIKELIHOODS["squared_error, sigmoid"], LOSSES["squared_error, sigmoid"] = (
-        binomial,
-        ThroughSigmoid,
-    )
-    LIKELIHOODS["squared_error, linear"], LOSSES["squared_error, linear"] = cut, Linear
+        @staticmethod
+        def nll(y_true, y_pred):
+            return ops.square(y_pred[:, 0] - y_true[:, 0] / y_true[:, 1])
+
+    LIKELIHOODS["squared_error, sigmoid"] = ThroughSigmoid
+    LIKELIHOODS["squared_error, linear"] = Linear
 
 
 def losses(data, seed, quick, epochs, names=("binomial", *SQUARED)):
