@@ -22,9 +22,10 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
-from skgalaxy import BayesianCNNRegressor
+from skgalaxy import BayesianCNNRegressor, VotePosterior
 from skgalaxy.calibration import CalibratedRegressorCV
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
+from skgalaxy.likelihoods import Likelihood
 from skgalaxy.networks import GalaxyZooNetwork
 
 from _report import timed
@@ -186,3 +187,8 @@ def make_model(setting: Setting, posterior: str = PUBLISHED) -> SteadySteps:
     if posterior == RECALIBRATED:
         model = CalibratedRegressorCV(model)
     return SteadySteps(model, setting.n_steps)
+
+
+def first_draws(posterior: VotePosterior, n_draws: int) -> Likelihood:
+    """Likelihood of the first so many draws."""
+    return posterior.likelihood.transpose()[:n_draws].transpose()

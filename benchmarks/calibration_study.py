@@ -23,6 +23,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+from _data_sets import first_draws
 from _tasks import add_options, do_all, file_of, keep, open_folder
 from scipy.stats import spearmanr
 
@@ -157,9 +158,9 @@ def rank_correlation(a, b):
 
 
 def first_network(posterior, n_networks):
-    """Return the posterior of the first of several networks alone."""
-    by_draw = posterior.likelihood.transpose()
-    return VotePosterior(by_draw[: len(by_draw) // n_networks].transpose())
+    """Posterior of the first of several networks alone."""
+    n_draws = posterior.draws.shape[1] // n_networks
+    return VotePosterior(first_draws(posterior, n_draws))
 
 
 def rungs(data, seed, quick, epochs):

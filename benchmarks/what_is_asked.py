@@ -32,11 +32,11 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 import pandas as pd
-from _data_sets import PUBLISHED, SKY
+from _data_sets import PUBLISHED, SKY, first_draws
 from _tasks import add_options, do_all, file_of, keep, kept, open_folder
 
-from skgalaxy import BayesianCNNRegressor, VotePosterior
-from skgalaxy.acquisition import predictive_entropy
+from skgalaxy import BayesianCNNRegressor
+from skgalaxy.acquisition import mutual_information, predictive_entropy
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.images import read_images
@@ -196,15 +196,12 @@ def run_task(folder, all_data, quick, *task):
 
 def information(posterior, n_draws):
     """Return the mutual information that the first so many draws give."""
-    s = posterior.concentration
-    few = VotePosterior(posterior.draws[:, :n_draws], None if s is None else s[:, :n_draws])
-    return few.mutual_information(N_VOTES)
+    return mutual_information(first_draws(posterior, n_draws), N_VOTES)
 
 
 def entropy(posterior):
     """Return the entropy of the votes to come."""
-    draws, s = posterior.draws[:, :50], posterior.concentration
-    return predictive_entropy(draws, N_VOTES, concentration=None if s is None else s[:, :50])
+    return predictive_entropy(first_draws(posterior, 50), N_VOTES)
 
 
 SCORES = {
