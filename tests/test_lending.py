@@ -94,7 +94,7 @@ def test_what_cannot_be_described_is_not_shared():
 
 
 def test_few_models_are_kept(toy, small, monkeypatch):
-    monkeypatch.setattr(_lending._kept, "max_size", 8)
+    monkeypatch.setattr(_lending, "_MOST_MODELS", 8)
     X, y, _ = toy
     for units in range(10, 16):
         parameters = {**small, "network": GalaxyZooNetwork(((4,),), units), "epochs": 1}

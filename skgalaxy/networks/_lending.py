@@ -27,7 +27,8 @@ from skgalaxy.networks.dropout import DrawnNetworks
 __all__ = ["get_state", "keep_trainer", "lent_draws", "lent_trainer", "put_state", "signature"]
 
 State = list[NDArray]  # values of a model's variables, and of its optimiser's
-_kept = LRU(32)  # compiled models: a committee of unlike networks, each trained and drawn from
+_MOST_MODELS = 32  # compiled: a committee of unlike networks, each trained and drawn from
+_kept = LRU()
 
 
 def get_state(model: keras.Model) -> State:
@@ -81,7 +82,7 @@ def lent_draws(
 def _lend(name: Hashable, make: Callable[[], Any]) -> Any:
     found = _kept.get(name)
     # made outside the cache's lock: a network may itself be built with one of ours
-    return _kept.setdefault(name, make()) if found is None else found
+    return _kept.put(name, make(), _MOST_MODELS) if found is None else found
 
 
 class _Trainer:
