@@ -1,7 +1,7 @@
 # make demo   set up, then learn, rank and ask, on simulated galaxies (or DATA=folder)
 # make test   set up, then the tests
 # make benchmarks   the longer of benchmarks/, at small sizes: do they run?
-# make lint   what may import whom, formatting, likely bugs
+# make lint   formatting, likely bugs, who may import whom, types, prose
 # make docs   the documentation, in docs/_build
 # make test-oldest   the tests that cross other libraries, on the oldest versions supported
 
@@ -39,6 +39,9 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/pyright
+	$(BIN)/python .ci/types_of_docs.py
+	$(BIN)/python .ci/prose.py
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format .
