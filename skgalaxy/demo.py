@@ -180,23 +180,23 @@ def _write(output: Path, result: active.Result, galaxies: Bunch, test: NDArray) 
     votes = galaxies.votes[shown]
     display = plotting.PosteriorDisplay(galaxies.images[shown], some, N_VOTES, votes).plot()
     display.figure_.savefig(output / "posteriors.png", dpi=150)
-    display = _draw_asked(result.learner, galaxies, posterior, np.flatnonzero(~labelled))
+    display = _draw_asked(galaxies.images[~labelled], posterior[~labelled])
     display.figure_.savefig(output / "asked.png", dpi=150)
 
 
-def _draw_asked(
-    learner: ActiveLearner, galaxies: Bunch, posterior: VotePosterior, left: NDArray
-) -> plotting.AcquisitionDisplay:
+def _draw_asked(images: NDArray, posterior: VotePosterior) -> plotting.AcquisitionDisplay:
     """Draw the galaxies to ask about next, and those that would tell least."""
-    n_shown = min(N_ON_SHEET, len(left) // 2)
-    first, gains = joint_sampling(learner, left, n_shown, n_votes=N_VOTES, random_state=0)
-    information = posterior[left].mutual_information(N_VOTES)
+    n_shown = min(N_ON_SHEET, len(images) // 2)
+    first, gains = joint_sampling(posterior, None, n_shown, n_votes=N_VOTES, random_state=0)
+    information = posterior.mutual_information(N_VOTES)
     information[first] = np.inf  # they are on the other sheet
     last = np.argsort(-information, kind="stable")[-n_shown:]
-    rows = left[np.concatenate([first, last])]
+    # Beside those picked a galaxy adds at most its information, and no more than the last pick.
+    least = np.minimum(information[last], gains[-1])
+    rows = np.concatenate([first, last])
     return plotting.AcquisitionDisplay(
-        galaxies.images[rows],
-        np.concatenate([gains, information[last]]),
+        images[rows],
+        np.concatenate([gains, least]),
         posterior.mean[rows],
         score_name="joint information",
     ).plot(n_images=n_shown)

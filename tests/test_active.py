@@ -1,6 +1,7 @@
 """The loop: it asks what the hand-written one asks, copies no pixel, and stops when it should."""
 
 import copy
+import functools
 import time
 from functools import partial
 
@@ -564,6 +565,16 @@ class TestFingerprint:
 
         assert text_of(made(1)) == text_of(made(1)) != text_of(made(2))
         assert text_of(query.random_sampling) == "random_sampling"
+
+        def limited(strategy, least):
+            @functools.wraps(strategy)
+            def ask(*args, **options):
+                return strategy(*args, **options) if least else None
+
+            return ask
+
+        wrapped = [text_of(limited(query.random_sampling, least)) for least in (1, 1, 2)]
+        assert wrapped[0] == wrapped[1] != wrapped[2]
         texts = [
             fingerprint("query_strategy", partial(query.mutual_information_sampling, **given))
             for given in ({"n_votes": 5}, {"n_votes": np.int64(5), "verbose": True}, {"n_votes": 6})

@@ -11,6 +11,8 @@ import hashlib
 import inspect
 import numbers
 import os
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -108,14 +110,24 @@ def _name(thing: Any) -> str:
     return getattr(thing, "__qualname__", type(thing).__qualname__)
 
 
+def _is_importable(function: Callable) -> bool:
+    """Look a function up by its name; what is found, a decorated one for example, needs no parts.
+
+    What another function returned is not found, though `functools.wraps` may name it alike.
+    """
+    found = sys.modules.get(function.__module__)
+    for part in function.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is function
+
+
 def _parts(thing: Any) -> dict[str, Any]:
     """Parts of a thing that may change a result, by name."""
     if isinstance(thing, functools.partial):
         parts = {f"args{number}": value for number, value in enumerate(thing.args)}
         parts |= thing.keywords
     elif inspect.isfunction(thing):
-        # a decorated function, as strategies are, is the function that it decorates
-        parts = inspect.getclosurevars(inspect.unwrap(thing)).nonlocals
+        parts = {} if _is_importable(thing) else inspect.getclosurevars(thing).nonlocals
     elif inspect.ismethod(thing):
         parts = {"self": thing.__self__}
     elif inspect.isclass(thing) or inspect.isbuiltin(thing):
