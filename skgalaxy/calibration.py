@@ -26,11 +26,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import check_is_fitted
 
+from skgalaxy._pools import n_rows, take_rows
 from skgalaxy._validation import check_choice, check_int, check_weighted_votes
-from skgalaxy.estimator import BayesianCNNRegressor
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
-from skgalaxy.pools import n_rows, take_rows
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
 from skgalaxy.query._learners import embed, was_trained_on
@@ -306,6 +305,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def _clones(self, n_clones: int) -> Iterator[Any]:
         """Yield clones of the estimator, with seeds of their own."""
+        from skgalaxy.estimator import BayesianCNNRegressor  # imports Keras
+
         rng = check_random_state(self.random_state)
         estimator = BayesianCNNRegressor() if self.estimator is None else self.estimator
         names = [name for name in estimator.get_params() if name.endswith("random_state")]

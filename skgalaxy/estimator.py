@@ -33,6 +33,7 @@ from tqdm.auto import tqdm
 from tqdm.keras import TqdmCallback
 
 from skgalaxy import __version__
+from skgalaxy._pools import blocks_ahead, is_batched, n_rows
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int
 from skgalaxy.exceptions import ModelVersionWarning, NoSpreadWarning
 from skgalaxy.likelihoods import LIKELIHOODS
@@ -49,7 +50,6 @@ from skgalaxy.networks.trained import (
     schedule_callbacks,
 )
 from skgalaxy.networks.training_set import TrainingSet, VoteBatches, image_digests
-from skgalaxy.pools import blocks_ahead, is_batched, n_rows
 from skgalaxy.posterior import VotePosterior
 
 __all__ = ["BayesianCNNRegressor"]

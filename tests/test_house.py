@@ -1,4 +1,4 @@
-"""The house is as docs/design.md draws it, and setup.cfg says what `make lint` cannot see alone."""
+"""The house is as docs/design.md draws it; what `make lint` cannot see of setup.cfg's contracts."""
 
 import configparser
 import re

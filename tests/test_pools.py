@@ -20,8 +20,8 @@ from conftest import small_parameters
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skgalaxy import BayesianCNNRegressor, VotePosterior, pools, query
-from skgalaxy.pools import ALIGNED, blocks, blocks_ahead, take
+from skgalaxy import BayesianCNNRegressor, VotePosterior, _pools, query
+from skgalaxy._pools import ALIGNED, blocks, blocks_ahead, take
 
 
 class Batches(keras.utils.PyDataset):
@@ -80,7 +80,7 @@ class TestReading:
             np.testing.assert_array_equal(np.concatenate(list(blocks(X))), images)
 
     def test_blocks_keep_to_their_budget(self, monkeypatch):
-        monkeypatch.setattr(pools, "_BUDGET", 2 * ALIGNED * 100)
+        monkeypatch.setattr(_pools, "_BUDGET", 2 * ALIGNED * 100)
         X = np.zeros((1000, 100), np.uint8)
         for rows in (X, list(X), pd.DataFrame(X)):
             assert [len(block) for block in blocks(rows)] == [256, 256, 256, 232]
@@ -173,13 +173,13 @@ class TestAhead:
                 turn.set()  # the caller of item number - 1 waits for this
                 yield number
 
-        for number in pools._ahead(reading()):
+        for number in _pools._ahead(reading()):
             if number < 2:
                 assert turns[number + 1].wait(5)
 
     def test_no_more_than_one_ahead(self):
         read = []
-        for number in pools._ahead(read.append(i) or i for i in range(10)):
+        for number in _pools._ahead(read.append(i) or i for i in range(10)):
             time.sleep(0.01)
             assert len(read) <= number + 2
 
@@ -188,7 +188,7 @@ class TestAhead:
             yield 1
             raise ValueError("no more")
 
-        items = pools._ahead(failing())
+        items = _pools._ahead(failing())
         assert next(items) == 1
         with pytest.raises(ValueError, match="no more"):
             next(items)
@@ -311,7 +311,7 @@ class TestCheckpoint:
 
     @pytest.fixture
     def pool(self, monkeypatch):
-        monkeypatch.setattr(pools, "_MOST", ALIGNED)
+        monkeypatch.setattr(_pools, "_MOST", ALIGNED)
         return np.random.default_rng(1).uniform(size=(5 * ALIGNED + 17, 6))
 
     @staticmethod
@@ -345,8 +345,8 @@ class TestCheckpoint:
         """SIGKILL at moments spread over a scoring in another process."""
         code = """
 import sys, time, types, numpy as np
-from skgalaxy import VotePosterior, pools, query
-pools._MOST = pools.ALIGNED
+from skgalaxy import VotePosterior, _pools, query
+_pools._MOST = _pools.ALIGNED
 def predict_posterior(X):
     time.sleep(0.05)
     return VotePosterior(X)

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skgalaxy._lru import LRU
+from skgalaxy._pools import take
 from skgalaxy._validation import check_float, check_n_jobs, first_rows
 from skgalaxy.images._picture import Picture, read_picture
 from skgalaxy.images._read import check_paths, read_rows
-from skgalaxy.pools import take
 
 __all__ = ["ImageLoader", "PoolReader"]
 

@@ -110,6 +110,18 @@ class RandomView(layers.Layer):
         Scales are log-uniform in [1 / zoom, zoom].
     seed : int or None, default=None
         Seed of the views.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgalaxy.networks import RandomView
+    >>> images = np.zeros((1, 8, 8, 1), np.float32)
+    >>> images[0, 1, 2] = 1
+    >>> view = RandomView(seed=0)
+    >>> bool((np.array(view(images, training=True)) == images).all())
+    False
+    >>> bool((np.array(view(images)) == images).all())
+    True
     """
 
     def __init__(self, zoom: float = 1.2, seed: int | None = None, **kwargs: Any) -> None:

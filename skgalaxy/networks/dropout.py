@@ -23,7 +23,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-from skgalaxy.pools import ALIGNED
+from skgalaxy._pools import ALIGNED
 
 __all__ = ["DrawnNetworks"]
 
@@ -204,6 +204,18 @@ class DrawnNetworks:
         Whether the network has dropout, so that its draws differ.
     batch_size : int
         Galaxies computed at once: a power of two, fewer where tensors are large.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from skgalaxy.networks import DrawnNetworks
+    >>> inputs = keras.Input((4,))
+    >>> features = keras.layers.Dropout(0.5, name="drop")(inputs)
+    >>> outputs = keras.layers.Dense(1, kernel_initializer="ones")(features)
+    >>> networks = DrawnNetworks(keras.Model(inputs, outputs), n_draws=3).draw(seed=0)
+    >>> networks.outputs(np.ones((2, 4), np.float32)).shape
+    (2, 3, 1)
     """
 
     def __init__(self, model: keras.Model, n_draws: int) -> None:

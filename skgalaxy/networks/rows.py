@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from skgalaxy._pools import is_batched, is_stored
 from skgalaxy._validation import check_int
-from skgalaxy.pools import is_batched, is_stored
 
 __all__ = ["ImageSpec", "check_images", "image_shape_of"]
 

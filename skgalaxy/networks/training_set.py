@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
+from skgalaxy._pools import n_rows, take
 from skgalaxy._validation import check_weighted_votes
 from skgalaxy.networks.rows import ImageSpec
-from skgalaxy.pools import n_rows, take
 
 __all__ = ["TrainingSet", "VoteBatches", "image_digests"]
 

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 
 from skgalaxy import acquisition
+from skgalaxy._pools import count_rows, n_rows, take_rows
 from skgalaxy._validation import check_choice, check_float, check_int
-from skgalaxy.pools import count_rows, n_rows, take_rows
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query._learners import check_method, embed, predict_posterior
 from skgalaxy.query._pool import check_expected_votes

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skgalaxy._pools import count_rows
 from skgalaxy._validation import check_float, check_int
-from skgalaxy.pools import count_rows
 from skgalaxy.query._learners import pool_of
 from skgalaxy.query._pool import Score, check_eligible, check_n_instances
 from skgalaxy.query._selectors import select_best

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 
+from skgalaxy._pools import blocks_ahead
 from skgalaxy._validation import check_int
-from skgalaxy.pools import blocks_ahead
 from skgalaxy.posterior import VotePosterior
 
 __all__ = [
@@ -67,7 +67,7 @@ def predict_posterior(learner: object, X: ArrayLike | None) -> VotePosterior:
 def predict_blocks(
     learner: object, X: ArrayLike, parts: Sequence[slice | int] = ()
 ) -> Iterator[VotePosterior]:
-    """Yield the posterior of `skgalaxy.pools.blocks` of X; the next is prepared meanwhile."""
+    """Yield the posterior of `skgalaxy._pools.blocks` of X; the next is prepared meanwhile."""
     return _call_blocks(learner, "predict_posterior", X, parts)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
+from skgalaxy._pools import is_batched, n_rows, take_rows
 from skgalaxy._validation import check_int, check_n_votes
-from skgalaxy.pools import is_batched, n_rows, take_rows
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query._checkpoint import ScoreCheckpoint
 from skgalaxy.query._learners import pool_of, predict_blocks, predict_posterior

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 
 from skgalaxy import acquisition
+from skgalaxy._pools import count_rows
 from skgalaxy._validation import check_bool
-from skgalaxy.pools import count_rows
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query._pool import check_n_instances
 from skgalaxy.query._selectors import Candidates, select_best

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
+from skgalaxy._pools import n_rows
 from skgalaxy._validation import check_int
-from skgalaxy.pools import n_rows
 from skgalaxy.query._docstrings import with_common_sections
 from skgalaxy.query._learners import pool_of
 from skgalaxy.query._pool import Shortlist, check_eligible, check_n_instances, score_blocks
