@@ -1,7 +1,6 @@
 """The guide's blocks run, in order, in an empty folder, and print what they say they print."""
 
 import pytest
-
 from pages import ROOT, blocks, run_page
 
 

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from pages import ROOT, blocks, run_page
 
 README = (ROOT / "README.md").read_text()
