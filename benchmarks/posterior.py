@@ -3,7 +3,7 @@
 Side by side on the same network and images: ``keras.Model.predict``, which draws nothing, in its
 own batches of 32 and in ours of 128 (the faster is what we compare with); `predict_posterior`; one
 forward pass per draw with dropout switched on (compiled, batches of 128); and, if it is installed
-(``pip install 'skgalaxy[bench]'``), baal's ways with the same weights in torch. Then the
+(``pip install ".[bench]"``), baal's ways with the same weights in torch. Then the
 beta-binomial likelihood, an ensemble, and dropout elsewhere; and how time grows with draws.
 """
 

@@ -1,6 +1,11 @@
-"""Sphinx configuration: `make docs` builds with warnings as errors."""
+"""Sphinx configuration: `make docs` builds with warnings as errors, without a network."""
+
+import sys
+from pathlib import Path
 
 import skgalaxy
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "skgalaxy"
 author = copyright = "The skgalaxy developers"
@@ -11,13 +16,37 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx_click",
+    "sphinx_copybutton",
+    # of docs/_extensions
+    "code_links",
+    "mathml",
 ]
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
+smartquotes_action = "qe"  # no dashes: --option stays what is typed
+highlight_language = "text"
+default_role = "code"  # `name` in docstrings, too: code, which code_links links
 autosummary_generate = True
 numpydoc_show_class_members = False
-templates_path = ["_templates"]
-exclude_patterns = ["_build"]
+copybutton_prompt_text = ">>> |\\.\\.\\. "
+copybutton_prompt_is_regexp = True
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["skgalaxy.css"]
 html_theme = "furo"
 html_title = "skgalaxy"
+templates_path = ["_templates"]
+exclude_patterns = ["_build"]
+
+
+def _as_code(app, ctx, lines):
+    """Show the examples at the end of a command's help as they are typed."""
+    if "Examples:" in (ctx.command.epilog or ""):
+        typed = ctx.command.epilog.partition("Examples:\n")[2].splitlines()
+        lines[:] = ["Examples:", "", ".. code-block:: shell", "", *typed, ""]
+
+
+def setup(app):
+    app.connect("sphinx-click-process-epilog", _as_code)

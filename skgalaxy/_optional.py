@@ -38,5 +38,6 @@ def require(module_name, extra, *, for_):
         if error.name is None or error.name.partition(".")[0] != package:
             raise  # installed, but broken: its own message says more than ours would
         raise ImportError(
-            f"`{for_}` needs {package}, which is not installed: pip install 'skgalaxy[{extra}]'."
+            f"`{for_}` needs {package}, which is not installed: pip install {package} "
+            f"(skgalaxy's extra [{extra}] brings it)."
         ) from error

@@ -30,7 +30,7 @@ def simulate(folder, n_galaxies, size, seed, quiet):
     """Draw galaxies and volunteers, to try things on.
 
     Makes FOLDER: images/{id}.png; votes.csv, their votes on several questions; and truth.csv,
-    what the galaxies are. Needs GalSim: pip install 'skgalaxy[simulate]'.
+    what the galaxies are. Needs GalSim: pip install galsim.
     """
     from PIL import Image
 

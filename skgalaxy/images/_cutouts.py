@@ -39,7 +39,7 @@ def read_cutouts(
     ----------
     mosaic : str, path-like, or three of them
         A FITS file whose first image of one or three planes is the mosaic; or the files of the
-        red, green and blue band, on the same grid of pixels. Needs ``skgalaxy[fits]``. Only the
+        red, green and blue band, on the same grid of pixels. Needs astropy. Only the
         squares are read; of a file whose name ends in ``.gz``, all.
     positions : array-like of shape (n_images, 2), or astropy.coordinates.SkyCoord of n_images
         The middles of the galaxies: (x, y) in pixels, from 0 at the centre of the first pixel,

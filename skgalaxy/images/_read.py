@@ -26,7 +26,7 @@ def read_image(
     ----------
     path : str or path-like
         An image file of any kind that Pillow reads; or FITS, by its name: ``.fits``, ``.fit``,
-        ``.fts``, ``.fz`` or ``.gz`` (needs ``skgalaxy[fits]``).
+        ``.fts``, ``.fz`` or ``.gz`` (needs astropy).
     size : int, default=64
         Width and height of the result in pixels.
     crop : int or None, default=None

@@ -121,7 +121,7 @@ def make_galaxies(
 
     The defaults imitate Galaxy Zoo 2. Galaxy `i` depends on `random_state` and `i`, not on
     `n_galaxies` or `n_jobs`: a longer run begins with the shorter one. Needs GalSim:
-    ``pip install skgalaxy[simulate]``.
+    ``pip install galsim``.
 
     Parameters
     ----------
