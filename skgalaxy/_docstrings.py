@@ -1,37 +1,38 @@
 """One text for each parameter that several functions share.
 
-A docstring lists the shared parameters on a line of their own, ``{y_true, pmf}``, and the
-decorator `fill_docstring` puts their entries there, indented as the line is. Braces within a
-line, for example ``unit : {"fraction", "votes"}``, stay as they are.
+A docstring lists the shared parameters on a line of their own, for example ``{y_true, pmf}``. The
+decorator `fill_docstring` replaces this line by their entries and keeps its indentation. Braces
+within a line stay as they are, so you can write ``unit : {"fraction", "votes"}``.
 """
 
 import re
 from collections.abc import Callable
 from textwrap import dedent, indent
-from typing import TypeVar
+from typing import Any, TypeVar
 
-Documented = TypeVar("Documented", bound=Callable)
+Documented = TypeVar("Documented", bound=Callable[..., Any])
 
+# names alone on their line: numpydoc's choices in braces always follow a parameter's name
 MARKER = re.compile(r"^( *)\{([a-z_]\w*(?:, [a-z_]\w*)*)\}$", re.IGNORECASE | re.MULTILINE)
 
 
 def fill_docstring(**entries: str) -> Callable[[Documented], Documented]:
-    """Decorate by entries, which replace a line ``{name}`` or ``{name, other}`` of the docstring.
+    """Decorator that fills the lines ``{name}`` or ``{name, other}`` of a docstring.
 
     Parameters
     ----------
     **entries : str
-        The text of each name, over as many lines as it takes. They may all be indented alike.
+        The text of each name, over any number of lines. You may indent all lines alike.
 
     Returns
     -------
     fill : callable
-        The decorator, which returns the function or class it is given.
+        The decorator. It returns the function or class that you decorate, not a wrapper.
 
     Raises
     ------
     KeyError
-        By the decorator, if a docstring names an entry that is not given.
+        When you decorate, if the docstring names an entry that is missing.
     """
     texts = {name: dedent(entry).strip() for name, entry in entries.items()}
 

@@ -1,15 +1,15 @@
 """Scorers for ``scoring=`` in scikit-learn's model selection: predictions judged by votes.
 
-They are called as ``scorer(estimator, X, y)``, and higher is better.
+A scorer is called as ``scorer(estimator, X, y)``, and higher is better. You can pass one to
+``GridSearchCV`` or ``cross_val_score``, for example.
 
-Of the whole posterior, with counts y of shape (n_galaxies, 2): choose models by
-`vote_log_likelihood_scorer` or `neg_vote_crps_scorer`, which are proper.
-`neg_coverage_error_scorer` is best for any posterior that covers what it says, a vague one too:
-watch it, but choose nothing by it alone. Here `estimator` is anything that
-`skgalaxy.query.predict_posterior` takes, for example a Pipeline, a fitted search or a modAL
-learner.
+Three scorers judge the whole posterior, by counts y of shape (n_galaxies, 2). Use
+`vote_log_likelihood_scorer` or `neg_vote_crps_scorer` to choose a model: both are proper.
+`neg_coverage_error_scorer` is highest for any posterior with the right coverage, even a vague one,
+so do not choose a model by it alone. They take every `estimator` that
+`skgalaxy.query.predict_posterior` takes, for example a Pipeline, a fitted search or a modAL learner.
 
-Of the predicted vote fraction alone, with counts or fractions y: `d2_binomial_scorer`,
+Three judge the predicted vote fraction alone, by counts or fractions y: `d2_binomial_scorer`,
 `neg_binomial_log_loss_scorer` and `neg_vote_fraction_rmse_scorer`. They take any regressor.
 """
 
@@ -40,44 +40,48 @@ __all__ = [
     "vote_log_likelihood_scorer",
 ]
 
+# `greater_is_better=False` makes scikit-learn change the sign, hence the names with "neg"
 d2_binomial_scorer = make_scorer(d2_binomial_score)
 neg_binomial_log_loss_scorer = make_scorer(binomial_log_loss, greater_is_better=False)
 neg_vote_fraction_rmse_scorer = make_scorer(vote_fraction_rmse, greater_is_better=False)
 
 
 class _PosteriorScorer:
-    """``score(counts, posterior)`` as a scorer; a pickle finds it again by its name."""
+    """A function ``score(counts, posterior)`` as a scorer."""
 
-    def __init__(self, score: Callable[[NDArray, VotePosterior], float]):
+    def __init__(self, score: Callable[[NDArray[np.int64], VotePosterior], float]) -> None:
         self._score = score
+        # a scorer is an instance: `help` finds the function's text only if it is copied
         self.__doc__ = score.__doc__
 
     def __call__(self, estimator: Any, X: Any, y: ArrayLike) -> float:
         votes, n_votes = check_counts(y, "y")
-        check_asked(n_votes, "y")
+        check_asked(n_votes, "y")  # before the work of predicting
         return self._score(np.column_stack([votes, n_votes]), predict_posterior(estimator, X))
 
     def __repr__(self) -> str:
         return f"{__name__}.{self._score.__name__}"
 
     def __reduce__(self) -> str:
+        # the name of a global: a grid search sends its scorer to other processes by it
         return self._score.__name__
 
 
 @_PosteriorScorer
-def vote_log_likelihood_scorer(counts: NDArray, posterior: VotePosterior) -> float:
+def vote_log_likelihood_scorer(counts: NDArray[np.int64], posterior: VotePosterior) -> float:
     """Scorer: `skgalaxy.metrics.vote_log_likelihood`, in nats per vote."""
-    votes, n_votes = counts.T  # logarithms throughout: far-off votes cost much, but not infinitely
+    votes, n_votes = counts.T
+    # logarithms throughout: votes in the far tails cost much, where log(pmf) would be -inf
     return float(posterior.log_prob(votes, n_votes).sum() / n_votes.sum())
 
 
 @_PosteriorScorer
-def neg_vote_crps_scorer(counts: NDArray, posterior: VotePosterior) -> float:
+def neg_vote_crps_scorer(counts: NDArray[np.int64], posterior: VotePosterior) -> float:
     """Scorer: minus `skgalaxy.metrics.vote_crps`, in units of the vote fraction."""
     return -vote_crps(counts, posterior.pmf(counts[:, 1]))
 
 
 @_PosteriorScorer
-def neg_coverage_error_scorer(counts: NDArray, posterior: VotePosterior) -> float:
+def neg_coverage_error_scorer(counts: NDArray[np.int64], posterior: VotePosterior) -> float:
     """Scorer: minus the size of `skgalaxy.metrics.coverage_error` within 0.2 of the fraction."""
     return -abs(coverage_error(counts, posterior.pmf(counts[:, 1])))

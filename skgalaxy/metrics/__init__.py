@@ -1,14 +1,17 @@
-"""How good predictions are, judged by votes. Arrays in, numbers out.
+"""Scores of predictions, judged by the votes of volunteers. Arrays in, numbers out.
 
-Of a predicted vote fraction: `binomial_log_loss`, `d2_binomial_score`, `vote_fraction_rmse`,
-beside the `vote_noise_floor` that even the true ρ does not beat, and `reliability_curve`.
+For predicted vote fractions: `binomial_log_loss`, `d2_binomial_score`, `vote_fraction_rmse` and
+`reliability_curve`. Votes scatter, so you should compare an RMSE with `vote_noise_floor`, the RMSE
+of a perfect model.
 
-Of a predicted posterior over votes, given as `pmf` of shape (n_galaxies, max(N) + 1), the
-probability of every outcome k = 0 ... N of each galaxy (``posterior.pmf(y[:, 1])``; zero beyond
-a galaxy's own N). Is it right about its own errors: `vote_coverage`, `coverage_error`,
-`interval_coverage`, `pit_values`, `pit_histogram`. How narrow is it: `sharpness`. Both at once,
-and not to be cheated: `vote_log_likelihood`, `vote_crps`. Votes are whole numbers; none of these
-takes k for a continuous quantity. Galaxies that nobody was asked about (N = 0) are left out.
+For predicted posteriors you pass `pmf`, an array of shape (n_galaxies, max(N) + 1). It holds the
+probability of every outcome k = 0 ... N of each galaxy, for example ``posterior.pmf(y[:, 1])``, and
+zeros beyond a galaxy's own N. `vote_coverage`, `coverage_error`, `interval_coverage`, `pit_values`
+and `pit_histogram` test whether the posterior is right about its own errors. `sharpness` measures
+how narrow it is. `vote_log_likelihood` and `vote_crps` reward both and are proper scores.
+
+All functions treat votes as whole numbers, never as a continuous quantity, and leave out galaxies
+with N = 0.
 """
 
 from skgalaxy.metrics._coverage_pit import (

@@ -1,13 +1,14 @@
-"""What a posterior is judged by: counts of votes, and the probability of every outcome."""
+"""Checks of the arguments that metrics share: counts of votes, and probabilities of outcomes."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._docstrings import fill_docstring
 from skgalaxy._validation import check_targets, first_rows
 
-MASS_TOLERANCE = 1e-6
+MASS_TOLERANCE = 1e-6  # float32 probabilities of 40 votes sum to 1 within a few 1e-7
 
-# the entries of what `judged_galaxies` takes
+# the entries of the parameters that `judged_galaxies` takes
 describe_judged = fill_docstring(
     y_true="""
         y_true : array-like of shape (n_galaxies, 2)
@@ -15,36 +16,38 @@ describe_judged = fill_docstring(
     """,
     pmf="""
         pmf : array-like of shape (n_galaxies, max(N) + 1)
-            Probability of every outcome, ``posterior.pmf(y_true[:, 1])``.
+            Probability of every outcome, for example ``posterior.pmf(y_true[:, 1])``.
     """,
 )
 
 
-def check_counts(y, name="y_true"):
-    """Return counts [k, N] as two int64 arrays of shape (n_galaxies,)."""
+def check_counts(y: ArrayLike, name: str = "y_true") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Counts [k, N] as two int64 arrays of shape (n_galaxies,)."""
     shape = np.shape(y)
     if len(shape) != 2 or shape[1] != 2:
         raise ValueError(
             f"`{name}` must be counts [k, N] of shape (n_galaxies, 2), because fractions do not "
             f"tell N. Got shape {shape}."
         )
+    # without weights the checked targets are the counts themselves, so the cast is exact
     votes, n_votes = check_targets(y)
     return votes.astype(np.int64), n_votes.astype(np.int64)
 
 
-def check_pmf(pmf):
-    """Return `pmf` as a float64 array (n_galaxies, n_outcomes) of rows that sum to 1."""
+def check_pmf(pmf: ArrayLike) -> NDArray[np.float64]:
+    """Probabilities as a float64 array (n_galaxies, n_outcomes) of rows that sum to 1."""
     pmf = as_numbers(pmf, "pmf")
     if pmf.ndim != 2:
         raise ValueError(
             "`pmf` must hold a row of probabilities for every galaxy, shape "
             f"(n_galaxies, max(N) + 1). Got shape {pmf.shape}."
         )
+    # written so that NaN is wrong, too: every comparison with it is false
     wrong = ~(np.isfinite(pmf) & (pmf >= 0))
     if wrong.any():
         raise ValueError(
             "`pmf` must be probabilities, finite and >= 0. "
-            f"Got {pmf[wrong][0]:g} in row {first_rows(wrong.any(axis=1))}."
+            f"Got {pmf[wrong][0]:g} in row {first_rows(np.any(wrong, axis=1))}."
         )
     mass = pmf.sum(axis=1)
     off = np.abs(mass - 1) > MASS_TOLERANCE
@@ -56,7 +59,7 @@ def check_pmf(pmf):
     return pmf
 
 
-def check_outcomes(pmf, n_votes):
+def check_outcomes(pmf: NDArray[np.float64], n_votes: NDArray[np.int64]) -> None:
     """Refuse a checked `pmf` that is not over the outcomes 0 ... N of every galaxy."""
     width = n_votes.max(initial=0) + 1
     if len(pmf) != len(n_votes) or pmf.shape[1] < width:
@@ -64,6 +67,7 @@ def check_outcomes(pmf, n_votes):
             "`pmf` must hold the probability of every outcome 0 ... N of every galaxy, shape "
             f"({len(n_votes)}, {width}). Got shape {pmf.shape}; pass `posterior.pmf(y[:, 1])`."
         )
+    # mass on impossible outcomes is the sign of a pmf for another N, or in another order of rows
     beyond = np.sum(pmf, axis=1, where=np.arange(pmf.shape[1]) > n_votes[:, None])
     stray = beyond > MASS_TOLERANCE
     if stray.any():
@@ -74,16 +78,16 @@ def check_outcomes(pmf, n_votes):
         )
 
 
-def as_numbers(values, name):
-    """Return `values` as a float64 array."""
+def as_numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Values as a float64 array."""
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"`{name}` must hold numbers. Got {error}.") from error
 
 
-def check_asked(n_votes, name="y_true"):
-    """Return which galaxies somebody was asked about; raise ValueError if there is none."""
+def check_asked(n_votes: NDArray[np.int64], name: str = "y_true") -> NDArray[np.bool_]:
+    """Mask of the galaxies with votes; raise ValueError if there is none."""
     asked = n_votes > 0
     if not asked.any():
         raise ValueError(
@@ -92,10 +96,13 @@ def check_asked(n_votes, name="y_true"):
     return asked
 
 
-def judged_galaxies(y_true, pmf):
-    """Return k, N and `pmf` of the galaxies that somebody was asked about, checked."""
+def judged_galaxies(
+    y_true: ArrayLike, pmf: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Checked k, N and `pmf` of the galaxies with votes."""
     votes, n_votes = check_counts(y_true)
     pmf = check_pmf(pmf)
+    # rows are compared before any is left out, so that messages number them as the caller does
     check_outcomes(pmf, n_votes)
     asked = check_asked(n_votes)
     return votes[asked], n_votes[asked], pmf[asked]

@@ -1,10 +1,12 @@
-"""Scores of a whole posterior over votes, and how narrow it is.
+"""Scores of a whole posterior over votes, and its width.
 
-The log-likelihood and the ranked probability score are proper: on average over votes none scores
-better than the distribution that they follow, so neither being sure nor being vague pays.
+The log-likelihood and the ranked probability score are proper: on average over votes, no posterior
+scores better than the distribution that the votes follow. A posterior that is too sure loses, and
+so does one that is too vague.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skgalaxy._validation import check_n_votes
 from skgalaxy.metrics._checks import (
@@ -17,7 +19,7 @@ from skgalaxy.metrics._checks import (
 
 
 @describe_judged
-def vote_log_likelihood(y_true, pmf):
+def vote_log_likelihood(y_true: ArrayLike, pmf: ArrayLike) -> float:
     """Log-likelihood of the volunteers' answers, in nats per vote.
 
     Parameters
@@ -27,17 +29,18 @@ def vote_log_likelihood(y_true, pmf):
     Returns
     -------
     log_likelihood : float
-        Σ log p(k) / Σ N, over galaxies; <= 0, higher is better, -inf if an impossible vote was
-        cast.
+        Σ log p(k) / Σ N over galaxies, at most 0; higher is better. It is -inf if the posterior
+        gave a galaxy's votes no probability, for example after rounding.
 
     Raises
     ------
     ValueError
-        If `y_true` is no counts, or `pmf` no distribution over their outcomes.
+        If `y_true` does not hold counts, or `pmf` is no distribution over their outcomes.
 
     See Also
     --------
-    skgalaxy.VotePosterior.log_prob : The same of every galaxy, not limited by the smallest float.
+    skgalaxy.VotePosterior.log_prob : The same for every galaxy; use it if you need the far tails,
+        where `pmf` underflows.
 
     Examples
     --------
@@ -48,14 +51,16 @@ def vote_log_likelihood(y_true, pmf):
     -0.693
     """
     votes, n_votes, pmf = judged_galaxies(y_true, pmf)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore"):  # log 0 = -inf is the right score of an impossible vote
         log_prob = np.log(pmf[np.arange(len(votes)), votes])
     return float(log_prob.sum() / n_votes.sum())
 
 
 @describe_judged
-def vote_crps(y_true, pmf):
-    """Continuous ranked probability score of k / N, which for whole votes is a sum.
+def vote_crps(y_true: ArrayLike, pmf: ArrayLike) -> float:
+    """Continuous ranked probability score (CRPS) of the vote fraction k / N.
+
+    The score is an integral over k / N. Votes are whole numbers, so here it is a sum.
 
     Parameters
     ----------
@@ -64,13 +69,14 @@ def vote_crps(y_true, pmf):
     Returns
     -------
     crps : float
-        (1/N) Σ_j (F(j) - 1[j >= k])², a mean over galaxies, in [0, 1]; lower is better. It is in
-        units of the vote fraction: for a posterior sure of one outcome it is the absolute error.
+        (1/N) Σ_j (F(j) - 1[j >= k])², a mean over galaxies, in [0, 1]; lower is better. You can
+        read it as an error of the vote fraction: if the posterior is sure of one outcome, for
+        example, it is the absolute error.
 
     Raises
     ------
     ValueError
-        If `y_true` is no counts, or `pmf` no distribution over their outcomes.
+        If `y_true` does not hold counts, or `pmf` is no distribution over their outcomes.
 
     References
     ----------
@@ -85,32 +91,33 @@ def vote_crps(y_true, pmf):
     """
     votes, n_votes, pmf = judged_galaxies(y_true, pmf)
     reached = np.arange(pmf.shape[1]) >= votes[:, None]
+    # Epstein 1969: Σ_j (F(j) - 1[j >= k])²; beyond N both are 1, so that wider rows add nothing
     return float(np.mean(np.sum((pmf.cumsum(axis=1) - reached) ** 2, axis=1) / n_votes))
 
 
-def sharpness(pmf, n_votes):
-    """Mean standard deviation of k / N under the posterior: how narrow, right or wrong.
+def sharpness(pmf: ArrayLike, n_votes: int | ArrayLike) -> float:
+    """Mean standard deviation of k / N under the posterior.
 
-    No votes are judged, so none are asked for. Of two posteriors that are both calibrated the
-    narrower tells more.
+    It measures width alone, so you pass no observed votes, and a posterior can be sharp and wrong.
+    Of two calibrated posteriors the sharper one tells you more.
 
     Parameters
     ----------
     pmf : array-like of shape (n_galaxies, max(N) + 1)
-        Probability of every outcome, ``posterior.pmf(n_votes)``.
+        Probability of every outcome, for example ``posterior.pmf(n_votes)``.
     n_votes : int or array-like of shape (n_galaxies,)
         Number of volunteers asked, N; galaxies with N = 0 are left out.
 
     Returns
     -------
     sharpness : float
-        In [0, 0.5], lower is narrower. The scatter of the votes themselves is in it: for
-        binomial votes no true ρ gives less than the mean of sqrt(ρ (1 - ρ) / N).
+        In [0, 0.5]; lower is narrower. It includes the scatter of the votes themselves: for
+        binomial votes, even the true ρ gives the mean of sqrt(ρ (1 - ρ) / N).
 
     Raises
     ------
     ValueError
-        If `pmf` is no distribution over the outcomes of `n_votes`.
+        If `pmf` is no distribution over the outcomes 0 ... `n_votes`.
 
     References
     ----------
@@ -130,5 +137,6 @@ def sharpness(pmf, n_votes):
     asked = check_asked(n_votes, "n_votes")
     pmf, n_votes = pmf[asked], n_votes[asked]
     outcomes = np.arange(pmf.shape[1])
+    # about each galaxy's own mean first: E[k²] - E[k]² would cancel for narrow posteriors
     distance = outcomes - (pmf @ outcomes)[:, None]
     return float(np.mean(np.sqrt(np.sum(pmf * distance**2, axis=1)) / n_votes))

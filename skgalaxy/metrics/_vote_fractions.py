@@ -1,28 +1,35 @@
-"""How good predicted vote fractions are, judged by votes.
+"""Scores of predicted vote fractions, judged by votes.
 
-Every score takes targets as the estimator does: counts [k, N], or fractions with
-`sample_weight` as N. Votes scatter, so even the true ρ misses k / N: `vote_noise_floor` says by
-how much, and belongs beside every RMSE.
+Every score takes targets as the estimator does: counts [k, N], or fractions with `sample_weight` as
+N. Votes scatter, so even the true ρ misses k / N. `vote_noise_floor` estimates this scatter; quote
+it beside every RMSE.
 """
 
-from collections import namedtuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlog1py, xlogy
 
 from skgalaxy._docstrings import fill_docstring
 from skgalaxy._validation import check_choice, check_int, check_targets, first_rows
 from skgalaxy.metrics._checks import as_numbers, check_asked, check_counts
 
-ReliabilityCurve = namedtuple(
-    "ReliabilityCurve", ["predicted", "observed", "n_galaxies", "standard_error"]
-)
 
-# the entries of what `_check_scored` takes
+class ReliabilityCurve(NamedTuple):
+    """Observed and predicted vote fractions in bins of the prediction."""
+
+    predicted: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    n_galaxies: NDArray[np.int64]
+    standard_error: NDArray[np.float64]
+
+
+# the entries of the parameters that `_check_scored` takes
 describe_scored = fill_docstring(
     y_true="""
         y_true : array-like of shape (n_galaxies, 2) or (n_galaxies,)
-            Counts [k, N], or vote fractions.
+            Counts [k, N], for example ``[[12, 40]]``, or vote fractions.
     """,
     y_pred="""
         y_pred : array-like of shape (n_galaxies,)
@@ -30,24 +37,30 @@ describe_scored = fill_docstring(
     """,
     sample_weight="""
         sample_weight : array-like of shape (n_galaxies,), default=None
-            Multiplies the log-likelihood of counts; is N for fractions.
+            A factor on the log-likelihood of each galaxy, if you pass counts; N, if you pass vote
+            fractions.
     """,
 )
 
 
-def _binomial_deviance(votes, n_votes, rho):
-    """Return twice the log-likelihood lost against the galaxies' own k / N, summed."""
+def _binomial_deviance(
+    votes: NDArray[np.float64], n_votes: NDArray[np.float64], rho: NDArray[np.float64]
+) -> float:
+    """Binomial deviance: twice the log-likelihood lost against the galaxies' own k / N, summed."""
     missed = n_votes - votes
+    # votes k of N at the fraction k / N itself; xlogy takes 0 log 0 as its limit, 0
     saturated = xlogy(votes, votes) + xlogy(missed, missed) - xlogy(n_votes, n_votes)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore"):  # an impossible vote makes the deviance infinite
         return 2 * np.sum(saturated - xlogy(votes, rho) - xlogy(missed, 1 - rho))
 
 
 @describe_scored
-def binomial_log_loss(y_true, y_pred, sample_weight=None):
+def binomial_log_loss(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
     """Mean negative log-likelihood of a vote, in nats.
 
-    That of scikit-learn's ``log_loss`` on the single votes, without writing them out.
+    You get the value of scikit-learn's ``log_loss`` on the single votes, without writing them out.
 
     Parameters
     ----------
@@ -56,12 +69,13 @@ def binomial_log_loss(y_true, y_pred, sample_weight=None):
     Returns
     -------
     loss : float
-        >= 0; infinite if an impossible vote was cast, NaN if no vote was.
+        At least 0; lower is better. It is infinite if a vote was cast that ρ rules out, and NaN if
+        there is no vote.
 
     Raises
     ------
     ValueError
-        If the targets are no votes.
+        If the targets are not votes.
 
     Examples
     --------
@@ -70,14 +84,19 @@ def binomial_log_loss(y_true, y_pred, sample_weight=None):
     0.509
     """
     votes, n_votes, y_pred = _check_scored(y_true, y_pred, sample_weight)
+    # without the binomial coefficient: single votes have an order, counts do not
     log_likelihood = xlogy(votes, y_pred) + xlog1py(n_votes - votes, -y_pred)
     total = n_votes.sum()
     return float(-log_likelihood.sum() / total) if total > 0 else np.nan
 
 
 @describe_scored
-def d2_binomial_score(y_true, y_pred, sample_weight=None):
+def d2_binomial_score(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
     """D²: the fraction of binomial deviance explained.
+
+    You can read it as R², for votes instead of continuous targets.
 
     Parameters
     ----------
@@ -86,13 +105,13 @@ def d2_binomial_score(y_true, y_pred, sample_weight=None):
     Returns
     -------
     score : float
-        1 for ρ = k / N everywhere, 0 for one common ρ (the mean), negative for worse, -inf if
-        an impossible vote was cast. NaN where the targets do not vary.
+        1 for ρ = k / N everywhere, 0 for the mean vote fraction everywhere, negative for worse.
+        It is -inf if a vote was cast that ρ rules out, and NaN if all targets are equal.
 
     Raises
     ------
     ValueError
-        If the targets are no votes.
+        If the targets are not votes.
 
     Examples
     --------
@@ -103,15 +122,16 @@ def d2_binomial_score(y_true, y_pred, sample_weight=None):
     """
     votes, n_votes, y_pred = _check_scored(y_true, y_pred, sample_weight)
     mean = votes.sum() / n_votes.sum() if n_votes.sum() > 0 else np.nan
+    # the deviance of one ρ for all galaxies, the mean over votes
     null = _binomial_deviance(votes, n_votes, np.full_like(y_pred, mean))
     return float(1 - _binomial_deviance(votes, n_votes, y_pred) / null) if null > 0 else np.nan
 
 
 @describe_scored
-def vote_fraction_rmse(y_true, y_pred):
+def vote_fraction_rmse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """Root-mean-square difference between predicted ρ and observed k / N.
 
-    Galaxies without votes are left out; all others weigh the same, as in Walmsley et al. 2020.
+    Galaxies without votes are left out. All others weigh the same, as in Walmsley et al. 2020.
 
     Parameters
     ----------
@@ -120,12 +140,12 @@ def vote_fraction_rmse(y_true, y_pred):
     Returns
     -------
     rmse : float
-        In [0, 1]. It cannot be expected below `vote_noise_floor`.
+        In [0, 1]; lower is better. You cannot expect less than `vote_noise_floor`.
 
     Raises
     ------
     ValueError
-        If the targets are no votes.
+        If the targets are not votes.
 
     Examples
     --------
@@ -141,11 +161,11 @@ def vote_fraction_rmse(y_true, y_pred):
     return float(np.sqrt(np.mean(residual**2)))
 
 
-def vote_noise_floor(y_true):
+def vote_noise_floor(y_true: ArrayLike) -> float:
     """RMSE of a perfect model: the scatter of k / N about the true ρ.
 
-    The variance of k / N is ρ (1 - ρ) / N; with f = k / N, ``f (1 - f) / (N - 1)`` estimates it
-    without bias. Galaxies with fewer than two votes cannot tell and are left out.
+    The variance of k / N is ρ (1 - ρ) / N. With f = k / N, ``f (1 - f) / (N - 1)`` is an unbiased
+    estimate of it. One vote shows no scatter, so galaxies with N < 2 are left out.
 
     Parameters
     ----------
@@ -155,11 +175,12 @@ def vote_noise_floor(y_true):
     Returns
     -------
     floor : float
+        For example 0.08 for 40 votes on each galaxy, half of them "yes".
 
     Raises
     ------
     ValueError
-        If the targets are no counts.
+        If no galaxy has two votes, for example if you pass fractions instead of counts.
 
     Examples
     --------
@@ -175,13 +196,20 @@ def vote_noise_floor(y_true):
             f"Got N of at most {n_votes.max(initial=0):g}; pass counts [k, N]."
         )
     fraction = votes[several] / n_votes[several]
+    # over N - 1, not N: f scatters about ρ, so on average f (1 - f) is ρ (1 - ρ) (N - 1) / N
     return float(np.sqrt(np.mean(fraction * (1 - fraction) / (n_votes[several] - 1))))
 
 
-def reliability_curve(y_true, y_pred, *, n_bins=10, strategy="quantile"):
+def reliability_curve(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    n_bins: int = 10,
+    strategy: Literal["quantile", "uniform"] = "quantile",
+) -> ReliabilityCurve:
     """Observed against predicted vote fractions, in bins of the prediction.
 
-    What ``sklearn.calibration.calibration_curve`` is for classes.
+    The counterpart of ``sklearn.calibration.calibration_curve``, for votes instead of classes.
 
     Parameters
     ----------
@@ -190,26 +218,27 @@ def reliability_curve(y_true, y_pred, *, n_bins=10, strategy="quantile"):
     y_pred : array-like of shape (n_galaxies,)
         Predicted vote fractions ρ.
     n_bins : int, default=10
-        Number of bins; those without a galaxy are left out.
+        Number of bins; a bin without a galaxy is left out.
     strategy : {"quantile", "uniform"}, default="quantile"
-        Bins of as many galaxies each, or bins as wide each.
+        "quantile" puts the same number of galaxies into each bin, "uniform" makes all bins equally
+        wide. Choose "uniform" if you want to compare curves of several models bin by bin.
 
     Returns
     -------
     curve : namedtuple of ndarrays of shape (n_filled_bins,)
-        predicted, the mean ρ, Σ N ρ / Σ N; observed, Σ k / Σ N; n_galaxies; and standard_error,
-        of observed, NaN for a bin of one galaxy.
+        predicted, the mean ρ over votes, Σ N ρ / Σ N; observed, Σ k / Σ N; n_galaxies; and
+        standard_error, the error of observed, NaN for a bin of one galaxy.
 
     Raises
     ------
     ValueError
-        If `y_true` is no counts, or `y_pred` leaves [0, 1].
+        If `y_true` does not hold counts, or `y_pred` leaves [0, 1].
 
     Notes
     -----
-    The standard error is that of the ratio of sums, from the scatter between galaxies of
-    k - N ρ about its mean: what the volunteers scatter is in it, and so is what the predictions
-    miss galaxy by galaxy, which a binomial error leaves out.
+    The standard error is that of a ratio of sums. It comes from the scatter of k - N ρ between the
+    galaxies of a bin, so it includes the scatter of the volunteers' votes and the errors of the
+    single predictions. A binomial error would leave out the latter.
 
     Examples
     --------
@@ -226,6 +255,7 @@ def reliability_curve(y_true, y_pred, *, n_bins=10, strategy="quantile"):
     asked = check_asked(n_votes)
     votes, n_votes, rho = votes[asked], n_votes[asked], rho[asked]
     inner = np.linspace(0, 1, n_bins + 1)[1:-1]
+    # only inner edges: then no prediction falls outside, whatever rounding does to 0 and 1
     edges = inner if strategy == "uniform" else np.quantile(rho, inner)
     _, bins, n_galaxies = np.unique(
         np.searchsorted(edges, rho), return_inverse=True, return_counts=True
@@ -233,22 +263,27 @@ def reliability_curve(y_true, y_pred, *, n_bins=10, strategy="quantile"):
     total = np.bincount(bins, n_votes)
     predicted = np.bincount(bins, n_votes * rho) / total
     observed = np.bincount(bins, votes) / total
+    # linearised variance of a ratio of sums, Σ (k - N r)² n / (n - 1) / (Σ N)²
     residual = votes - n_votes * (rho + (observed - predicted)[bins])
     scatter = np.bincount(bins, residual**2) * n_galaxies / np.maximum(n_galaxies - 1, 1)
     standard_error = np.where(n_galaxies > 1, np.sqrt(scatter) / total, np.nan)
     return ReliabilityCurve(predicted, observed, n_galaxies, standard_error)
 
 
-def _check_scored(y_true, y_pred, sample_weight=None):
+def _check_scored(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Votes k and N, and the predicted ρ, as arrays of shape (n_galaxies,)."""
     y_pred = np.asarray(y_pred, dtype=np.float64).reshape(-1)
     return *check_targets(y_true, sample_weight, len(y_pred)), y_pred
 
 
-def _check_rho(y_pred, n_galaxies):
+def _check_rho(y_pred: ArrayLike, n_galaxies: int) -> NDArray[np.float64]:
+    """Predicted vote fractions as a float64 array of shape (n_galaxies,) in [0, 1]."""
     rho = as_numbers(y_pred, "y_pred")
     if rho.shape != (n_galaxies,):
         raise ValueError(f"`y_pred` must have shape ({n_galaxies},). Got shape {rho.shape}.")
+    # NaN compares false, so it counts as outside
     outside = ~((rho >= 0) & (rho <= 1))
     if outside.any():
         raise ValueError(
