@@ -7,7 +7,7 @@ Three scorers judge the whole posterior, by counts y of shape (n_galaxies, 2). U
 `vote_log_likelihood_scorer` or `neg_vote_crps_scorer` to choose a model: both are proper.
 `neg_coverage_error_scorer` is highest for any posterior with the right coverage, even a vague one,
 so do not choose a model by it alone. They take every `estimator` that
-`skgalaxy.query.predict_posterior` takes, for example a Pipeline, a fitted search or a modAL learner.
+`skgalaxy.query.predict_posterior` takes, for example a Pipeline or a modAL learner.
 
 Three judge the predicted vote fraction alone, by counts or fractions y: `d2_binomial_scorer`,
 `neg_binomial_log_loss_scorer` and `neg_vote_fraction_rmse_scorer`. They take any regressor.

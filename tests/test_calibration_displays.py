@@ -146,7 +146,7 @@ def test_default_half_widths_hold_the_published_one():
     ("changed", "error", "message"),
     [
         ({"coverage": {}}, ValueError, "`coverage` must hold at least one by name"),
-        ({"coverage": [0.1, 0.2]}, TypeError, "as `vote_coverage` returns them. Got list for 'po"),
+        ({"coverage": [0.1, 0.2]}, TypeError, "returns them. Got list of length 2 for 'po"),
         ({"coverage": {"a": 3}}, TypeError, "Got int for 'a'"),
         ({"coverage": ([0.2, 0.1], [1, 1], [1, 1])}, ValueError, "must increase from 0 or more"),
         ({"coverage": ([-0.1, 0.1], [1, 1], [1, 1])}, ValueError, "must increase from 0 or more"),
@@ -239,7 +239,7 @@ def test_band_holds_its_share_of_a_calibrated_posteriors_bins():
     ("changed", "error", "message"),
     [
         ({"heights": {}}, ValueError, "`heights` must hold at least one by name"),
-        ({"heights": []}, ValueError, "at least one bin. Got none for 'posterior'"),
+        ({"heights": []}, ValueError, "at least one bin. Got an empty array for 'posterior'"),
         ({"heights": [1, 2]}, ValueError, "of mean 1. Got 1 to 2 of mean 1.5 for 'posterior'"),
         (
             {"heights": {"a": [-1, 3]}},
@@ -314,7 +314,7 @@ def test_a_bin_of_one_galaxy_has_no_error_bar():
     ("changed", "error", "message"),
     [
         ({"curve": {}}, ValueError, "`curve` must hold at least one by name"),
-        ({"curve": [0.1, 0.2]}, TypeError, "as `reliability_curve` returns them. Got list for 'po"),
+        ({"curve": [0.1, 0.2]}, TypeError, "returns them. Got list of length 2 for 'po"),
         ({"curve": ([0.1], [1.1], [3], [0.1])}, ValueError, "`observed` must lie in"),
         ({"curve": ([-0.1], [0.1], [3], [0.1])}, ValueError, "`predicted` must lie in"),
         ({"curve": ([0.1], [0.1], [3], [-0.1])}, ValueError, "`standard_error` must be >= 0 or N"),

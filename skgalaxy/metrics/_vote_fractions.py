@@ -5,7 +5,7 @@ N. Votes scatter, so even the true ρ misses k / N. `vote_noise_floor` estimates
 it beside every RMSE.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +21,7 @@ class ReliabilityCurve(NamedTuple):
 
     predicted: NDArray[np.float64]
     observed: NDArray[np.float64]
-    n_galaxies: NDArray[np.int64]
+    n_galaxies: NDArray[Any]
     standard_error: NDArray[np.float64]
 
 

@@ -1,13 +1,16 @@
-"""Figures of votes, acquisition and learning: one scikit-learn style display per picture.
+"""Figures of votes, acquisition and learning, as displays in scikit-learn's style.
 
-`PosteriorDisplay` shows galaxies beside what one network and all drawn networks expect of the
-volunteers (after Walmsley et al. 2020, arXiv:1905.07424); `AcquisitionDisplay` the galaxies that
-would be asked about first beside those asked about last; `LearningCurveDisplay` how strategies
-improve with labels, against the noise floor; `DecisionTreeDisplay` who is asked what.
+`PosteriorDisplay` shows galaxies beside the posteriors over their votes, of one network and of all
+drawn networks (after Walmsley et al. 2020, arXiv:1905.07424). `AcquisitionDisplay` shows the
+galaxies that you would ask about first, beside those that you would ask about last.
+`LearningCurveDisplay` compares strategies as labels are added, for example with random choice, and
+draws the noise floor. `CoverageDisplay`, `PITDisplay` and `ReliabilityDisplay` test whether
+predictions are calibrated. `DecisionTreeDisplay` draws the questions that volunteers are asked.
 
-A display holds checked arrays; `plot` draws them, keeps its artists under names ending in ``_``
-and returns the display. matplotlib (the extra ``plot``) is imported only there, and the user's
-settings are left as they are. Colours are Okabe and Ito's, distinct to colour-blind readers.
+A display holds checked arrays. Its `plot` draws them, keeps the artists under names ending in
+``_``, so that you can change them, and returns the display. matplotlib (the extra ``plot``) is
+imported only there, and your settings are left as they are. Colours are Okabe and Ito's, distinct
+to colour-blind readers; a strategy has the same colour and marker in all figures.
 """
 
 from skgalaxy.plotting._acquisition_sheets import AcquisitionDisplay

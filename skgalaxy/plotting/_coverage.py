@@ -1,6 +1,9 @@
-"""How often votes fall near the prediction, against how often the posterior says they do."""
+"""Coverage of posteriors: predicted and observed shares of galaxies near the prediction."""
+
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._validation import check_choice, check_float, check_int
 from skgalaxy.metrics import vote_coverage
@@ -9,28 +12,46 @@ from skgalaxy.plotting._calibration_display import (
     as_named,
     check_posteriors,
     check_shares,
+    kind_and_length,
     named_panels,
 )
 from skgalaxy.plotting._entries import describe_display
-from skgalaxy.plotting._style import BLACK, BLUE, STYLE, VERMILLION, check_rows, pyplot
+from skgalaxy.plotting._style import (
+    BLACK,
+    BLUE,
+    STYLE,
+    VERMILLION,
+    check_rows,
+    name_data,
+    pyplot,
+)
+
+if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+    from matplotlib.legend import Legend
+    from matplotlib.lines import Line2D
 
 PUBLISHED = {"fraction": 0.2, "votes": 5}  # half-widths of the paper and of its preprint
+Unit: TypeAlias = Literal["fraction", "votes"]
+Row: TypeAlias = NDArray[np.float64]  # a number for each half-width
 
 
 class CoverageDisplay(CalibrationDisplay):
     """Predicted and observed coverage against the half-width, and the gap between them.
 
-    One panel per posterior. The dashed line is the posterior mass within the half-width of the
-    expected votes, the full line the share of galaxies whose votes are there. Where the dashed
-    line is above, the posterior is too sure; the gap is shaded, and written in at one half-width.
+    Each posterior has a panel. The dashed line is the posterior mass within the half-width of the
+    expected votes. The full line is the share of galaxies with their votes there. The posterior is
+    too sure where the dashed line is above; the gap is shaded. At one half-width, for example 0.2,
+    you can read its size.
 
     Parameters
     ----------
     coverage : namedtuple of arrays of shape (n_widths,), or dict of str to such
-        half_widths, increasing; predicted and observed, in [0, 1]: as `vote_coverage` returns
-        them. Several by name.
+        half_widths, increasing; predicted and observed, in [0, 1]. `vote_coverage` returns them.
+        Pass a dict if you compare several.
     n_galaxies : int
-        How many galaxies were observed.
+        Number of galaxies observed, for the standard error.
     unit : {"fraction", "votes"}, default="fraction"
         Unit of the half-widths.
 
@@ -43,14 +64,14 @@ class CoverageDisplay(CalibrationDisplay):
     predicted_lines_, observed_lines_, error_lines_ : dict of str to Line2D
         The curves, and the mark of the error.
     gaps_ : dict of str to tuple of two PolyCollection
-        What is shaded: where the posterior is too sure, and where it is too wide.
+        The shaded areas: one where the posterior is too sure, one where it is too wide.
     legends_ : dict of str to Legend
         The figures at the half-width marked, beside the line they belong to.
 
     See Also
     --------
     skgalaxy.metrics.vote_coverage : The numbers.
-    PITDisplay : Whether it is too sure or biased.
+    PITDisplay : The same question, and bias, for the whole distribution.
 
     References
     ----------
@@ -68,7 +89,14 @@ class CoverageDisplay(CalibrationDisplay):
     0.494
     """
 
-    def __init__(self, coverage, n_galaxies, *, unit="fraction"):
+    errors_: dict[str, float]
+    predicted_lines_: "dict[str, Line2D]"
+    observed_lines_: "dict[str, Line2D]"
+    error_lines_: "dict[str, Line2D]"
+    gaps_: "dict[str, tuple[PolyCollection, PolyCollection]]"
+    legends_: "dict[str, Legend]"
+
+    def __init__(self, coverage: Any, n_galaxies: int, *, unit: Unit = "fraction") -> None:
         self.coverage = {
             name: _check_coverage(name, curve)
             for name, curve in as_named(coverage, "coverage").items()
@@ -77,25 +105,43 @@ class CoverageDisplay(CalibrationDisplay):
         self.unit = check_choice(unit, "unit", tuple(PUBLISHED))
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, half_widths=None, unit="fraction", **plot_params):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        half_widths: ArrayLike | None = None,
+        unit: Unit = "fraction",
+        **plot_params: Any,
+    ) -> Self:
         return super().from_estimator(
             estimator, X, y, half_widths=half_widths, unit=unit, **plot_params
         )
 
     @classmethod
     @describe_display
-    def from_predictions(cls, y, posterior, *, half_widths=None, unit="fraction", **plot_params):
+    def from_predictions(
+        cls,
+        y: ArrayLike,
+        posterior: Any,
+        *,
+        half_widths: ArrayLike | None = None,
+        unit: Unit = "fraction",
+        **plot_params: Any,
+    ) -> Self:
         """Plot the coverage of posteriors predicted before.
 
         Parameters
         ----------
         {y, posteriors}
         half_widths : array-like of shape (n_widths,), default=None
-            Where to compare, increasing; None is 0 to half the votes.
+            Half-widths to compare at, increasing. By default they go from 0 to half the votes.
         unit : {"fraction", "votes"}, default="fraction"
-            Whether half-widths are fractions of the galaxy's N, or numbers of votes.
+            "fraction" if you give half-widths as fractions of the galaxy's N, "votes" if as
+            numbers of votes.
         **plot_params
-            As in `plot`.
+            As in `plot`, for example `half_width`.
 
         Returns
         -------
@@ -104,7 +150,8 @@ class CoverageDisplay(CalibrationDisplay):
         Raises
         ------
         ValueError
-            If `y` is no counts, or a posterior is of other galaxies.
+            If `y` does not hold counts, a posterior is of other galaxies, or you pass
+            probabilities of outcomes (`VotePosterior.pmf`) instead of draws.
 
         Examples
         --------
@@ -118,25 +165,34 @@ class CoverageDisplay(CalibrationDisplay):
         check_choice(unit, "unit", tuple(PUBLISHED))
         n_votes, posteriors = check_posteriors(y, posterior)
         if half_widths is None:
+            # both grids hold the published half-width, which `plot` marks
             in_votes = np.arange(n_votes.max() // 2 + 1)
             half_widths = in_votes if unit == "votes" else np.linspace(0, 0.5, 51)
         coverage = {
             name: vote_coverage(y, one.pmf(n_votes), half_widths, unit=unit)
             for name, one in posteriors.items()
         }
-        n_galaxies = np.count_nonzero(n_votes)
+        n_galaxies = int(np.count_nonzero(n_votes))  # those that the metric has not left out
         return cls(coverage, n_galaxies, unit=unit).plot(**plot_params)
 
-    def plot(self, ax=None, *, half_width=None):
+    @describe_display
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        half_width: float | None = None,
+        data_name: str | None = None,
+    ) -> Self:
         """Draw a panel per posterior.
 
         Parameters
         ----------
         ax : Axes or array-like of Axes of shape (n_posteriors,), default=None
-            Where to draw; None makes a figure.
+            The axes to draw on. By default you get a new figure.
         half_width : float, default=None
-            Where to write the coverage error in, at the nearest of the half-widths. None is 0.2
-            of the vote fraction, or 5 votes, as published.
+            The half-width to mark, where you can read the coverage error; the nearest one in the
+            curve is taken. The default is the published 0.2 of the vote fraction, or 5 votes.
+        {data_name}
 
         Returns
         -------
@@ -155,29 +211,47 @@ class CoverageDisplay(CalibrationDisplay):
         self.predicted_lines_, self.observed_lines_, self.gaps_ = {}, {}, {}
         self.errors_, self.error_lines_, self.legends_ = {}, {}, {}
         with plt.rc_context(STYLE):
-            self.axes_ = named_panels(plt, ax, self.coverage)
+            self.axes_ = named_panels(plt, ax, self.coverage, data_name)
             self.figure_ = self.axes_[0].figure
             for panel, (name, curve) in zip(self.axes_, self.coverage.items(), strict=True):
                 self._plot_curves(panel, name, *curve)
                 self._plot_error(panel, name, half_width, *curve)
+                # a single half-width of 0 leaves the right limit to matplotlib
                 panel.set(xlim=(0, curve[0][-1] or None), ylim=(0, 1.02))
                 of = {"fraction": "vote fraction", "votes": "votes"}[self.unit]
                 panel.set_xlabel(f"half-width of the interval ({of})")
             self.axes_[0].set_ylabel("coverage (share of galaxies)")
+            name_data(self.figure_, data_name)
         return self
 
-    def _plot_curves(self, ax, name, half_widths, predicted, observed):
+    def _plot_curves(
+        self, ax: "Axes", name: str, half_widths: Row, predicted: Row, observed: Row
+    ) -> None:
+        """Draw both curves, and shade the gap by its sign."""
         (self.predicted_lines_[name],) = ax.plot(
             half_widths, predicted, color=BLACK, linestyle=(0, (4, 2)), linewidth=1.3
         )
         (self.observed_lines_[name],) = ax.plot(half_widths, observed, color=BLACK, linewidth=1.8)
-        shade = {"interpolate": True, "linewidth": 0, "alpha": 0.35}
-        self.gaps_[name] = tuple(
-            ax.fill_between(half_widths, predicted, observed, where=where, color=colour, **shade)
-            for where, colour in ((predicted >= observed, VERMILLION), (predicted < observed, BLUE))
+        # interpolate: the shades meet where the curves cross, also between two half-widths
+        shade: dict[str, Any] = {"interpolate": True, "linewidth": 0, "alpha": 0.35}
+        too_sure = predicted >= observed
+        self.gaps_[name] = (
+            ax.fill_between(
+                half_widths, predicted, observed, where=too_sure, color=VERMILLION, **shade
+            ),
+            ax.fill_between(half_widths, predicted, observed, where=~too_sure, color=BLUE, **shade),
         )
 
-    def _plot_error(self, ax, name, half_width, half_widths, predicted, observed):
+    def _plot_error(
+        self,
+        ax: "Axes",
+        name: str,
+        half_width: float,
+        half_widths: Row,
+        predicted: Row,
+        observed: Row,
+    ) -> None:
+        """Mark the coverage error at the half-width nearest to the one asked for."""
         place = np.abs(half_widths - half_width).argmin()
         said, seen = predicted[place], observed[place]
         self.errors_[name] = float(said - seen)
@@ -188,13 +262,16 @@ class CoverageDisplay(CalibrationDisplay):
             marker="_",
             markersize=7,
             linewidth=1.6,
-            zorder=3,
+            zorder=3,  # over both curves
         )
         self._plot_legend(ax, name, half_widths[place], said, seen)
 
-    def _plot_legend(self, ax, name, half_width, said, seen):
+    def _plot_legend(
+        self, ax: "Axes", name: str, half_width: float, said: float, seen: float
+    ) -> None:
         """Write the figures at the half-width marked beside the line they belong to."""
         scatter = _standard_error(seen, self.n_galaxies)
+        # a gap of two standard errors may be chance, and gets no name
         verdict = "too sure" if said > seen else "too wide"
         verdict = "off" if abs(said - seen) <= 2 * scatter else verdict
         texts = {
@@ -205,8 +282,8 @@ class CoverageDisplay(CalibrationDisplay):
             ),
         }
         self.legends_[name] = ax.legend(
-            texts.values(),
-            texts,
+            list(texts.values()),
+            list(texts),
             title=f"within ±{half_width:g}" + (" votes" if self.unit == "votes" else ""),
             alignment="left",
             loc="lower right",
@@ -216,14 +293,14 @@ class CoverageDisplay(CalibrationDisplay):
         )
 
 
-def _check_coverage(name, curve):
-    """Return half-widths, predicted and observed coverage as float64 arrays of one length."""
+def _check_coverage(name: str, curve: Any) -> tuple[Row, Row, Row]:
+    """Half-widths, predicted and observed coverage as float64 arrays of one length."""
     try:
         half_widths, predicted, observed = curve
     except (TypeError, ValueError) as error:
         raise TypeError(
             "`coverage` must be half_widths, predicted and observed, as `vote_coverage` returns "
-            f"them. Got {type(curve).__name__} for {name!r}."
+            f"them. Got {kind_and_length(curve)} for {name!r}."
         ) from error
     half_widths = check_rows(half_widths, "half_widths", None)
     if len(half_widths) == 0 or (np.diff(half_widths) <= 0).any() or half_widths[0] < 0:
@@ -239,7 +316,8 @@ def _check_coverage(name, curve):
     return half_widths, *shares
 
 
-def _standard_error(rate, n_galaxies):
-    """Return the standard error of a share observed, which is not 0 for a share of 0 or 1."""
-    rate = (rate * n_galaxies + 2) / (n_galaxies + 4)  # Agresti & Coull 1998
+def _standard_error(rate: float, n_galaxies: int) -> float:
+    """Standard error of an observed share; it is not 0 for a share of 0 or 1."""
+    # Agresti & Coull 1998: as if two more galaxies lay inside the interval, and two outside
+    rate = (rate * n_galaxies + 2) / (n_galaxies + 4)
     return np.sqrt(rate * (1 - rate) / (n_galaxies + 4))

@@ -1,28 +1,39 @@
 """A decision tree drawn from left to right."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self, TypeAlias
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skgalaxy._validation import check_int
-from skgalaxy.plotting._style import BLACK, GREEN, GREY, QUIET, STYLE, pyplot
+from skgalaxy.plotting._style import BLACK, GREEN, GREY, QUIET, STYLE, hide_frame, pyplot
 from skgalaxy.votes import DecisionTree
 
+if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.patches import FancyBboxPatch, PathPatch
+    from matplotlib.text import Text
+
+Place: TypeAlias = tuple[float, float]  # x to the right, y upwards
 # in heights of a line of text: a line, the room between boxes above and beside another, a letter
 LINE, GAP, ASIDE, LETTER = 1.0, 1.2, 1.6, 0.15
 
 
 class DecisionTreeDisplay:
-    """Who is asked what: questions as boxes, and from each answer the questions it leads to.
+    """Questions as boxes, with a line from each answer to the questions that it leads to.
 
-    With predicted fractions, a line is as thick as the share of volunteers who take it, and each
-    question says how many are expected to be asked.
+    If you pass predicted fractions, the thickness of a line is the share of volunteers who take it,
+    and a number beside each question is the expected number of votes on it.
 
     Parameters
     ----------
     tree : skgalaxy.votes.DecisionTree
         The questions.
     fractions : mapping of str to array-like of shape (n_galaxies,) or float, default=None
-        Predicted vote fractions by ``"{question}_{answer}"``, as for `DecisionTree.expected_votes`;
-        the mean over galaxies is drawn.
+        Predicted vote fractions by ``"{question}_{answer}"``, for example
+        ``{"disk-edge-on_no": [0.5, 1.0]}``; the mean over galaxies is drawn.
     n_votes : int, default=40
         Volunteers who are shown a galaxy.
 
@@ -42,7 +53,7 @@ class DecisionTreeDisplay:
     Raises
     ------
     TypeError
-        If `tree` is no DecisionTree.
+        If `tree` is not a DecisionTree.
     ValueError
         If `fractions` lack an answer that leads to a question, or are not in [0, 1].
 
@@ -57,26 +68,38 @@ class DecisionTreeDisplay:
     {'disk-edge-on': 40.0, 'bar': 30.0} ('disk-edge-on', 'no', 'bar')
     """
 
-    def __init__(self, tree, fractions=None, *, n_votes=40):
+    figure_: "Figure | SubFigure"
+    ax_: "Axes"
+    boxes_: "dict[str, FancyBboxPatch]"
+    texts_: "dict[str, list[Text]]"
+    lines_: "dict[tuple[str, str, str], PathPatch]"
+
+    def __init__(
+        self,
+        tree: DecisionTree,
+        fractions: Mapping[str, ArrayLike] | None = None,
+        *,
+        n_votes: int = 40,
+    ) -> None:
         if not isinstance(tree, DecisionTree):
             raise TypeError(f"`tree` must be a DecisionTree. Got {type(tree).__name__}.")
         self.tree = tree
         self.n_votes = check_int(n_votes, "n_votes", 1)
         self.fractions = fractions
-        self.expected_ = {}
+        self.expected_: dict[str, float] = {}
         if fractions is not None:
             self.expected_ = {
                 question: float(np.mean(tree.expected_votes(question, fractions, self.n_votes)))
                 for question in tree.questions
             }
 
-    def plot(self, ax=None):
-        """Draw the tree.
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw the tree, with its name as the title.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            The axes to draw on. By default you get a new figure.
 
         Returns
         -------
@@ -89,6 +112,7 @@ class DecisionTreeDisplay:
         """
         plt = pyplot(self)
         titles = {question: self._title(question) for question in self.tree.questions}
+        # all boxes are as wide as the longest text: then columns are straight
         texts = [*titles.values(), *(a for q in titles for a in self.tree.answers(q))]
         self._width = LETTER * max(map(len, texts)) + 0.3
         places = _layout(self.tree, self._width + ASIDE)
@@ -97,34 +121,42 @@ class DecisionTreeDisplay:
         bottom = min(y - _height(self.tree, question) for question, (_, y) in places.items())
         with plt.rc_context(STYLE):
             if ax is None:
+                # inches: a unit of 0.48 by 0.2 holds a line of text of 7.5 points
                 size = (0.48 * right + 0.2, 0.2 * (top - bottom) + 0.5)
-                _, ax = plt.subplots(figsize=size, layout="constrained")
-            self.ax_, self.figure_ = ax, ax.figure
+                self.ax_ = plt.subplots(figsize=size, layout="constrained")[1]
+            else:
+                self.ax_ = ax
+            self.figure_ = self.ax_.figure
             self.boxes_, self.texts_, self.lines_ = {}, {}, {}
             for question, place in places.items():
                 self._plot_question(question, titles[question], *place)
+            # after all boxes: a line needs both ends
             for question in self.tree.questions:
                 for parent, answer in self.tree.parents(question):
                     self._plot_line(parent, answer, question, places)
-            ax.set(xlim=(-0.2, right + 0.2), ylim=(bottom - 0.3, top + 0.3), xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
+            # patches do not move the limits of the axes, so these are set
+            self.ax_.set(xlim=(-0.2, right + 0.2), ylim=(bottom - 0.3, top + 0.3))
+            hide_frame(self.ax_)
             of = f": votes expected of {self.n_votes} volunteers" if self.expected_ else ""
-            ax.set_title(self.tree.name + of)
+            self.ax_.set_title(self.tree.name + of)
         return self
 
-    def _title(self, question):
+    def _title(self, question: str) -> str:
+        """Question and, if known, its expected votes."""
         return question + (f"  {self.expected_[question]:.1f}" if self.expected_ else "")
 
-    def _plot_question(self, question, title, x, y):
+    def _plot_question(self, question: str, title: str, x: float, y: float) -> None:
         """Draw a box with its upper left corner at x, y."""
-        from matplotlib.patches import FancyBboxPatch
+        from matplotlib.patches import FancyBboxPatch  # an extra: only to draw
 
         height = _height(self.tree, question)
         box = FancyBboxPatch(
             (x, y - height), self._width, height, boxstyle="round,pad=0,rounding_size=0.2"
         )
+        # white over the lines (zorder 1), under its own text (3)
         box.set(facecolor="white", edgecolor=GREY, linewidth=0.8, zorder=2)
-        self.boxes_[question] = self.ax_.add_patch(box)
+        self.boxes_[question] = box
+        self.ax_.add_patch(box)
         lines = [
             (title, BLACK, "bold"),
             *((a, QUIET, "normal") for a in self.tree.answers(question)),
@@ -142,58 +174,73 @@ class DecisionTreeDisplay:
             for n, (text, colour, weight) in enumerate(lines)
         ]
 
-    def _plot_line(self, parent, answer, question, places):
-        """Draw a curve from an answer to the question it leads to."""
+    def _plot_line(
+        self, parent: str, answer: str, question: str, places: Mapping[str, Place]
+    ) -> None:
+        """Draw a curve from an answer to a question after it."""
         from matplotlib.patches import PathPatch
         from matplotlib.path import Path
 
-        (x, y), (end_x, end_y) = places[parent], places[question]
-        start = x + self._width, y - LINE * (self.tree.answers(parent).index(answer) + 1.6)
+        end_x, end_y = places[question]
+        start = places[parent][0] + self._width, _answer_height(self.tree, parent, answer, places)
         end = end_x, end_y - LINE * 0.6
+        # control points half way make both ends horizontal, so a line shows its answer
         middle = (start[0] + end[0]) / 2
         codes = [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
         path = Path([start, (middle, start[1]), (middle, end[1]), end], codes)
         curve = PathPatch(path, facecolor="none", edgecolor=GREEN, capstyle="round", zorder=1)
-        curve.set_linewidth(self._share(parent, answer))
-        self.lines_[parent, answer, question] = self.ax_.add_patch(curve)
+        curve.set_linewidth(self._thickness(parent, answer))
+        self.lines_[parent, answer, question] = curve
+        self.ax_.add_patch(curve)
 
-    def _share(self, parent, answer):
-        """Return the thickness in points of the lines from an answer."""
-        if not self.expected_:
+    def _thickness(self, parent: str, answer: str) -> float:
+        """Thickness in points of the lines from an answer."""
+        if self.fractions is None:
             return 1.2
         expected = self.tree.expected_votes(parent, self.fractions, self.n_votes)
         said = np.asarray(self.fractions[f"{parent}_{answer}"])
+        # linear in the share of all volunteers; 0.4 keeps a line that nobody takes visible
         return 0.4 + 8 * float(np.mean(expected * said)) / self.n_votes
 
 
-def _height(tree, question):
+def _height(tree: DecisionTree, question: str) -> float:
+    """Height of a box: a line for the question and one for each answer, with margins."""
     return LINE * (len(tree.answers(question)) + 1.2)
 
 
-def _layout(tree, step):
-    """Return the upper left corner of each question's box: x by its depth, y by its parents'."""
-    depths, places = {}, {}
+def _answer_height(
+    tree: DecisionTree, question: str, answer: str, places: Mapping[str, Place]
+) -> float:
+    """Height of the middle of an answer's line of text."""
+    return places[question][1] - LINE * (tree.answers(question).index(answer) + 1.6)
+
+
+def _layout(tree: DecisionTree, step: float) -> dict[str, Place]:
+    """Upper left corner of each question's box: x by its depth, y by its parents'."""
+    depths: dict[str, int] = {}
+    places: dict[str, Place] = {}
+    # parents come first in `questions`, so their depths are known
     for question in tree.questions:
         depths[question] = 1 + max(
             (depths[parent] for parent, _ in tree.parents(question)), default=-1
         )
     for depth in range(max(depths.values()) + 1):
         column = [question for question in tree.questions if depths[question] == depth]
-        # the answers they follow, from the top: then lines of one column do not cross
+        # in the order of the answers before them: then lines into one column do not cross
         middle = {question: _middle(tree, question, places) for question in column}
         column.sort(key=lambda question: -middle[question])
         heights = [_height(tree, question) for question in column]
-        y = np.mean(list(middle.values())) + (sum(heights) + GAP * (len(column) - 1)) / 2
+        # the column is centred on the answers before it, which keeps lines short
+        y = float(np.mean(list(middle.values()))) + (sum(heights) + GAP * (len(column) - 1)) / 2
         for question, height in zip(column, heights, strict=True):
             places[question] = depth * step, y
             y -= height + GAP
     return places
 
 
-def _middle(tree, question, places):
-    """Return the mean height of the answers a question follows."""
+def _middle(tree: DecisionTree, question: str, places: Mapping[str, Place]) -> float:
+    """Mean height of the answers that lead to a question."""
     heights = [
-        places[parent][1] - LINE * (tree.answers(parent).index(answer) + 1.6)
-        for parent, answer in tree.parents(question)
+        _answer_height(tree, parent, answer, places) for parent, answer in tree.parents(question)
     ]
     return float(np.mean(heights)) if heights else 0.0

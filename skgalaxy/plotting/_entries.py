@@ -5,7 +5,8 @@ from skgalaxy._docstrings import fill_docstring
 describe_display = fill_docstring(
     estimator="""
         estimator : BayesianCNNRegressor
-            Fitted; or what else `skgalaxy.query.predict_posterior` takes, for example a Pipeline.
+            A fitted estimator. You can pass all that `skgalaxy.query.predict_posterior` takes, for
+            example a Pipeline.
     """,
     X="""
         X : array-like of shape (n_galaxies, ...)
@@ -17,7 +18,7 @@ describe_display = fill_docstring(
     """,
     images="""
         images : array-like, default=None
-            What to show; None shows X, which must then be images.
+            The images to show. By default X is shown, and must then hold images.
     """,
     posterior="""
         posterior : VotePosterior or array-like of shape (n_galaxies, n_draws)
@@ -26,11 +27,15 @@ describe_display = fill_docstring(
     posteriors="""
         posterior : VotePosterior, array-like of shape (n_galaxies, n_draws) or (n_galaxies,), or \
 dict of str to such
-            The posterior, or the vote fractions drawn, or those of one network. Several by name,
-            of the same galaxies.
+            The posterior, or the vote fractions drawn, or those of one network. To compare several
+            on the same galaxies, pass a dict, for example ``{"dropout": ..., "ensemble": ...}``.
     """,
     n_votes_asked="""
         n_votes : int, default=40
             The number N of volunteers who would be asked.
+    """,
+    data_name="""
+        data_name : str, default=None
+            Name of the data for the title, for example "simulated galaxies".
     """,
 )

@@ -1,6 +1,9 @@
-"""Where in their posterior the votes fall: everywhere alike, if it is right."""
+"""Histograms of the probability integral transform (PIT): flat for a calibrated posterior."""
+
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
 from skgalaxy._validation import check_float, check_int
@@ -12,23 +15,40 @@ from skgalaxy.plotting._calibration_display import (
     named_panels,
 )
 from skgalaxy.plotting._entries import describe_display
-from skgalaxy.plotting._style import BLACK, BLUE, GREY, QUIET, STYLE, check_rows, pyplot
+from skgalaxy.plotting._style import (
+    BLACK,
+    BLUE,
+    GREY,
+    QUIET,
+    STYLE,
+    check_rows,
+    name_data,
+    pyplot,
+)
+
+if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import StepPatch
+    from matplotlib.text import Annotation
 
 
 class PITDisplay(CalibrationDisplay):
-    """Histogram of where in their posterior the votes fall: flat if the posterior is right.
+    """Histogram of the places of votes in their posteriors: flat if the posterior is right.
 
-    One panel per posterior. The probability integral transform (PIT) of a galaxy is the
-    probability, as predicted, of fewer votes than were cast. The line is the histogram of a
-    calibrated posterior, the band what as many galaxies scatter about it by chance.
+    Each posterior has a panel. The probability integral transform (PIT) of a galaxy is the
+    predicted probability of fewer votes than were cast. The dashed line is the histogram that you
+    would see for a calibrated posterior and infinitely many galaxies. The band shows the scatter
+    about it for your number of galaxies, for example ±50 % in ten bins of ten galaxies each.
 
     Parameters
     ----------
     heights : array-like of shape (n_bins,), or dict of str to such
-        Densities in equal bins of [0, 1], of mean 1, as `pit_histogram` returns them. Several by
-        name.
+        Densities in equal bins of [0, 1], of mean 1. `pit_histogram` returns them. Pass a dict if
+        you compare several.
     n_galaxies : int
-        How many galaxies were observed.
+        Number of galaxies observed, for the band.
 
     Attributes
     ----------
@@ -38,12 +58,12 @@ class PITDisplay(CalibrationDisplay):
     bands_ : dict of str to PolyCollection
     flat_lines_ : dict of str to Line2D
     key_ : Annotation
-        How to read the figure.
+        The key, under the first panel.
 
     See Also
     --------
     skgalaxy.metrics.pit_histogram : The numbers.
-    CoverageDisplay : By how much the posterior is too sure.
+    CoverageDisplay : The size of the error, at each half-width.
 
     References
     ----------
@@ -57,20 +77,29 @@ class PITDisplay(CalibrationDisplay):
     [1.8 0.2 0.3 1.7]
     """
 
-    def __init__(self, heights, n_galaxies):
+    histograms_: "dict[str, StepPatch]"
+    bands_: "dict[str, PolyCollection]"
+    flat_lines_: "dict[str, Line2D]"
+    key_: "Annotation"
+
+    def __init__(self, heights: Any, n_galaxies: int) -> None:
         self.heights = {
             name: _check_heights(name, one) for name, one in as_named(heights, "heights").items()
         }
         self.n_galaxies = check_int(n_galaxies, "n_galaxies", 1)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, n_bins=10, **plot_params):
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: ArrayLike, *, n_bins: int = 10, **plot_params: Any
+    ) -> Self:
         return super().from_estimator(estimator, X, y, n_bins=n_bins, **plot_params)
 
     @classmethod
     @describe_display
-    def from_predictions(cls, y, posterior, *, n_bins=10, **plot_params):
-        """Plot where votes fall in posteriors predicted before.
+    def from_predictions(
+        cls, y: ArrayLike, posterior: Any, *, n_bins: int = 10, **plot_params: Any
+    ) -> Self:
+        """Plot the places of votes in posteriors predicted before.
 
         Parameters
         ----------
@@ -78,7 +107,7 @@ class PITDisplay(CalibrationDisplay):
         n_bins : int, default=10
             Number of bins.
         **plot_params
-            As in `plot`.
+            As in `plot`, for example `level`.
 
         Returns
         -------
@@ -87,7 +116,8 @@ class PITDisplay(CalibrationDisplay):
         Raises
         ------
         ValueError
-            If `y` is no counts, or a posterior is of other galaxies.
+            If `y` does not hold counts, a posterior is of other galaxies, or you pass
+            probabilities of outcomes (`VotePosterior.pmf`) instead of draws.
 
         Examples
         --------
@@ -101,17 +131,19 @@ class PITDisplay(CalibrationDisplay):
         heights = {
             name: pit_histogram(y, one.pmf(n_votes), n_bins) for name, one in posteriors.items()
         }
-        return cls(heights, np.count_nonzero(n_votes)).plot(**plot_params)
+        return cls(heights, int(np.count_nonzero(n_votes))).plot(**plot_params)
 
-    def plot(self, ax=None, *, level=0.9):
+    @describe_display
+    def plot(self, ax: Any = None, *, level: float = 0.9, data_name: str | None = None) -> Self:
         """Draw a panel per posterior.
 
         Parameters
         ----------
         ax : Axes or array-like of Axes of shape (n_posteriors,), default=None
-            Where to draw; None makes a figure.
+            The axes to draw on. By default you get a new figure.
         level : float in (0, 1), default=0.9
-            How many of a calibrated posterior's bins the band holds.
+            Share of a calibrated posterior's bins within the band.
+        {data_name}
 
         Returns
         -------
@@ -127,9 +159,10 @@ class PITDisplay(CalibrationDisplay):
         level = check_float(level, "level", 0, 1, closed="neither")
         plt = pyplot(self)
         self.histograms_, self.bands_, self.flat_lines_ = {}, {}, {}
+        # from 0 to at least 2, the same in all panels: a flat histogram then looks flat
         top = max(2, *(1.08 * heights.max() for heights in self.heights.values()))
         with plt.rc_context(STYLE):
-            self.axes_ = named_panels(plt, ax, self.heights)
+            self.axes_ = named_panels(plt, ax, self.heights, data_name)
             self.figure_ = self.axes_[0].figure
             for panel, (name, heights) in zip(self.axes_, self.heights.items(), strict=True):
                 self._plot_histogram(panel, name, heights, level)
@@ -137,23 +170,32 @@ class PITDisplay(CalibrationDisplay):
                 panel.set_xlabel("predicted probability of fewer votes (PIT)")
             self.axes_[0].set_ylabel("density of galaxies")
             self._plot_key(level)
+            name_data(self.figure_, data_name)
         return self
 
-    def _plot_histogram(self, ax, name, heights, level):
+    def _plot_histogram(
+        self, ax: "Axes", name: str, heights: NDArray[np.float64], level: float
+    ) -> None:
+        """Draw a histogram over the band of a calibrated one."""
         n_bins = len(heights)
         edges = np.linspace(0, 1, n_bins + 1)
         self.histograms_[name] = ax.stairs(
             heights, edges, fill=True, facecolor=(BLUE, 0.4), edgecolor=BLUE, linewidth=1.4
         )
+        # galaxies in a bin are binomial if the posterior is right, and p is one bin's share
         by_chance = np.array(binom.interval(level, self.n_galaxies, 1 / n_bins))
         low, high = by_chance * n_bins / self.n_galaxies
         self.bands_[name] = ax.fill_between(
-            [0, 1], low, high, color=GREY, alpha=0.4, linewidth=0, zorder=0.5
+            *([0, 1], low, high),
+            color=GREY,
+            alpha=0.4,
+            linewidth=0,
+            zorder=0.5,  # behind the histogram, which is translucent
         )
         self.flat_lines_[name] = ax.axhline(1, color=BLACK, linestyle=(0, (4, 2)), linewidth=1.2)
 
-    def _plot_key(self, level):
-        """Say how to read the figure, under the label of the first panel."""
+    def _plot_key(self, level: float) -> None:
+        """Write the key under the label of the first panel."""
         key = (
             "flat: right · U: too sure · hump: too wide",
             "high at 0: predicted too high · at 1: too low",
@@ -162,6 +204,7 @@ class PITDisplay(CalibrationDisplay):
         self.key_ = self.axes_[0].annotate(
             "\n".join(key),
             (0.5, 0),
+            # relative to the label, wherever the layout puts it
             xycoords=self.axes_[0].xaxis.label,
             xytext=(0, -4),
             textcoords="offset points",
@@ -173,11 +216,12 @@ class PITDisplay(CalibrationDisplay):
         )
 
 
-def _check_heights(name, heights):
-    """Return densities in bins as a float64 array."""
-    heights = check_rows(heights, "heights", None)
+def _check_heights(name: str, given: ArrayLike) -> NDArray[np.float64]:
+    """Densities in bins as a float64 array."""
+    heights = check_rows(given, "heights", None)
     if len(heights) == 0:
-        raise ValueError(f"`heights` must have at least one bin. Got none for {name!r}.")
+        raise ValueError(f"`heights` must have at least one bin. Got an empty array for {name!r}.")
+    # counts, for example, have another mean: densities over equal bins of [0, 1] have mean 1
     if (heights < 0).any() or not np.isclose(heights.mean(), 1):
         raise ValueError(
             f"`heights` must be densities >= 0 of mean 1. Got {heights.min():g} to "

@@ -1,8 +1,12 @@
-"""The blog's figure: galaxies beside what one network and all of them expect of volunteers."""
+"""Galaxies beside their posteriors over votes, of one network and of all of them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from skgalaxy._validation import check_int, check_n_votes, check_votes
+from skgalaxy._validation import check_int, check_n_votes, check_votes, first_rows
 from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import (
     BLACK,
@@ -10,23 +14,34 @@ from skgalaxy.plotting._style import (
     GREY,
     STYLE,
     VERMILLION,
+    as_posterior,
     check_ax,
     check_images,
     hide_frame,
+    name_data,
     pyplot,
+    refuse_pmf,
     show_image,
+    title_height,
 )
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
+
+if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
+    from matplotlib.text import Text
 
 
 class PosteriorDisplay:
     """Galaxies beside the posteriors over k of N votes: of one network, and of all of them.
 
-    One row per galaxy: the image; the binomial of one network (black); the binomials of all
-    drawn networks (grey) and their average (green), the posterior. A dashed line marks what
-    the volunteers answered. One network alone is too sure of itself; the average is wider.
-    The highest tenth of the grey peaks may run out of the frame, lest they flatten the rest.
+    Each galaxy has a row. Beside the image you see the binomial of one network (black), and then
+    the binomials of all drawn networks (grey) with their average (green), which is the posterior. A
+    dashed line marks the volunteers' answer. One network alone is too sure of itself; the average
+    is wider. The highest tenth of the grey peaks may leave the frame, because they would flatten
+    the other curves.
 
     Parameters
     ----------
@@ -35,12 +50,12 @@ class PosteriorDisplay:
     posterior : VotePosterior or array-like of shape (n_galaxies, n_draws)
         The posterior, or the vote fractions drawn.
     n_votes : int or array-like of shape (n_galaxies,), default=40
-        The number N of volunteers to predict for.
+        The number N of volunteers to predict for, if you pass no votes.
     votes : array-like of shape (n_galaxies, 2), default=None
-        The volunteers' answers, columns [k, N]. A galaxy with votes is predicted for its own N;
-        one with N = 0 has no answer to mark and keeps `n_votes`.
+        The volunteers' answers, columns [k, N], for example ``[[11, 38]]``. A galaxy with votes is
+        predicted for its own N; one with N = 0 has no answer to mark and keeps `n_votes`.
     names : sequence of str of length n_galaxies, default=None
-        Written over the images.
+        Titles of the images.
 
     Attributes
     ----------
@@ -55,7 +70,7 @@ class PosteriorDisplay:
 
     See Also
     --------
-    AcquisitionDisplay : Which galaxies the posteriors put first.
+    AcquisitionDisplay : The galaxies with the highest and lowest scores.
 
     References
     ----------
@@ -74,25 +89,37 @@ class PosteriorDisplay:
     volunteers: 11 of 38
     """
 
-    def __init__(self, images, posterior, n_votes=40, votes=None, names=None):
-        posterior = VotePosterior(posterior)
+    figure_: "Figure | SubFigure"
+    axes_: NDArray[np.object_]
+    images_: "list[AxesImage]"
+    network_lines_: "list[Line2D]"
+    draw_lines_: "list[list[Line2D]]"
+    posterior_lines_: "list[Line2D]"
+    vote_lines_: "list[tuple[Line2D, Line2D] | None]"
+    vote_labels_: "list[Text | None]"
+
+    def __init__(
+        self,
+        images: ArrayLike,
+        posterior: VotePosterior | ArrayLike,
+        n_votes: int | ArrayLike = 40,
+        votes: ArrayLike | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        posterior = as_posterior(posterior)
         n_galaxies = len(posterior)
         self.images = check_images(images, n_galaxies, "posterior")
         self.posterior = posterior
         self.n_votes = check_n_votes(n_votes, n_galaxies)
         if (self.n_votes == 0).any():
-            raise ValueError("`n_votes` must be at least 1 for every galaxy. Got 0.")
-        self.votes = None
-        if votes is not None:
-            self.votes = np.asarray(votes)
-            if self.votes.shape != (n_galaxies, 2):
-                raise ValueError(
-                    f"`votes` must be counts [k, N] of shape ({n_galaxies}, 2). "
-                    f"Got shape {self.votes.shape}."
-                )
-            self.votes = np.stack(check_votes(*self.votes.T, n_galaxies), axis=1)
+            row = first_rows(self.n_votes == 0)
+            raise ValueError(f"`n_votes` must be at least 1 for every galaxy. Got 0 in row {row}.")
+        self.votes = None if votes is None else _check_counts(votes, n_galaxies)
+        if self.votes is not None:
+            # a prediction can be compared with an answer only for the same N
             own = self.votes[:, 1]
             self.n_votes = np.where(own > 0, own, self.n_votes)
+        refuse_pmf(posterior, self.n_votes)
         if names is not None and len(names) != n_galaxies:
             raise ValueError(f"`names` must have length {n_galaxies}. Got {len(names)}.")
         self.names = names
@@ -100,15 +127,23 @@ class PosteriorDisplay:
     @classmethod
     @describe_display
     def from_estimator(
-        cls, estimator, X, y=None, *, images=None, n_votes=40, names=None, **plot_params
-    ):
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        images: ArrayLike | None = None,
+        n_votes: int | ArrayLike = 40,
+        names: Sequence[str] | None = None,
+        **plot_params: Any,
+    ) -> Self:
         """Predict the posteriors of galaxies and plot them.
 
         Parameters
         ----------
         {estimator, X}
         y : array-like of shape (n_galaxies, 2), default=None
-            The volunteers' answers, columns [k, N].
+            The volunteers' answers, columns [k, N], if you have them.
         {images}
         n_votes, names, **plot_params
             As in `PosteriorDisplay` and its `plot`.
@@ -133,12 +168,21 @@ class PosteriorDisplay:
         (1, 3)
         """
         posterior = predict_posterior(estimator, X)
-        images = X if images is None else images
-        return cls(images, posterior, n_votes, y, names).plot(**plot_params)
+        shown = X if images is None else images
+        return cls(shown, posterior, n_votes, y, names).plot(**plot_params)
 
     @classmethod
     @describe_display
-    def from_predictions(cls, images, posterior, y=None, *, n_votes=40, names=None, **plot_params):
+    def from_predictions(
+        cls,
+        images: ArrayLike,
+        posterior: VotePosterior | ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        n_votes: int | ArrayLike = 40,
+        names: Sequence[str] | None = None,
+        **plot_params: Any,
+    ) -> Self:
         """Plot posteriors predicted before.
 
         Parameters
@@ -146,13 +190,18 @@ class PosteriorDisplay:
         images, posterior
             As in `PosteriorDisplay`.
         y : array-like of shape (n_galaxies, 2), default=None
-            The volunteers' answers, columns [k, N].
+            The volunteers' answers, columns [k, N], if you have them.
         n_votes, names, **plot_params
             As in `PosteriorDisplay` and its `plot`.
 
         Returns
         -------
         display : PosteriorDisplay
+
+        Raises
+        ------
+        ValueError
+            If you pass probabilities of outcomes (`VotePosterior.pmf`) instead of draws.
 
         Examples
         --------
@@ -164,17 +213,26 @@ class PosteriorDisplay:
         """
         return cls(images, posterior, n_votes, y, names).plot(**plot_params)
 
-    def plot(self, ax=None, *, question="featured", draw=0):
+    @describe_display
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        question: str = "featured",
+        draw: int = 0,
+        data_name: str | None = None,
+    ) -> Self:
         """Draw the figure.
 
         Parameters
         ----------
         ax : array-like of Axes of shape (n_galaxies, 3), default=None
-            Where to draw; None makes a figure.
+            The axes to draw on. By default you get a new figure.
         question : str, default="featured"
-            What the volunteers may say, for the label of the x axis.
+            The answer of the volunteers, for the label of the x axis, for example "barred".
         draw : int, default=0
-            The network shown alone, a column of `posterior.draws`.
+            The network to show alone, a column of `posterior.draws`.
+        {data_name}
 
         Returns
         -------
@@ -199,7 +257,7 @@ class PosteriorDisplay:
                 _, ax = plt.subplots(
                     n_galaxies,
                     3,
-                    figsize=(8.4, 1.75 * n_galaxies + 0.65),
+                    figsize=(8.4, 1.75 * n_galaxies + 0.65 + title_height(data_name)),
                     width_ratios=(1, 1.85, 1.85),
                     squeeze=False,
                     layout="constrained",
@@ -211,58 +269,86 @@ class PosteriorDisplay:
                 self._plot_pmfs(row, draw)
                 self._plot_votes(row)
             self._label(question)
+            name_data(self.figure_, data_name)
         return self
 
-    def _plot_image(self, row):
+    def _plot_image(self, row: int) -> None:
+        """Show a galaxy."""
         ax = self.axes_[row, 0]
         self.images_.append(show_image(ax, self.images[row]))
         hide_frame(ax)
         if self.names is not None:
             ax.set_title(self.names[row], fontsize=9)
 
-    def _plot_pmfs(self, row, draw):
-        n_votes = self.n_votes[row]
+    def _plot_pmfs(self, row: int, draw: int) -> None:
+        """Draw the probabilities of a galaxy's votes: of one draw, of all, and their mean."""
+        n_votes = int(self.n_votes[row])
         k = np.arange(n_votes + 1)
         posterior = self.posterior[row]
-        pmf_DK = VotePosterior(posterior.likelihood.transpose()).pmf(n_votes)  # of every draw alone
+        # draws as galaxies of one draw each: then `pmf` does not average over them
+        pmf_DK = VotePosterior(posterior.likelihood.transpose()).pmf(n_votes)
         pmf_K = posterior.pmf(n_votes)[0]
         one, every = self.axes_[row, 1:]
-        dots = {"marker": "o", "markersize": 2.5} if n_votes <= 20 else {}
+        # few outcomes are marked, because votes are whole numbers; many would merge
+        dots: dict[str, Any] = {"marker": "o", "markersize": 2.5} if n_votes <= 20 else {}
         self.network_lines_ += one.plot(k, pmf_DK[draw], color=BLACK, linewidth=1.2, **dots)
+        # about as much ink for 10 draws as for 150
         alpha = np.clip(15 / len(pmf_DK), 0.1, 0.6)
         self.draw_lines_.append(every.plot(k, pmf_DK.T, color=GREY, linewidth=0.7, alpha=alpha))
         self.posterior_lines_ += every.plot(k, pmf_K, color=GREEN, linewidth=1.8, **dots)
-        # networks sure of k = 0 or N reach 1 and would flatten all others: let a tenth run out
+        # networks sure of k = 0 or N reach 1 and would flatten all others, so a tenth may leave
         top = max(pmf_DK[draw].max(), pmf_K.max(), np.quantile(pmf_DK.max(axis=1), 0.9))
-        for ax in (one, every):
+        for ax in (one, every):  # on the same scale, so that their widths can be compared
             ax.set(xlim=(-0.02 * n_votes, 1.02 * n_votes), ylim=(0, 1.08 * top))
             ax.locator_params(axis="x", nbins=6, integer=True)
             ax.locator_params(axis="y", nbins=4)
         every.tick_params(labelleft=False)
 
-    def _plot_votes(self, row):
+    def _plot_votes(self, row: int) -> None:
+        """Mark the volunteers' answer, if there is one."""
         k, n_votes = (0, 0) if self.votes is None else self.votes[row]
         if n_votes == 0:
             self.vote_lines_.append(None)
             self.vote_labels_.append(None)
             return
+        one, every = self.axes_[row, 1:]
         style = {"color": VERMILLION, "linestyle": (0, (4, 2)), "linewidth": 1.3}
-        self.vote_lines_.append(tuple(ax.axvline(k, **style) for ax in self.axes_[row, 1:]))
+        self.vote_lines_.append((one.axvline(k, **style), every.axvline(k, **style)))
         # over the frame, where no curve is; at the ends towards the middle
-        ax = self.axes_[row, 2]
-        side = "left" if k < 0.2 * n_votes else "right" if k > 0.8 * n_votes else "center"
-        text = {"ha": side, "va": "bottom", "color": VERMILLION, "fontsize": 8}
-        text["transform"] = ax.get_xaxis_transform()
-        self.vote_labels_.append(ax.text(k, 1.02, f"volunteers: {k} of {n_votes}", **text))
+        label = every.text(
+            k,
+            1.02,
+            f"volunteers: {k} of {n_votes}",
+            ha="left" if k < 0.2 * n_votes else "right" if k > 0.8 * n_votes else "center",
+            va="bottom",
+            color=VERMILLION,
+            fontsize=8,
+            transform=every.get_xaxis_transform(),  # x in votes, y in heights of the axes
+        )
+        self.vote_labels_.append(label)
 
-    def _label(self, question):
+    def _label(self, question: str) -> None:
+        """Write titles over the first row, and labels under the last."""
         n_draws = self.posterior.draws.shape[1]
+        # the volunteers' answer is written between frame and title
         pad = 6 if self.votes is None else 18
         self.axes_[0, 1].set_title("One network", pad=pad)
         self.axes_[0, 2].set_title(f"All {n_draws} networks (grey), mean (green)", pad=pad)
+        # labels stand under the last row only, and must be true of all
         n_votes = np.unique(self.n_votes)
         n_label = n_votes[0] if len(n_votes) == 1 else "N"
         for ax in self.axes_[-1, 1:]:
             ax.set_xlabel(f"k of {n_label} volunteers say {question}")
         for ax in self.axes_[:, 1]:
             ax.set_ylabel("probability")
+
+
+def _check_counts(votes: ArrayLike, n_galaxies: int) -> NDArray[np.int64]:
+    """Counts [k, N] of every galaxy; unlike in metrics, all N may be 0."""
+    votes = np.asarray(votes)
+    if votes.shape != (n_galaxies, 2):
+        raise ValueError(
+            f"`votes` must be counts [k, N] of shape ({n_galaxies}, 2). Got shape {votes.shape}."
+        )
+    k, n_votes = votes.T
+    return np.stack(check_votes(k, n_votes, n_galaxies), axis=1)

@@ -1,14 +1,21 @@
-"""What the displays share: colours, checks, images. Colours are Okabe and Ito's."""
+"""Colours, checks and images that the displays share. Colours are Okabe and Ito's."""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._optional import require
+from skgalaxy._validation import first_rows
+from skgalaxy.posterior import VotePosterior
+
+if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 BLACK, GREY, QUIET = "#000000", "#8C8C8C", "#595959"
 BLUE, GREEN, VERMILLION = "#0072B2", "#009E73", "#D55E00"
-# the palette's pale yellow is left out: no line or label in it can be read on white
-STRATEGY_COLOURS = ("#009E73", "#D55E00", "#0072B2", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-STRATEGY_MARKERS = "osD^vP"  # one fewer than colours: pairs repeat only after 42
+# settings for `rc_context`: they hold while a display draws, and leave the user's own alone
 STYLE = {
     "font.size": 9,
     "axes.labelsize": 9,
@@ -19,14 +26,16 @@ STYLE = {
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
 }
+MASS_TOLERANCE = 1e-6  # the sum of float32 probabilities
 
 
-def pyplot(display):
+def pyplot(display: object) -> Any:
+    """Module `matplotlib.pyplot`; an ImportError says how to install it."""
     return require("matplotlib.pyplot", "plot", for_=f"{type(display).__name__}.plot")
 
 
-def check_images(images, n_galaxies, beside):
-    """Return `images` as an array, still memory-mapped if it was, one image per galaxy."""
+def check_images(images: ArrayLike, n_galaxies: int, beside: str) -> NDArray[Any]:
+    """Images as an array, still memory-mapped if they were, one per galaxy."""
     images = np.asanyarray(images)
     channels = images.shape[3:]
     if images.ndim not in (3, 4) or channels not in ((), (1,), (3,)):
@@ -44,26 +53,73 @@ def check_images(images, n_galaxies, beside):
     return images
 
 
-def check_rows(values, name, n_galaxies):
-    """Return `values` as finite float64 of shape (n_galaxies,), or of any length for None."""
+def as_posterior(posterior: Any) -> VotePosterior:
+    """Posterior itself, or that of draws or a likelihood."""
+    return posterior if isinstance(posterior, VotePosterior) else VotePosterior(posterior)
+
+
+def check_rows(values: ArrayLike, name: str, n_galaxies: int | None) -> NDArray[np.float64]:
+    """Values as finite float64 of shape (n_galaxies,), or of any length for None."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or n_galaxies not in (None, len(values)):
         length = "n_galaxies" if n_galaxies is None else n_galaxies
         raise ValueError(f"`{name}` must have shape ({length},). Got shape {values.shape}.")
-    if not np.isfinite(values).all():
-        raise ValueError(f"`{name}` must be finite. Got NaN or infinity.")
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise ValueError(
+            f"`{name}` must be finite. Got {values[bad][0]:g} in row {first_rows(bad)}."
+        )
     return values
 
 
-def check_ax(ax, shape):
-    """Return the caller's axes as an array of `shape`."""
+def check_ax(ax: Any, shape: tuple[int, ...]) -> NDArray[np.object_]:
+    """Axes of the caller as an array of `shape`."""
     axes = np.asarray(ax, dtype=object)
     if axes.shape != shape:
-        raise ValueError(f"`ax` must be an array of axes of shape {shape}. Got {axes.shape}.")
+        got = f"shape {axes.shape}" if axes.ndim else type(ax).__name__
+        raise ValueError(f"`ax` must be an array of axes of shape {shape}. Got {got}.")
     return axes
 
 
-def show_image(ax, image, extent=None):
+def refuse_pmf(posterior: VotePosterior, n_votes: int | ArrayLike, named: str = "") -> None:
+    """Refuse probabilities of outcomes that were passed as draws.
+
+    They are refused only where there is no doubt: as many columns as outcomes, no mass beyond a
+    galaxy's own N, and a sum of 1 in every row, of at least three different rows. Draws by hand
+    may look so in one row, for example 0.2, 0.3 and 0.5.
+    """
+    draws = posterior.draws
+    n_votes = np.broadcast_to(n_votes, len(draws))
+    n_outcomes = draws.shape[1]
+    # two columns are no sign: two networks may well predict ρ and 1 - ρ
+    if n_outcomes <= 2 or n_outcomes != n_votes.max(initial=0) + 1:
+        return
+    possible = np.arange(n_outcomes) <= n_votes[:, None]
+    is_pmf = np.abs(np.sum(draws, axis=1, where=possible) - 1) <= MASS_TOLERANCE
+    is_pmf &= ~np.any(draws, axis=1, where=~possible)
+    if is_pmf.all() and len(np.unique(draws, axis=0)) >= 3:
+        raise ValueError(
+            "`posterior` must be a VotePosterior, or vote fractions drawn, of shape (n_galaxies, "
+            f"n_draws). Got rows{named} that sum to 1 over the outcomes 0 ... {n_outcomes - 1}, "
+            "as `posterior.pmf` returns them; pass the posterior itself."
+        )
+
+
+def title_height(data_name: str | None) -> float:
+    """Room in inches for the name of the data, over a new figure."""
+    return 0.0 if data_name is None else 0.3
+
+
+def name_data(figure: Any, data_name: str | None) -> None:
+    """Write the name of the data over all panels of a figure."""
+    if data_name is not None:
+        # the size is given here: `rc_context` would need another entry for it
+        figure.suptitle(data_name, fontsize=10.5, fontweight="bold")
+
+
+def show_image(
+    ax: "Axes", image: NDArray[Any], extent: tuple[float, float, float, float] | None = None
+) -> "AxesImage":
     """Draw one image in its own range: grey levels are not stretched."""
     if image.dtype == np.uint8:
         white = 255
@@ -75,11 +131,13 @@ def show_image(ax, image, extent=None):
                 "Float `images` must lie in [0, 1]. "
                 f"Got {np.min(image):g} to {np.max(image):g}; rescale them."
             )
+    # imshow takes a third axis for colours, and refuses one of length 1
     image = image[..., 0] if image.shape[2:] == (1,) else image
     return ax.imshow(image, cmap="gray", vmin=0, vmax=white, extent=extent)
 
 
-def hide_frame(ax):
+def hide_frame(ax: "Axes") -> None:
     """Hide ticks and frame, but keep titles and labels."""
+    # not `set_axis_off`, which would hide the labels, too
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
