@@ -79,6 +79,21 @@ SETS = {
     "redundant clothes": Setting("redundant", 7800, **CLOTHES_ARE_LEARNED),
     "redundant galaxies": Setting("redundant", 4950),
 }
+# titles of figures, by the name of the set in any study
+DATA_NAMES = {
+    "galaxy_zoo_2": "Galaxy Zoo 2",
+    "galaxies": "Galaxies of SDSS",
+    "fashion_mnist_h": "Clothes (Fashion-MNIST-H)",
+    "shirt": "Clothes (Fashion-MNIST-H), shirt?",
+    "pullover": "Clothes (Fashion-MNIST-H), pullover?",
+    "T-shirt": "Clothes (Fashion-MNIST-H), T-shirt?",
+    "redundant clothes": "Clothes (Fashion-MNIST-H), three times each, shirt?",
+    "simulated": "Simulated galaxies",
+    "edge-on": "Simulated sky, edge-on?",
+    "redundant galaxies": "Simulated sky, three times each, edge-on?",
+    "sky, featured": "Simulated sky, featured?",
+    "sky, bar": "Simulated sky, bar?",
+}
 
 
 def read(name: str, source: Path, setting: Setting) -> Data:

@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from _data_sets import SETS
+from _data_sets import DATA_NAMES, SETS
 from _labels_saved import interval, labels_saved, saved_of_best
 from _report import Target, print_table
 
@@ -45,7 +45,7 @@ def report(options, data, results):
             },
         }
         if options.figures:
-            draw(options.figures, f"{name}, {posterior}", found, floor)
+            draw(options.figures, name, posterior, found, floor)
     return figures, targets_of(found_by_set)
 
 
@@ -174,7 +174,7 @@ def targets_of_redundant(found_here):
     ]
 
 
-def draw(folder, title, found, floor):
+def draw(folder, name, posterior, found, floor):
     """Draw learning curves, of a few strategies at a time."""
     import matplotlib.pyplot as plt
 
@@ -189,6 +189,7 @@ def draw(folder, title, found, floor):
         if len(shown) > 1:
             floor_here = floor if score == "RMSE" else None
             display = LearningCurveDisplay(n_labels, shown, score_name=score, floor=floor_here)
-            name = f"curves {title}{part}".replace(", ", "-").replace(" ", "_")
-            display.plot().figure_.savefig(folder / f"{name}.png", dpi=150)
+            display.plot(data_name=f"{DATA_NAMES[name]} {posterior}")
+            file = f"curves {name}, {posterior}{part}".replace(", ", "-").replace(" ", "_")
+            display.figure_.savefig(folder / f"{file}.png", dpi=150)
             plt.close(display.figure_)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from _data_sets import first_draws
+from _data_sets import DATA_NAMES, first_draws
 from _tasks import add_options, do_all, file_of, keep, open_folder
 from scipy.stats import spearmanr
 
@@ -396,7 +396,7 @@ def plot(folder, tasks, found):
         if part == "rungs" and seed == 0:
             shown = {rung: result["posteriors"][rung] for rung in SHOWN}
             for display in (CoverageDisplay, PITDisplay, ReliabilityDisplay):
-                drawn = display.from_predictions(result["y"], shown)
+                drawn = display.from_predictions(result["y"], shown, data_name=DATA_NAMES[name])
                 file = folder / f"{display.__name__.removesuffix('Display').lower()}_{name}.png"
                 drawn.figure_.savefig(file, dpi=110)
 

@@ -32,7 +32,7 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 import pandas as pd
-from _data_sets import PUBLISHED, SKY, first_draws
+from _data_sets import DATA_NAMES, PUBLISHED, SKY, first_draws
 from _tasks import add_options, do_all, file_of, keep, kept, open_folder
 
 from skgalaxy import BayesianCNNRegressor
@@ -320,7 +320,8 @@ def draw(folder, title, data, found, name):
     display = AcquisitionDisplay(images, found["scores"], found["mean"])
     question = "bar" if name.endswith("bar") else "featured"
     file = "asked " + title.replace("; ", "-").replace(", ", "-").replace(" %", "")
-    display.plot(n_images=36, question=question)
+    data_name = title.replace(name, DATA_NAMES[name], 1)
+    display.plot(n_images=36, question=question, data_name=data_name)
     display.figure_.savefig(folder / f"{file.replace(' ', '_')}.png", dpi=150)
     plt.close(display.figure_)
 

@@ -73,14 +73,14 @@ def run(data: str | PathLike | None = None, output: str | PathLike = "demo", *, 
     }
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    _write(output, next(iter(results.values())), galaxies, test)
+    data_name = kind[0].upper() + kind[1:]  # of titles; `capitalize` would change a folder's name
+    _write(output, next(iter(results.values())), galaxies, test, data_name)
     display = plotting.LearningCurveDisplay(
         N_START + N_ASKED * np.arange(N_ROUNDS + 1),
         {name: result.rounds["RMSE"].tolist() for name, result in results.items()},
         score_name="RMSE of the vote fraction",
         floor=floor,
-    ).plot()
-    display.ax_.set_title(f"One run on {kind}", loc="left", fontsize=9)
+    ).plot(data_name=data_name)
     display.figure_.savefig(output / "learning_curve.png", dpi=150)
     print(f"\nWritten to {output}/: posteriors.png, asked.png, learning_curve.png, catalogue.csv")
 
@@ -159,7 +159,9 @@ def _printer(name: str, floor: float) -> Callable[[active.Result], None]:
     return show
 
 
-def _write(output: Path, result: active.Result, galaxies: Bunch, test: NDArray) -> None:
+def _write(
+    output: Path, result: active.Result, galaxies: Bunch, test: NDArray, data_name: str
+) -> None:
     """Write the catalogue; draw posteriors and the galaxies to ask about next."""
     posterior = predict_posterior(result.learner, np.arange(len(galaxies.votes)))
     labelled = np.isin(galaxies.ids, result.asked["id"])
@@ -178,13 +180,16 @@ def _write(output: Path, result: active.Result, galaxies: Bunch, test: NDArray) 
     shown = by_fraction[np.linspace(0, len(test) - 1, N_SHOWN).round().astype(int)]
     some = VotePosterior(posterior.draws[shown, :N_DRAWS_SHOWN])
     votes = galaxies.votes[shown]
-    display = plotting.PosteriorDisplay(galaxies.images[shown], some, N_VOTES, votes).plot()
+    display = plotting.PosteriorDisplay(galaxies.images[shown], some, N_VOTES, votes)
+    display.plot(data_name=data_name)
     display.figure_.savefig(output / "posteriors.png", dpi=150)
-    display = _draw_asked(galaxies.images[~labelled], posterior[~labelled])
+    display = _draw_asked(galaxies.images[~labelled], posterior[~labelled], data_name)
     display.figure_.savefig(output / "asked.png", dpi=150)
 
 
-def _draw_asked(images: NDArray, posterior: VotePosterior) -> plotting.AcquisitionDisplay:
+def _draw_asked(
+    images: NDArray, posterior: VotePosterior, data_name: str
+) -> plotting.AcquisitionDisplay:
     """Draw the galaxies to ask about next, and those that would tell least."""
     n_shown = min(N_ON_SHEET, len(images) // 2)
     first, gains = joint_sampling(posterior, None, n_shown, n_votes=N_VOTES, random_state=0)
@@ -199,4 +204,4 @@ def _draw_asked(images: NDArray, posterior: VotePosterior) -> plotting.Acquisiti
         np.concatenate([gains, least]),
         posterior.mean[rows],
         score_name="joint information",
-    ).plot(n_images=n_shown)
+    ).plot(n_images=n_shown, data_name=data_name)

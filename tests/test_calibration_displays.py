@@ -412,6 +412,24 @@ def test_bad_posteriors_are_refused(display, posterior, message):
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
+def test_probabilities_of_outcomes_are_refused(display):
+    pmf = VotePosterior(VAGUE).pmf(Y[:, 1])
+    with pytest.raises(ValueError, match=r"that sum to 1 over the outcomes 0 \.\.\. 40, as"):
+        display.from_predictions(Y, pmf)
+    with pytest.raises(
+        ValueError, match=r"Got rows for 'wrong' that sum to 1 .* pass the posterior"
+    ):
+        display.from_predictions(Y, {"sure": SURE, "wrong": pmf})
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_data_are_named(display):
+    assert display.from_predictions(Y, BOTH).figure_.get_suptitle() == ""
+    named = display.from_predictions(Y, BOTH, data_name="Simulated")
+    assert named.figure_.get_suptitle() == "Simulated"
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
 def test_on_given_axes(display, pyplot):
     rows = 2 if display is ReliabilityDisplay else 1
     figure, axes = pyplot.subplots(rows, 2)

@@ -11,6 +11,7 @@ from skgalaxy import VotePosterior
 from skgalaxy.acquisition import mutual_information
 from skgalaxy.likelihoods import BetaBinomial
 from skgalaxy.plotting import AcquisitionDisplay, LearningCurveDisplay, PosteriorDisplay
+from skgalaxy.plotting._strategy_style import KNOWN, strategy_styles
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -318,6 +319,37 @@ def test_labels_do_not_touch_and_stay_at_their_lines_where_they_can(pyplot):
     assert all(label.xy == (1, ends[name]) for name, label in display.labels_.items())
 
 
+STRATEGIES = ["random", "mutual information", "joint", "variance", "power", "diverse", "EPIG"]
+
+
+def test_a_strategy_looks_the_same_in_all_figures(pyplot):
+    """Whatever else is drawn, and in whatever order; and no two of a figure look alike."""
+    styles = {}
+    for names in (STRATEGIES, STRATEGIES[::-1], ["random", "joint"], ["mine", "random"], ["mine"]):
+        scores = dict.fromkeys(names, (0.3, 0.2, 0.1))
+        lines = LearningCurveDisplay(N_LABELS, scores, score_name="RMSE").plot().lines_
+        drawn = {name: (line.get_color(), line.get_marker()) for name, line in lines.items()}
+        assert len({colour for colour, _ in drawn.values()}) == len(names)
+        for name, style in drawn.items():
+            assert styles.setdefault(name, style) == style
+
+
+def test_a_strategy_has_one_style_under_all_its_names():
+    assert len(set(strategy_styles(["joint", "joint_sampling", "joint information"]).values())) == 1
+    bald = strategy_styles(["mutual information", "mutual-information", "BALD"])
+    assert len(set(bald.values())) == 1
+
+
+def test_known_styles_differ_and_unknown_ones_while_they_can():
+    assert len(set(KNOWN.values())) == len(KNOWN)
+    names = [f"strategy {n}" for n in range(60)]
+    styles = strategy_styles(names)
+    assert len(set(styles.values())) == 60
+    assert styles == strategy_styles(names[::-1])
+    assert len({style.colour for style in strategy_styles(names[:7]).values()}) == 7
+    assert len(strategy_styles(map(str, range(200)))) == 200  # more than there are pairs
+
+
 def test_curve_in_a_subfigure(pyplot, runs):
     subfigure = pyplot.figure().subfigures(1, 2)[0]
     display = LearningCurveDisplay(N_LABELS, runs, score_name="RMSE").plot(subfigure.subplots())
@@ -348,6 +380,44 @@ def test_curve_plot_refuses_an_unknown_band(runs):
 
 
 # All displays
+
+
+def test_data_are_named(pyplot, images, posterior, runs):
+    for display in (PosteriorDisplay(images, posterior), AcquisitionDisplay(images, [1, 2, 3])):
+        assert display.plot().figure_.get_suptitle() == ""
+        assert display.plot(data_name="Simulated").figure_.get_suptitle() == "Simulated"
+    display = LearningCurveDisplay(N_LABELS, runs, score_name="RMSE").plot(data_name="Simulated")
+    title = "Simulated: mean of 1 to 3 runs; band: ± its standard error"
+    assert display.ax_.get_title(loc="left") == title
+    one = {"random": runs["random"]}
+    display = LearningCurveDisplay(N_LABELS, one, score_name="RMSE")
+    assert display.plot().ax_.get_title(loc="left") == ""
+    assert display.plot(data_name="Simulated").ax_.get_title(loc="left") == "Simulated: one run"
+
+
+def test_probabilities_of_outcomes_are_no_draws(images, posterior):
+    message = "over the outcomes 0 ... 12, as `posterior.pmf` returns them; pass the posterior"
+    with pytest.raises(ValueError, match=message):
+        PosteriorDisplay(images, posterior.pmf(12), n_votes=12)
+    with pytest.raises(ValueError, match=message):
+        AcquisitionDisplay.from_predictions(images, posterior.pmf(12), n_votes=12)
+    votes = [[1, 9], [2, 12], [3, 10]]
+    with pytest.raises(ValueError, match=message):
+        PosteriorDisplay(images, posterior.pmf([9, 12, 10]), votes=votes)
+
+
+@pytest.mark.parametrize(
+    "draws",
+    [
+        [[0.2, 0.3, 0.5]] * 3,  # the same by hand, three times
+        [[0.2, 0.3, 0.5], [0.1, 0.3, 0.6], [0.4, 0.3, 0.5]],  # one row does not sum to 1
+        [[0.2, 0.8], [0.1, 0.9], [0.5, 0.5]],  # networks that contradict each other
+        np.full((3, 3), 1 / 3),
+        [[0.2, 0.3, 0.4, 0.1], [0.1, 0.3, 0.5, 0.1], [0.4, 0.3, 0.2, 0.1]],  # not of 2 votes
+    ],
+)
+def test_draws_are_draws_even_if_they_sum_to_one(images, draws):
+    np.testing.assert_array_equal(PosteriorDisplay(images, draws, n_votes=2).posterior.draws, draws)
 
 
 def test_users_settings_are_left_alone(pyplot, images, posterior, runs):
