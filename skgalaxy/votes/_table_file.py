@@ -155,7 +155,7 @@ class _CsvTable(Table):
     def _series(self, name: str, values: NDArray) -> pd.Series:
         codes, texts = pd.factorize(values)  # each text is converted once
         cells = pd.Series(texts, dtype=object)
-        cells = cells.mask(cells.isin(EMPTY_CELLS))
+        cells[cells.isin(EMPTY_CELLS)] = np.nan
         typed = cells.infer_objects() if name.lower() in ID_COLUMNS else _numbers_or_text(cells)
         return typed.take(codes).reset_index(drop=True)
 
