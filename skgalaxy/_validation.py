@@ -45,11 +45,12 @@ def check_float(value: Any, name: str, low: float, high: float, *, closed: str =
     rule = f"`{name}` must be a number in {left}{low:g}, {high:g}{right}. Got {value!r}."
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(rule)
-    above = value >= low if left == "[" else value > low
-    below = value <= high if right == "]" else value < high
+    number = float(value)
+    above = number >= low if left == "[" else number > low
+    below = number <= high if right == "]" else number < high
     if not (above and below):
         raise ValueError(rule)
-    return float(value)
+    return number
 
 
 def check_bool(value: Any, name: str) -> bool:
@@ -251,13 +252,13 @@ def check_ids(
 
     Messages number the rows by `rows`, where these are not all rows of the source.
     """
-    ids = np.asarray(ids)
-    if ids.ndim != 1:
-        raise ValueError(f"`{name}` must have shape (n_galaxies,). Got shape {ids.shape}.")
-    ids = ids.tolist()
-    rows = np.arange(len(ids)) if rows is None else rows
-    text = np.array([_text(value) for value in ids], dtype=str)
-    mangled = [isinstance(value, float) or MANGLED.fullmatch(_text(value)) for value in ids]
+    array = np.asarray(ids)
+    if array.ndim != 1:
+        raise ValueError(f"`{name}` must have shape (n_galaxies,). Got shape {array.shape}.")
+    given = array.tolist()
+    rows = np.arange(len(given)) if rows is None else rows
+    text = np.array([_text(value) for value in given], dtype=str)
+    mangled = [isinstance(value, float) or MANGLED.fullmatch(_text(value)) for value in given]
     for rule, bad in (
         ("be given in every row", text == ""),
         ("be text or integers: as floats their last digits are lost", mangled),

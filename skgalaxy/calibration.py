@@ -284,7 +284,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.recalibration_ = _most_likely(posteriors, [votes[rows] for rows in held_out])
         self.estimators_ = estimators
         for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
+            if hasattr(self, name):
+                delattr(self, name)
             if hasattr(estimators[0], name):
                 setattr(self, name, getattr(estimators[0], name))
         return self
@@ -406,4 +407,4 @@ def _unseen(estimator: Any, X: Any, rows: NDArray) -> NDArray:
 
 def _rows_of(X: Any, rows: NDArray) -> Any:
     """Some rows of X; X itself, uncopied, if these are all."""
-    return X if np.array_equal(rows, np.arange(n_rows(X))) else take_rows(X, rows)
+    return X if np.array_equal(rows, np.arange(n_rows(X) or 0)) else take_rows(X, rows)

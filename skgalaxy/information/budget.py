@@ -167,12 +167,12 @@ def _check_votes(votes: ArrayLike | None, n_galaxies: int) -> tuple[NDArray, NDA
     """Votes k and N that galaxies have, two int arrays."""
     if votes is None:
         return np.zeros(n_galaxies, dtype=int), np.zeros(n_galaxies, dtype=int)
-    votes = np.asarray(votes)
-    if votes.shape != (n_galaxies, 2):
+    counts = np.asarray(votes)
+    if counts.shape != (n_galaxies, 2):
         raise ValueError(
-            f"`votes` must be counts [k, N] of shape ({n_galaxies}, 2). Got shape {votes.shape}."
+            f"`votes` must be counts [k, N] of shape ({n_galaxies}, 2). Got shape {counts.shape}."
         )
-    return check_votes(*votes.T, n_galaxies)
+    return check_votes(counts[:, 0], counts[:, 1], n_galaxies)
 
 
 def _weights(likelihood: Likelihood, votes_G: NDArray, n_votes_G: NDArray) -> NDArray:
