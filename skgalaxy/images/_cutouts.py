@@ -86,7 +86,7 @@ def read_cutouts(
         Accept squares that stick out of the mosaic. The pixels outside count as pixels without a
         value, and get the median of the rest. A square wholly outside is still an error.
     on_error : {"raise", "report"}, default="raise"
-        What to do about a galaxy off the mosaic, or without a finite pixel. "raise" stops.
+        How to handle a galaxy off the mosaic, or without a finite pixel. "raise" stops.
         "report" leaves its image black, goes on, and also gives you the table `broken`.
 
     Returns
@@ -139,7 +139,7 @@ def read_cutouts(
             return flux_picture(flux, picture, paths[0])
 
         rows = range(len(centres))
-        # One thread: astropy's open files are not safe to read from several.
+        # One thread, because all squares are read through the same open files.
         images, reasons = read_rows(read, rows, picture, 1, name="positions", on_error=on_error)
     if on_error == "raise":
         return images

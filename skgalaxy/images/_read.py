@@ -37,8 +37,7 @@ def read_image(
     ----------
     path : str or path-like
         An image file of any kind that Pillow reads, for example JPEG or PNG. Or a FITS file,
-        recognised by its name: ``.fits``, ``.fit``, ``.fts``, ``.fz`` or ``.gz`` (needs
-        ``skgalaxy[fits]``).
+        recognised by its name: ``.fits``, ``.fit``, ``.fts``, ``.fz`` or ``.gz`` (needs astropy).
     size : int, default=64
         Width and height of the result in pixels.
     crop : int or None, default=None
@@ -137,7 +136,7 @@ def read_images(
     paths : sequence of str or path-like, length n_images
         The files, for example ``sorted(Path("images").glob("*.jpg"))``.
     on_error : {"raise", "report"}, default="raise"
-        What to do about a file that cannot be read. "raise" stops. "report" leaves its image
+        How to handle a file that cannot be read. "raise" stops. "report" leaves its image
         black, goes on, and also gives you the table `broken`.
     n_jobs : int or None, default=-1
         Number of threads; -1 is one per processor, -2 one fewer. None is one, or the number in

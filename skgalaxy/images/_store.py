@@ -66,7 +66,7 @@ def pack_images(
         The folder of the images: a new or empty one, or a store of the same paths and parameters.
         It takes `size` ² bytes for each image, three times that in colour.
     on_error : {"report", "raise"}, default="report"
-        What to do about a file that cannot be read. "report" leaves its image black, goes on, and
+        How to handle a file that cannot be read. "report" leaves its image black, goes on, and
         warns at the end. "raise" stops and leaves the store unfinished.
     n_jobs : int or None, default=-1
         Number of threads; see :func:`read_images`.
