@@ -57,6 +57,7 @@ def clear_data_home(data_home: str | os.PathLike[str] | None = None) -> None:
     []
     """
     home = Path(get_data_home(data_home))
+    # By name: the folder may hold other files of yours.
     for published in (GALAXY_ZOO_2_FILES, GZ_DECALS_FILES):
         folder = home / published.name
         if folder.is_dir():

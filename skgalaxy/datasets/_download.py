@@ -40,6 +40,7 @@ class DataFolder:
     def fetch(self, name: str) -> Path:
         """Path of a file, whole and with the right checksum. It is downloaded if need be."""
         path, reported = self.path / name, self.published.registry[name]
+        # A record first: with one you accept a file that is not the one reported.
         expected = _recorded(path) or reported
         problem = _problem(path, expected)
         if problem and not self.download_if_missing:
@@ -54,7 +55,7 @@ class DataFolder:
     def image_files(self) -> dict[str, str]:
         """Image files by their names without suffix. The archives are unpacked once."""
         folder = self.path / "images"
-        if not folder.is_dir():
+        if not folder.is_dir():  # it appears only when all archives are in it
             _unpack([self.fetch(name) for name in self.published.images], folder)
         return {
             path.stem: str(path)
@@ -101,7 +102,7 @@ def _problem(path: Path, expected: str | None) -> str | None:
 
     if not path.is_file():
         return f"{str(path)!r} does not exist"
-    if not hash_matches(str(path), expected):
+    if not hash_matches(str(path), expected):  # never so for None
         return f"{str(path)!r} is damaged: its checksum is not {expected}"
     return None
 

@@ -330,6 +330,7 @@ def _galaxies(
     counted = read_votes(path, question, dialect=published.dialect, id_column=id_column)
     # A wrong answer is found here, before hours of downloading images.
     votes = counted.votes(*(answer if isinstance(answer, (list, tuple)) else [answer]))
+    # Without images all rows are kept: you may have pictures of your own.
     paths, kept = None, np.ones(len(votes), dtype=bool)
     if with_images:
         files = _image_of_id(folder)
@@ -337,7 +338,8 @@ def _galaxies(
         paths = np.array([files[galaxy] for galaxy in counted.ids[kept]], dtype=object)
     ids, votes, frame = counted.ids[kept], votes[kept], None
     if as_frame:
-        # ids as text: as floats their last digits are lost
+        # Ids as text, because floats lose their last digits. With low_memory pandas guesses the
+        # type of a column in each part of the table anew.
         frame = pd.read_csv(path, dtype={id_column: str}, low_memory=False)
         frame = frame[kept].reset_index(drop=True)
         votes = pd.DataFrame(votes, columns=["k", "n_votes"], index=ids)

@@ -182,6 +182,7 @@ def load_galaxy_zoo(
     with open_table(path) as table:
         questions = find_questions(table)
         question, answer = _find_answer(list_answers(questions), answer)
+        # The folder is listed once: a look for each of 240,000 rows would take minutes.
         files = _image_files(folder / image_folder)
         frame = table.frame()
         id_column = _find_id_column(table, files, folder / image_folder)
@@ -245,7 +246,7 @@ def _find_answer(questions: Mapping[str, Iterable[str]], named: str) -> tuple[st
     if not isinstance(named, str) or not named:
         raise ValueError(f"`answer` must name one answer as text. Got {named!r}.")
     answers = {f"{q}_{answer}": (q, answer) for q, given in questions.items() for answer in given}
-    if named in answers:
+    if named in answers:  # in full: never ambiguous
         return answers[named]
     exact = [name for name, (_, answer) in answers.items() if answer == named]
     begun = [name for name, (_, answer) in answers.items() if answer.startswith(named)]
@@ -277,7 +278,7 @@ def _find_id_column(table: Table, files: Container[str], folder: Path) -> str:
         name: [str(id_).strip() for id_ in ids] for name, ids in table.columns(found).items()
     }
     if not columns[found[0]]:
-        return found[0]
+        return found[0]  # no rows, which `count_votes` refuses
     # The most and not the first: numbers from 1 name a few files by chance.
     n_files = {name: sum(id_ in files for id_ in ids) for name, ids in columns.items()}
     for name, ids in columns.items():

@@ -180,6 +180,7 @@ def _open(files: ExitStack, fits: Any, path: str) -> Band:
 
 def _check_bands(bands: Sequence[Band]) -> None:
     """Refuse three files that do not go together."""
+    # Galaxies are placed by the first file, so that the others must have its pixels.
     shapes = [band.shape for band in bands]
     if len(bands) == 3 and (shapes[0][0] != 1 or len(set(shapes)) > 1):
         raise ValueError(

@@ -120,7 +120,7 @@ def pack_images(
     """
     checked = Picture(**picture).checked()
     check_choice(on_error, "on_error", ON_ERROR)
-    check_n_jobs(n_jobs)
+    check_n_jobs(n_jobs)  # all checks come before the folder is made
     hidden = not check_bool(verbose, "verbose")
     paths = check_paths(paths)
     if not paths:
@@ -230,6 +230,7 @@ def open_images(
             f"{len(images)} images; call `pack_images` again with the same arguments, and it goes "
             "on where it stopped."
         )
+    # dtype=object, for pandas' own text must be UTF-8, and names of files need not be.
     files = pd.DataFrame({"path": settings["paths"], "reason": ""}, dtype=object)
     files.loc[[int(row) for row in settings["broken"]], "reason"] = [*settings["broken"].values()]
     # Without `verify` no pixel is read: rows without a checksum must be those of broken files.
@@ -250,6 +251,7 @@ def _create(store: Path, settings: Mapping[str, Any], shape: tuple[int, ...]) ->
     with complete_folder(store) as new:
         (new / SETTINGS).write_bytes(_as_json({**settings, "broken": {}}))
         np.save(new / CHECKSUMS, np.zeros(n_images, np.uint32))
+        # a file of holes: disk space is taken as images are written
         np.lib.format.open_memmap(new / PARTIAL, "w+", np.uint8, (n_images, *shape))
 
 
@@ -269,6 +271,7 @@ def _check_is_new(store: Path) -> None:
 def _check_same(store: Path, settings: Mapping[str, Any]) -> None:
     """Refuse to put other images into a store."""
     stored = _read_settings(store)
+    # One by one, so that the message names the first difference.
     for name, value in settings["parameters"].items():
         if stored["parameters"].get(name) != value:
             raise ValueError(
@@ -376,7 +379,7 @@ def _finish(store: Path, settings: Mapping[str, Any]) -> None:
     if _read_settings(store) != settings:
         with _writing(store / SETTINGS), complete_file(store / SETTINGS) as file:
             file.write(_as_json(settings))
-    if not (store / IMAGES).exists():
+    if not (store / IMAGES).exists():  # the last step: from now on the store is complete
         with _writing(store / PARTIAL):
             put_in_place(store / PARTIAL, store / IMAGES)
 
