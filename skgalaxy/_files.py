@@ -1,12 +1,13 @@
 """Outputs that are complete or absent, and SQLite files that are our own or refused.
 
-A file, or a folder of them, is written under another name in the same folder, flushed to the disk,
-and then renamed, which is one step that happens or does not. A full disk or an exception leaves
-nothing behind; a killed process leaves ``.{name}.{random}.partial``, which no reader takes for the
-file.
+A file or folder is written under another name, in the folder where it will stand. It is flushed to
+the disk and then renamed. Renaming is atomic: a reader sees the whole file or none. A full disk or
+an exception leaves nothing behind. A killed process leaves ``.{name}.{random}.partial``, and no
+reader takes that for the file.
 
-What grows for hours, a ledger or a checkpoint, is an SQLite database: each change is one
-transaction, which a kill cannot halve. Two numbers in its header say whose it is.
+An output that grows for hours, for example a ledger or a checkpoint, is an SQLite database. Each
+change is one transaction, so a kill never leaves half a change. Two numbers in the header identify
+the kind of database and the version of its format.
 """
 
 import os
@@ -16,7 +17,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 __all__ = [
     "SqliteFormat",
@@ -31,6 +32,7 @@ __all__ = [
 
 _SQLITE_HEADER = b"SQLite format 3\0"
 _LOCK_SECONDS = 30  # to wait for another process's transaction
+# The file's content may be fine: an OSError, as of any other file on a full or read-only disk.
 _DISK_ERRORS = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
@@ -42,23 +44,23 @@ _DISK_ERRORS = (
 
 
 @contextmanager
-def complete_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """Open a binary file that appears at `path`, whole, when the block ends without an error.
+def complete_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a binary file for writing. It appears at `path` when the block ends without an error.
 
     Parameters
     ----------
     path : str or path-like
-        Where the file shall be; one that is there is replaced.
+        The file to write. An existing file is replaced.
 
     Yields
     ------
     file : binary file
-        To write to.
+        The file that you write to.
 
     Raises
     ------
     OSError
-        If the folder does not exist, or the disk is full: it names `path`.
+        If the folder does not exist, or the disk is full. The message names `path`.
 
     Examples
     --------
@@ -79,24 +81,25 @@ def complete_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
         with _naming(path):
             with open(partial, "xb") as file:
                 yield file
+            # After `with`: the file must be closed to be renamed on Windows.
             put_in_place(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
 @contextmanager
-def complete_folder(folder: str | os.PathLike) -> Iterator[Path]:
-    """Make a folder that appears at `folder`, with all its files, when the block ends well.
+def complete_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Make a folder. It appears at `folder`, with all its files, when the block ends well.
 
     Parameters
     ----------
     folder : str or path-like
-        Where the folder shall be; it must not exist.
+        The folder to make. It must not exist.
 
     Yields
     ------
     folder : pathlib.Path
-        A folder of another name, to fill.
+        A temporary folder, for example ``.pool.1b2c3d4e.partial``. You put the files there.
 
     Raises
     ------
@@ -120,14 +123,17 @@ def complete_folder(folder: str | os.PathLike) -> Iterator[Path]:
 
 def put_in_place(partial: Path, path: Path) -> None:
     """Give a finished file its name, once its bytes are on the disk."""
+    # Without fsync a power failure can leave the new name and none of the bytes.
     with open(partial, "r+b") as file:
         os.fsync(file.fileno())
     os.replace(partial, path)
 
 
 def _partial(path: Path, name: str) -> Path:
-    """Name under which `path` is written."""
+    """Temporary name of `path` while it is written."""
     _check_parent(path, name)
+    # In the same folder, for a rename is atomic only within one file system; at random, so that
+    # two processes do not write into one file.
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
 
 
@@ -141,10 +147,11 @@ def _check_parent(path: Path, name: str) -> None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Name the output in errors of the system that name no file, or the partial one."""
+    """Name the output in errors of the system that name no file or the temporary one."""
     try:
         yield
     except OSError as error:
+        # An error without a number is our own; one about another file is the caller's.
         if not error.errno or not str(error.filename or ".partial").endswith(".partial"):
             raise
         text = f"{error.strerror}; nothing was written"
@@ -152,7 +159,15 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 class SqliteFormat(NamedTuple):
-    """A kind of database: the numbers in its header, and the statements that make its tables."""
+    """A kind of database.
+
+    Attributes
+    ----------
+    application_id, version : int
+        The two numbers in the header of the file.
+    tables : str
+        The SQL statements that make the tables, separated by semicolons.
+    """
 
     application_id: int
     version: int
@@ -160,41 +175,46 @@ class SqliteFormat(NamedTuple):
 
 
 class UnusableFileError(Exception):
-    """What is wrong with a file, to follow its name in the message of `sqlite_errors`."""
+    """A file that is no database of ours.
+
+    The text is a relative clause, for example "which is empty". `sqlite_errors` puts it after the
+    name of the file.
+    """
 
 
 def own_sqlite(
-    path: str | os.PathLike | None,
+    path: str | os.PathLike[str] | None,
     format_: SqliteFormat,
-    rows: Mapping[str, Iterable[tuple]] | None = None,
+    rows: Mapping[str, Iterable[tuple[Any, ...]]] | None = None,
     *,
     name: str = "path",
 ) -> sqlite3.Connection:
-    """Open a database of ours, or make it; use it inside `sqlite_errors`.
+    """Open a database of ours, or make it. Call this function inside `sqlite_errors`.
 
     Parameters
     ----------
     path : str, path-like or None
-        The file; None is a database in memory.
+        The file. None is a database in memory.
     format_ : SqliteFormat
-        The kind that it must be.
+        The kind of database that you expect.
     rows : mapping of str to iterable of tuple, default=None
-        The first rows of its tables, by table: with them a file that is new or empty becomes a
-        database, all at once. None refuses such a file.
+        The first rows of every table, for example ``{"notes": [("text",)]}``. A file that is new
+        or empty then becomes a database with these rows, in one transaction. With None such a
+        file is refused.
     name : str, default="path"
-        What the caller's user calls `path`.
+        The public parameter that `path` comes from, for messages.
 
     Returns
     -------
     database : sqlite3.Connection
-        Each statement is a transaction of its own; `transaction` makes one of several.
+        Each statement is a transaction of its own. Use `transaction` to join several.
 
     Raises
     ------
     FileNotFoundError
         If the folder does not exist.
     UnusableFileError, sqlite3.Error
-        If the file is something else, empty, damaged, or cannot be read or written.
+        If the file is of another kind, empty or damaged, or cannot be read or written.
 
     Examples
     --------
@@ -209,9 +229,11 @@ def own_sqlite(
         path = Path(path)
         _check_parent(path, name)
         if path.exists():
+            # SQLite itself would say so only at the first statement. An empty file passes.
             with path.open("rb") as file:
                 if not _SQLITE_HEADER.startswith(file.read(len(_SQLITE_HEADER))):
                     raise UnusableFileError("which is not an SQLite file")
+    # isolation_level=None: Python's sqlite3 opens no transactions behind our back.
     database = sqlite3.connect(path or ":memory:", timeout=_LOCK_SECONDS, isolation_level=None)
     try:
         if rows is not None and _is_empty(database):
@@ -225,20 +247,21 @@ def own_sqlite(
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Do all statements of the block, or none."""
+    """Run all statements of the block, or none."""
+    # IMMEDIATE waits for the lock now. A later wait could fail after half of the statements.
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
         database.execute("COMMIT")
     except BaseException:
-        if database.in_transaction:
+        if database.in_transaction:  # SQLite itself rolls back on a full disk
             database.execute("ROLLBACK")
         raise
 
 
 @contextmanager
-def sqlite_errors(path: str | os.PathLike | None, rule: str) -> Iterator[None]:
-    """Name the file in errors, and tell those of the disk from those of the file's content."""
+def sqlite_errors(path: str | os.PathLike[str] | None, rule: str) -> Iterator[None]:
+    """Name the file in errors: an OSError about the disk, a ValueError about the content."""
     got = f"{rule}. Got {str(path)!r}"
     try:
         yield
@@ -249,6 +272,7 @@ def sqlite_errors(path: str | os.PathLike | None, rule: str) -> Iterator[None]:
             f"{got}, which another process writes, too ({error}); wait for it."
         ) from error
     except sqlite3.DatabaseError as error:
+        # The low byte is the primary code; sqlite3's own errors have none at all.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if code in _DISK_ERRORS:
             raise OSError(f"{got}: {error}; nothing in it is lost.") from error
@@ -260,13 +284,16 @@ def _is_empty(database: sqlite3.Connection) -> bool:
 
 
 def _make_tables(
-    database: sqlite3.Connection, format_: SqliteFormat, rows: Mapping[str, Iterable[tuple]]
+    database: sqlite3.Connection,
+    format_: SqliteFormat,
+    rows: Mapping[str, Iterable[tuple[Any, ...]]],
 ) -> None:
     with transaction(database):
         if not _is_empty(database):  # another process was faster
             return
         database.execute(f"PRAGMA application_id = {format_.application_id}")
         database.execute(f"PRAGMA user_version = {format_.version}")
+        # One by one: `executescript` would commit the transaction first.
         for statement in format_.tables.split(";"):
             database.execute(statement)
         for table, values in rows.items():
@@ -279,10 +306,21 @@ def _check_format(database: sqlite3.Connection, format_: SqliteFormat) -> None:
     """Refuse a database that is of another kind or version, or damaged."""
     if _is_empty(database):
         raise UnusableFileError("which is empty")
-    if database.execute("PRAGMA application_id").fetchone() != (format_.application_id,):
-        raise UnusableFileError("which is an SQLite file of something else")
-    if database.execute("PRAGMA user_version").fetchone() != (format_.version,):
-        raise UnusableFileError("which another version of skgalaxy wrote")
-    (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    if _pragma(database, "application_id") != format_.application_id:
+        (table,) = database.execute("SELECT name FROM sqlite_master").fetchone()
+        raise UnusableFileError(f"which is an SQLite file of another kind, with a table {table!r}")
+    version = _pragma(database, "user_version")
+    if version != format_.version:
+        raise UnusableFileError(
+            f"which has version {version} of its format, and this skgalaxy reads version "
+            f"{format_.version}"
+        )
+    found = _pragma(database, "integrity_check(1)")  # reads the whole file; one fault is enough
     if found != "ok":
         raise UnusableFileError(f"which is damaged ({found})")
+
+
+def _pragma(database: sqlite3.Connection, name: str) -> Any:
+    """Value of one of SQLite's pragmas."""
+    (value,) = database.execute(f"PRAGMA {name}").fetchone()
+    return value

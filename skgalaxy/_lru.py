@@ -1,4 +1,4 @@
-"""Values kept by key, of limited size in all: the least recently used go first."""
+"""A cache of limited size. When it is full, the least recently used values go first."""
 
 import threading
 from collections import OrderedDict
@@ -9,7 +9,7 @@ __all__ = ["LRU"]
 
 
 class LRU:
-    """Values by key, safe to use from several threads.
+    """Values by key. You can use it from several threads.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class LRU:
     Attributes
     ----------
     size : int
-        Size of all values that are kept.
+        Total size of the values in the cache.
 
     Examples
     --------
@@ -30,6 +30,8 @@ class LRU:
     >>> kept.get("s"), kept.get("r"), kept.size
     (None, 'ring', 7)
     """
+
+    size: int
 
     def __init__(self, size_of: Callable[[Any], int] | None = None) -> None:
         self._size_of = size_of or (lambda value: 1)
@@ -44,16 +46,16 @@ class LRU:
         """Value of `key`, or None."""
         with self._lock:
             if key in self._values:
-                self._values.move_to_end(key)
+                self._values.move_to_end(key)  # the end is the most recently used
             return self._values.get(key)
 
-    def put(self, key: Hashable, value: Any, most: int) -> Any:
-        """Keep `value`, and no more than `most` in all.
+    def put(self, key: Hashable, value: Any, most: float) -> Any:
+        """Keep `value`, and drop old values until the total size is at most `most`.
 
         Returns
         -------
         value : object
-            The value of `key`: another one if a thread was faster and has put its own there.
+            The value of `key`. It is not yours if another thread stored one first.
         """
         with self._lock:
             if key not in self._values:
@@ -61,13 +63,14 @@ class LRU:
                 self.size += self._size_of(value)
             self._values.move_to_end(key)
             value = self._values[key]
+            # A value larger than `most` is dropped here too, and only returned.
             while self.size > most:
                 _, oldest = self._values.popitem(last=False)
                 self.size -= self._size_of(oldest)
             return value
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all values."""
         with self._lock:
             self._values.clear()
             self.size = 0

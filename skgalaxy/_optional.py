@@ -1,19 +1,20 @@
 """Optional dependencies: import them where they are used, or say how to install them."""
 
 import importlib
+from typing import Any
 
 
-def require(module_name, extra, *, for_):
-    """Import and return an optional dependency.
+def require(module_name: str, extra: str, *, for_: str) -> Any:
+    """Import an optional dependency.
 
     Parameters
     ----------
     module_name : str
-        What to import, such as "galsim" or "matplotlib.pyplot".
+        The module to import, for example "galsim" or "matplotlib.pyplot".
     extra : str
         The extra of skgalaxy that installs it.
     for_ : str
-        Who needs it, as the caller knows it: the name of a public function or class.
+        The public function or class that needs it. Your user reads this name in the error.
 
     Returns
     -------

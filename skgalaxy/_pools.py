@@ -1,22 +1,27 @@
 """Galaxies that need not fit in memory: read a block at a time, the next one ahead.
 
-X may be rows in memory (array, list, data frame); *stored* rows, read when they are sliced
-(``np.memmap``, Zarr, HDF5); or *batches* by number (``keras.utils.PyDataset``). `blocks` gives all
-three as blocks of a bounded number of bytes. `blocks_ahead` reads the next block in a thread while
-the caller computes with this one, so that reading, decoding and computing overlap.
+You can pass X in three forms:
+
+- rows in memory, for example an array, a list or a data frame;
+- *stored* rows, for example ``np.memmap``, Zarr or HDF5, which are read when they are sliced;
+- *batches* by number, for example a ``keras.utils.PyDataset``.
+
+`blocks` cuts all three into blocks of a bounded number of bytes. `blocks_ahead` reads the next
+block in a thread while you compute with this one, so that reading, decoding and computing overlap.
 """
 
 import contextlib
 import math
 import mmap
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import joblib
 import numpy as np
 import sklearn
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 __all__ = [
     "ALIGNED",
@@ -33,22 +38,23 @@ __all__ = [
 ALIGNED = 128  # blocks of images have a multiple of it, so that networks see the same batches
 _BUDGET = 2**25  # bytes of a block
 _MOST = 16 * ALIGNED  # galaxies: a few seconds' work, the most that an interrupt may lose
-_PROBE = 16  # galaxies of the first block, where it is not known what they will take
-_END = object()
+_PROBE = 16  # galaxies of the first block, while their size after `prepare` is not known
+_END = object()  # an exhausted iterator, for a block can be anything
 
 
-def is_stored(X):
-    """Return whether X is an array whose rows are read when they are asked for."""
+def is_stored(X: Any) -> bool:
+    """True if X is an array on disk, which is read when it is sliced."""
+    # Zarr and HDF5 are recognised by their chunks, so that neither must be installed.
     return isinstance(X, np.memmap) or (hasattr(X, "chunks") and hasattr(X, "dtype"))
 
 
-def is_batched(X):
-    """Return whether X gives batches by number, as a keras.utils.PyDataset does."""
+def is_batched(X: Any) -> bool:
+    """True if X gives batches by number, for example a keras.utils.PyDataset."""
     return hasattr(X, "num_batches") and hasattr(X, "__getitem__")
 
 
-def n_rows(X):
-    """Return the number of galaxies in X; None if that is known only when all batches are read."""
+def n_rows(X: Any) -> int | None:
+    """Number of galaxies in X, or None for batches: you know it only once all are read."""
     if is_batched(X):
         return None
     if hasattr(X, "shape"):
@@ -56,19 +62,22 @@ def n_rows(X):
     return len(X if hasattr(X, "__len__") else np.asarray(X))
 
 
-def take(X, rows):
-    """Return some rows of an array as an array in memory; those of a stored one must be finite."""
+def take(X: Any, rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Rows of an array, in the order of `rows`, in memory. Those of a stored array must be finite.
+
+    `rows` need not rise: you can pass, for example, a permutation.
+    """
     if not is_stored(X):
         return np.asarray(X[rows])
-    order = np.argsort(rows)  # HDF5 reads in its own order only
+    order = np.argsort(rows)  # HDF5 takes rising row numbers only
     read = np.asarray(X[rows[order]])
     values = np.empty_like(read)
     values[order] = read
     return _finite(values, rows)
 
 
-def take_rows(X: ArrayLike, rows: NDArray[np.intp]) -> ArrayLike:
-    """Rows of X, by rising numbers, whatever holds them; of batches all are read."""
+def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
+    """Rows of X, for any form of X. Give `rows` in rising order; all batches are read."""
     if is_batched(X):
         found, start = [], 0
         for block in blocks(X):
@@ -81,70 +90,73 @@ def take_rows(X: ArrayLike, rows: NDArray[np.intp]) -> ArrayLike:
     return take(X, rows) if hasattr(X, "shape") else [X[row] for row in rows]
 
 
-def count_rows(X: ArrayLike) -> int:
-    """Count the galaxies in X; of batches all are read."""
+def count_rows(X: Any) -> int:
+    """Count the galaxies in X. Batches are all read for it."""
     total = n_rows(X)
     return sum(len(block) for block in blocks(X)) if total is None else total
 
 
 def blocks_ahead(
-    X: ArrayLike, prepare: Callable | None = None, parts: Sequence[slice | int] = ()
-) -> Iterator[ArrayLike]:
-    """Yield `blocks`, the next one read meanwhile if it is not in memory already."""
+    X: Any, prepare: Callable[[Any], Any] | None = None, parts: Sequence[Any] = ()
+) -> Iterator[Any]:
+    """Yield `blocks`. The next one is read meanwhile, unless it is in memory already."""
     found = blocks(X, prepare, parts)
     return _ahead(found) if prepare or is_stored(X) or is_batched(X) else found
 
 
 def blocks(
-    X: ArrayLike, prepare: Callable | None = None, parts: Sequence[slice | int] = ()
-) -> Iterator[ArrayLike]:
+    X: Any, prepare: Callable[[Any], Any] | None = None, parts: Sequence[Any] = ()
+) -> Iterator[Any]:
     """Yield ``prepare(rows of X)``, in order, each of about the same number of bytes.
 
     Parameters
     ----------
     X : array-like or batches
-        As the module says.
+        Galaxies in one of the three forms that this module names.
     prepare : callable, default=None
-        Makes of rows what is wanted, for example images of paths; None leaves them as they are.
+        A function of some rows, for example one that reads the images of your paths. None yields
+        the rows themselves.
     parts : sequence of slice or int, default=()
-        Parts of X to give first: rows, or of batches their numbers. The others are then those
-        after the last of them.
+        Parts of X to yield first: slices of rows, or numbers of batches. After them come the
+        galaxies behind the last part.
 
     Yields
     ------
     block : array-like
-        At least one, though X be empty.
+        At least one block, even if X is empty.
     """
     if is_batched(X):
         yield from _batches(X, prepare, parts)
         return
+    total = n_rows(X) or 0  # None is of batches only
     first, start = deque(parts), 0
     size = _PROBE if prepare else _rows_within_budget(X)
-    while first or start == 0 or start < n_rows(X):
+    while first or start == 0 or start < total:
         part = first.popleft() if first else slice(start, start + size)
         block = prepare(_read(X, part)) if prepare else _read(X, part)
         yield block
+        # Images of paths are larger than paths: the next block is sized by this one.
         start, size = part.stop, _rows_within_budget(block)
 
 
-def _batches(X, prepare, parts):
+def _batches(X: Any, prepare: Callable[[Any], Any] | None, parts: Sequence[Any]) -> Iterator[Any]:
+    """Yield the images of the batches `parts`, and of those behind the last."""
     if len(X) == 0:
-        raise ValueError("`X` must hold at least one batch. Got none.")
+        raise ValueError("`X` must hold at least one batch. Got 0 batches.")
     for number in (*parts, *range(parts[-1] + 1 if parts else 0, len(X))):
         batch = X[number]
+        # PyDatasets give (images, votes) or (images, votes, weights)
         images = batch[0] if isinstance(batch, tuple | list) else batch
         if len(images):
             yield prepare(images) if prepare else images
 
 
-def _ahead(items):
-    """Yield `items`, the next one computed in a thread while the caller uses this one.
-
-    The thread has the caller's settings of scikit-learn and joblib, which are kept per thread.
-    """
+def _ahead(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield `items`. The next one is computed in a thread while the caller uses this one."""
+    # scikit-learn and joblib keep their settings per thread: the thread gets the caller's.
     items, config, n_jobs = iter(items), sklearn.get_config(), joblib.effective_n_jobs(None)
 
-    def following():
+    def following() -> Any:
         with sklearn.config_context(**config), joblib.parallel_config(n_jobs=n_jobs):
             return next(items, _END)
 
@@ -155,8 +167,8 @@ def _ahead(items):
             yield item
 
 
-def _rows_within_budget(X):
-    """Return how many rows like those of X make a block, a multiple of `ALIGNED` if that many."""
+def _rows_within_budget(X: Any) -> int:
+    """Number of rows of a block, by the size of the rows of X."""
     if hasattr(X, "dtype") and hasattr(X, "shape"):
         row_bytes = X.dtype.itemsize * math.prod(X.shape[1:])
     else:
@@ -165,22 +177,23 @@ def _rows_within_budget(X):
     within = min(_MOST, _BUDGET // max(1, row_bytes))
     if within >= ALIGNED:
         return within // ALIGNED * ALIGNED
-    return 2 ** int(math.log2(max(1, within)))
+    return 2 ** int(math.log2(max(1, within)))  # divides ALIGNED
 
 
-def _read(X, part):
-    """Return rows of X: a view of those in memory, a checked copy of stored ones."""
+def _read(X: Any, part: slice) -> Any:
+    """Rows of X: a view of rows in memory, a checked copy of stored ones."""
     if hasattr(X, "iloc"):
         return X.iloc[part]
     if not is_stored(X):
         return X[part]
+    # A view of a map would read its file again at every use; Zarr and HDF5 copy anyway.
     values = np.array(X[part]) if isinstance(X, np.memmap) else np.asarray(X[part])
     _let_go(X)
     return _finite(values, np.arange(part.start, part.start + len(values)))
 
 
-def _finite(values, rows):
-    """Return `values`, or say which of `rows` is not finite."""
+def _finite(values: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    """The `values` as they are, or an error that names the first of `rows` with NaN."""
     if values.dtype.kind == "f":
         bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
         if bad.any():
@@ -188,10 +201,10 @@ def _finite(values, rows):
     return values
 
 
-def _let_go(X):
-    """Give back the memory of a map's pages that were read; the file keeps what they hold."""
+def _let_go(X: Any) -> None:
+    """Give back the memory of a map's pages. The file keeps their content."""
     while isinstance(X, np.ndarray):
-        if getattr(X, "mode", None) == "c":  # its changes are nowhere but in memory
+        if getattr(X, "mode", None) == "c":  # copy-on-write: changes are nowhere but in memory
             return
         X = X.base
     if isinstance(X, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):

@@ -233,7 +233,7 @@ class TestRefused:
 
     def test_no_world_coordinates(self, save, field):
         path = save(field, header=fits.Header())
-        message = r"celestial coordinates \(WCS\)\. Got none in '.*field\.fits'; give"
+        message = r"celestial coordinates \(WCS\)\. Got '.*field\.fits', and its header"
         with pytest.raises(ValueError, match=message):
             read_cutouts(path, coordinates.SkyCoord([150], [2], unit="deg"), 9)
         with pytest.raises(ValueError, match=message):

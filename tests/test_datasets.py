@@ -207,12 +207,54 @@ def test_bad_rows_are_named(tmp_path, column, value, message):
         load_galaxy_zoo(write_folder(tmp_path, spoil(column, 1, value)))
 
 
-def test_row_without_an_image_is_named(folder):
-    (folder / "images" / f"{BIG_ID + 2}.png").unlink()
-    with pytest.raises(
-        FileNotFoundError, match=rf"Row 1 \(asset_id {BIG_ID + 2}\) has none: '.*jpg"
-    ):
-        load_galaxy_zoo(folder)
+class TestRowsWithoutAnImage:
+    """A table may be larger than its folder: its other rows are left out, and said to be."""
+
+    def test_are_left_out(self, folder):
+        (folder / "images" / f"{BIG_ID + 2}.png").unlink()
+        message = rf"1 of the 3 rows of '.*votes.csv' have no .* row 1 \(asset_id {BIG_ID + 2}\)"
+        with pytest.warns(UserWarning, match=message) as caught:
+            galaxies = load_galaxy_zoo(folder, image_size=8)
+        assert [warning.filename for warning in caught] == [__file__]
+        np.testing.assert_array_equal(galaxies.images[:, 4, 4], [0, 160])
+        np.testing.assert_array_equal(galaxies.votes, [[30, 40], [4, 40]])
+        assert list(galaxies.ids) == [f"{BIG_ID + 1}", f"{BIG_ID + 3}"]
+        assert [path.stem for path in galaxies.paths] == list(galaxies.ids)
+        whole = table().drop(index=1).reset_index(drop=True)
+        pd.testing.assert_frame_equal(galaxies.frame, whole)
+        assert galaxies.n_without_image == 1
+        assert "2 galaxies" in galaxies.DESCR
+        assert "because they have no image: 1." in galaxies.DESCR
+
+    def test_are_left_out_of_X_and_y(self, folder):
+        (folder / "images" / f"{BIG_ID + 1}.png").unlink()
+        with pytest.warns(UserWarning, match="The first is row 0"):
+            images, votes = load_galaxy_zoo(folder, image_size=8, return_X_y=True)
+        assert len(images) == len(votes) == 2
+
+    def test_none_is_left_out(self, folder):
+        galaxies = load_galaxy_zoo(folder, image_size=8)  # warnings are errors
+        assert galaxies.n_without_image == 0
+        assert "because they have no image: 0." in galaxies.DESCR
+
+    def test_are_checked_all_the_same(self, tmp_path):
+        folder = write_folder(tmp_path, spoil("smooth-or-featured_smooth", 1, -2))
+        (folder / "images" / f"{BIG_ID + 2}.png").unlink()
+        with pytest.raises(ValueError, match="Got -2 in row 1"):
+            load_galaxy_zoo(folder, answer="smooth")
+
+    def test_the_id_column_is_the_one_with_the_most_images(self, tmp_path):
+        """Numbers from 1 also name a few images of objects with small numbers."""
+        frame = table().assign(id_str=["1", "2", "3"], asset_id=["12", "3", "40"])
+        folder = write_folder(tmp_path, frame)
+        galaxies = load_galaxy_zoo(folder, image_size=8)
+        assert list(galaxies.ids) == ["12", "3", "40"]
+
+    def test_no_row_has_one(self, folder):
+        for path in (folder / "images").iterdir():
+            path.unlink()
+        with pytest.raises(FileNotFoundError, match="No row of the table of votes has an image"):
+            load_galaxy_zoo(folder)
 
 
 @pytest.mark.parametrize(

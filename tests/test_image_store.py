@@ -438,8 +438,11 @@ class TestRefused:
             pack_images(swapped, store, size=8)
 
     def test_something_else(self, paths, tmp_path):
-        for store in (tmp_path / "galaxies", Path(paths[0])):
-            with pytest.raises(ValueError, match=r"Got .*, which holds something else"):
+        for store, problem in (
+            (tmp_path / "galaxies", r"a folder with other files, for example '.+'; choose"),
+            (Path(paths[0]), r"which is a file; choose"),
+        ):
+            with pytest.raises(ValueError, match=problem):
                 pack_images(paths, store)
             with pytest.raises((FileNotFoundError, ValueError), match="galaxies"):
                 open_images(store)

@@ -396,7 +396,7 @@ class TestNoLedger:
         database = sqlite3.connect(tmp_path / "run.sqlite")
         database.execute("CREATE TABLE answers (id TEXT)")
         database.close()
-        with pytest.raises(ValueError, match="which is an SQLite file of something else"):
+        with pytest.raises(ValueError, match="of another kind, with a table 'answers'; choose"):
             active.read_ledger(tmp_path / "run.sqlite")
 
     def test_killed_at_its_birth(self, tmp_path):
@@ -414,7 +414,10 @@ class TestNoLedger:
     def test_other_version(self, folder, version):
         edit(folder, f"PRAGMA user_version = {version}")
         for read in (one_call, lambda folder: active.read_ledger(folder / "run.sqlite")):
-            with pytest.raises(ValueError, match="another version of skgalaxy wrote"):
+            with pytest.raises(
+                ValueError,
+                match=f"which has version {version} of its format, and this .* reads version 2",
+            ):
                 read(folder)
 
     def test_places(self, tmp_path):

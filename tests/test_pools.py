@@ -105,7 +105,7 @@ class TestReading:
 
     def test_an_empty_pool_is_one_empty_block(self):
         assert [len(block) for block in blocks([])] == [0]
-        with pytest.raises(ValueError, match=r"`X` must hold at least one batch\. Got none"):
+        with pytest.raises(ValueError, match=r"`X` must hold at least one batch\. Got 0 batches"):
             next(blocks(Batches([])))
 
     def test_take_in_any_order(self, store, images):
@@ -429,7 +429,7 @@ query.score_pool(learner, np.load(sys.argv[1]), checkpoint=sys.argv[2])
         content = path.read_bytes()
         with pytest.raises(
             ValueError,
-            match=r"`checkpoint` must be a new file, .*(not an SQLite file|of something else)",
+            match=r"`checkpoint` must be a new file, .*(not an SQLite file|of another kind)",
         ):
             query.score_pool(self.learner(), pool, checkpoint=path)
         assert path.read_bytes() == content

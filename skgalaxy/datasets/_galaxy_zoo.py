@@ -1,16 +1,20 @@
 """A folder of images and a table of votes, as Galaxy Zoo and Zoobot keep them.
 
-Volunteers are led from question to question, so each has a total of its own: k of the one goes
-with N of the same one, and with no other.
+Volunteers are led from question to question, so each question has its own total. The votes k for an
+answer belong to the N of its question, and to no other.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+import os
+import warnings
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
+from typing import Literal, overload
 
+import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import Bunch
 
 from skgalaxy._validation import MANGLED, check_bool, check_int
+from skgalaxy.datasets._results import LoadedGalaxies
 from skgalaxy.images import read_images
 from skgalaxy.votes._counting import count_votes
 from skgalaxy.votes._read_votes import find_questions, list_answers
@@ -24,55 +28,84 @@ DESCR = """\
 Galaxy images with volunteers' votes
 ------------------------------------
 Read from {folder}: {n_galaxies} galaxies, the votes of {votes_file}.
+Rows of {votes_file} left out because they have no image: {n_without_image}.
 
-images    uint8, one picture per galaxy
-votes     int64 (n_galaxies, 2): k votes for {column}, of N on that question
-ids       str (n_galaxies,): the column {id_column}
-frame     the table of votes, in the same order
-paths     the image files
-question  "{question}"
-answer    "{answer}"
-column    "{column}"
+images           uint8, one picture per galaxy
+votes            int64 (n_galaxies, 2): k votes for {column}, of N on that question
+ids              str (n_galaxies,): the column {id_column}
+frame            the table of votes, in the same order
+paths            the image files
+n_without_image  {n_without_image}
+question         "{question}"
+answer           "{answer}"
+column           "{column}"
 """
 
 
+@overload
 def load_galaxy_zoo(
-    folder: str | Path,
+    folder: str | os.PathLike[str],
     *,
     answer: str = "featured",
     image_size: int = 64,
     crop: int | None = 256,
     color: bool = False,
-    votes_file: str | Path = "votes.csv",
-    image_folder: str | Path = "images",
+    votes_file: str | os.PathLike[str] = "votes.csv",
+    image_folder: str | os.PathLike[str] = "images",
+    return_X_y: Literal[False] = False,
+) -> LoadedGalaxies: ...
+@overload
+def load_galaxy_zoo(
+    folder: str | os.PathLike[str],
+    *,
+    answer: str = "featured",
+    image_size: int = 64,
+    crop: int | None = 256,
+    color: bool = False,
+    votes_file: str | os.PathLike[str] = "votes.csv",
+    image_folder: str | os.PathLike[str] = "images",
+    return_X_y: Literal[True],
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
+def load_galaxy_zoo(
+    folder: str | os.PathLike[str],
+    *,
+    answer: str = "featured",
+    image_size: int = 64,
+    crop: int | None = 256,
+    color: bool = False,
+    votes_file: str | os.PathLike[str] = "votes.csv",
+    image_folder: str | os.PathLike[str] = "images",
     return_X_y: bool = False,
-) -> Bunch | tuple[NDArray, NDArray]:
+) -> LoadedGalaxies | tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Load galaxy images and the votes for one answer.
 
     The folder holds ``images/{id}.jpg`` (or ``.jpeg``, ``.png``) and a table ``votes.csv`` with
-    one row per galaxy, an id and votes in any dialect that `skgalaxy.votes.read_votes` reads.
-    Every row needs an image; images without a row are ignored.
+    one row per galaxy. Each row has an id, and votes in any dialect that
+    `skgalaxy.votes.read_votes` reads. Rows without an image are left out, so that you can keep a
+    whole published table beside a sample of its images. Images without a row are ignored.
 
     Parameters
     ----------
     folder : str or path-like
-        Where the images and the table are.
+        The folder of the images and the table.
     answer : str, default="featured"
-        The answer to count: with its question, ``"smooth-or-featured_featured-or-disk"``; alone,
-        ``"featured-or-disk"``; or its beginning if only one begins so, ``"featured"``.
+        The answer to count. You can name it with its question, for example
+        ``"smooth-or-featured_featured-or-disk"``, or alone, ``"featured-or-disk"``. Its beginning
+        is enough if only one answer begins so: ``"featured"``.
     image_size : int, default=64
         Width and height of the images returned, in pixels.
     crop : int or None, default=256
-        Width of the central square to keep, in pixels of the file, before resizing; None keeps
-        all.
+        Width of the central square to keep, in pixels of the file, before resizing. None keeps
+        the largest central square.
     color : bool, default=False
-        Red, green and blue, or else one channel, their mean, as in Walmsley et al. 2020.
+        True keeps red, green and blue. False gives one channel, their mean, as in Walmsley et al.
+        2020.
     votes_file : str or path-like, default="votes.csv"
         The table, relative to `folder`.
     image_folder : str or path-like, default="images"
-        Where the images are, relative to `folder`.
+        The folder of the images, relative to `folder`.
     return_X_y : bool, default=False
-        Return ``(images, votes)`` instead of everything.
+        Return only ``(images, votes)``.
 
     Returns
     -------
@@ -83,29 +116,36 @@ def load_galaxy_zoo(
             Columns [k, N]. N is the total of this question: its column of total votes, or the
             sum over its answers if there is no such column.
         ids : str array of shape (n_galaxies,)
-            What names the image files: of the columns id_str, dr7objid, objid, asset_id,
-            subject_id and iauname the first to have files. Always text: 64-bit ids do not
-            survive as floats.
+            Names of the image files, without suffix. They come from one of the columns id_str,
+            dr7objid, objid, asset_id, subject_id and iauname: the one that names the most files.
+            They are always text, because 64-bit ids do not survive as floats.
         frame : pandas.DataFrame of n_galaxies rows
-            The table, those columns as text.
+            The table, with those columns as text.
         paths : list of pathlib.Path
             The image files.
+        n_without_image : int
+            Number of rows of the table that are left out, because they have no image.
         question, answer : str
-            What was asked, and the answer that was counted, in full.
+            The question, and the answer that is counted, in full.
         column : str
             The two in one: ``"{question}_{answer}"``.
         DESCR : str
-            What all this is.
+            Description of all these.
 
         With `return_X_y`, the tuple ``(images, votes)``.
 
     Raises
     ------
     FileNotFoundError
-        If the folder, the table, or the image of a row is missing.
+        If the folder or the table is missing, or no row has an image.
     ValueError
         If `answer` names no answer or several; if the table is broken, its ids are missing or
         repeated, or its counts are not whole numbers with 0 <= k <= N; if an image cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        If rows have no image. It says how many, and names the first.
 
     See Also
     --------
@@ -142,31 +182,50 @@ def load_galaxy_zoo(
     with open_table(path) as table:
         questions = find_questions(table)
         question, answer = _find_answer(list_answers(questions), answer)
+        # The folder is listed once: a look for each of 240,000 rows would take minutes.
         files = _image_files(folder / image_folder)
         frame = table.frame()
         id_column = _find_id_column(table, files, folder / image_folder)
+        # The whole table is checked, and only then are rows without an image left out.
         counted = count_votes(table, questions[question], id_column)
-    votes = counted.votes(answer)
-    paths = _match(counted.ids, files, id_column, folder / image_folder)
+    kept = np.array([name in files for name in counted.ids], dtype=bool)
+    if not kept.all():
+        _warn(counted.ids, kept, id_column, path, folder / image_folder)
+    ids, votes = counted.ids[kept], counted.votes(answer)[kept]
+    paths = [files[name] for name in ids]
 
     images = read_images(paths, size=image_size, crop=crop, color=color)
     if return_X_y:
         return images, votes
-    named = {"question": question, "answer": answer, "column": f"{question}_{answer}"}
-    return Bunch(
+    named = {
+        "n_without_image": int((~kept).sum()),
+        "question": question,
+        "answer": answer,
+        "column": f"{question}_{answer}",
+    }
+    described = {"folder": folder, "votes_file": votes_file, "id_column": id_column, **named}
+    return LoadedGalaxies(
         images=images,
         votes=votes,
-        ids=counted.ids,
-        frame=frame,
+        ids=ids,
+        frame=frame[kept].reset_index(drop=True),
         paths=paths,
         **named,
-        DESCR=DESCR.format(
-            folder=folder,
-            n_galaxies=len(frame),
-            votes_file=votes_file,
-            id_column=id_column,
-            **named,
-        ),
+        DESCR=DESCR.format(n_galaxies=len(ids), **described),
+    )
+
+
+def _warn(
+    ids: NDArray[np.str_], kept: NDArray[np.bool_], id_column: str, table: Path, folder: Path
+) -> None:
+    """Warn the caller of `load_galaxy_zoo` of rows that are left out."""
+    row = int(np.argmin(kept))  # the first that is not kept
+    expected = folder / f"{ids[row]}{SUFFIXES[0]}"
+    warnings.warn(
+        f"{np.count_nonzero(~kept)} of the {len(ids)} rows of {str(table)!r} have no image and are "
+        f"left out. The first is row {row} ({id_column} {ids[row]}): {str(expected)!r} (nor .jpeg, "
+        ".png) does not exist.",
+        stacklevel=3,
     )
 
 
@@ -183,15 +242,15 @@ def _image_files(folder: Path) -> dict[str, Path]:
 
 
 def _find_answer(questions: Mapping[str, Iterable[str]], named: str) -> tuple[str, str]:
-    """Question and answer that are named: in full, by the answer, or by its beginning."""
+    """Question and answer by their name in full, by the answer, or by its beginning."""
     if not isinstance(named, str) or not named:
         raise ValueError(f"`answer` must name one answer as text. Got {named!r}.")
     answers = {f"{q}_{answer}": (q, answer) for q, given in questions.items() for answer in given}
-    if named in answers:
+    if named in answers:  # in full: never ambiguous
         return answers[named]
     exact = [name for name, (_, answer) in answers.items() if answer == named]
     begun = [name for name, (_, answer) in answers.items() if answer.startswith(named)]
-    found = exact or begun
+    found = exact or begun  # "no" is an answer, though "no-idea" begins so too
     if len(found) == 1:
         return answers[found[0]]
     whole = [name for name, (question, _) in answers.items() if question == named]
@@ -208,7 +267,7 @@ def _find_answer(questions: Mapping[str, Iterable[str]], named: str) -> tuple[st
 
 
 def _find_id_column(table: Table, files: Container[str], folder: Path) -> str:
-    """First id column whose values name image files."""
+    """Id column that names the most image files."""
     found = find_id_columns(table.names)
     if not found:
         raise ValueError(
@@ -219,25 +278,17 @@ def _find_id_column(table: Table, files: Container[str], folder: Path) -> str:
         name: [str(id_).strip() for id_ in ids] for name, ids in table.columns(found).items()
     }
     if not columns[found[0]]:
-        return found[0]
+        return found[0]  # no rows, which `count_votes` refuses
+    # The most and not the first: numbers from 1 name a few files by chance.
+    n_files = {name: sum(id_ in files for id_ in ids) for name, ids in columns.items()}
     for name, ids in columns.items():
-        # No file is called by an id that a float has cut; `count_votes` says what is wrong.
-        if any(id_ in files for id_ in ids) or MANGLED.fullmatch(ids[0]):
+        if n_files[name]:
+            return max(columns, key=lambda column: n_files[column])
+        # No file is named by an id that a float has cut: `count_votes` explains that.
+        if MANGLED.fullmatch(ids[0]):
             return name
     first = ", ".join(f"{name} {ids[0]}" for name, ids in columns.items())
     raise FileNotFoundError(
-        f"Every row needs an image. Row 0 ({first}) has none, nor has any other row: no image in "
-        f"{str(folder)!r} is called by an id."
+        f"No row of the table of votes has an image. Row 0 ({first}) has none, nor has any other "
+        f"row: no image in {str(folder)!r} is named by an id. Check `image_folder`."
     )
-
-
-def _match(ids: Sequence[str], files: Mapping[str, Path], id_column: str, folder: Path) -> list:
-    """Image file of each id."""
-    for row, name in enumerate(ids):
-        if name not in files:
-            expected = folder / f"{name}{SUFFIXES[0]}"
-            raise FileNotFoundError(
-                f"Every row needs an image. Row {row} ({id_column} {name}) has none: "
-                f"{str(expected)!r} (nor .jpeg, .png) does not exist."
-            )
-    return [files[name] for name in ids]

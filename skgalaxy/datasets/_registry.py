@@ -1,9 +1,8 @@
 """Published data sets in pooch's notation: a checksum for every file, and its address.
 
-Nobody has yet downloaded these files through skgalaxy: addresses, sizes and checksums are as
-public documents give them, and the remarks say which. Where no checksum could be found, or only
-one that nothing confirms, there is None: the first download is then trusted, and its SHA256
-recorded beside it.
+Nobody has yet downloaded these files through skgalaxy. Addresses, sizes and checksums come from
+public documents, which the remarks name. A checksum is None if none was found, or if nothing
+confirms it. The first download is then trusted, and its SHA256 is recorded beside it.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ __all__ = ["GALAXY_ZOO_2_FILES", "GZ_DECALS_FILES", "Published"]
 
 @dataclass(frozen=True)
 class Published:
-    """A published data set: its files, and whom to thank."""
+    """A published data set: its files, and the papers that you cite for them."""
 
     name: str
     fetcher: str  # the public function
@@ -27,7 +26,7 @@ class Published:
     homepage: str
     licence: str
     citation: str
-    image_names: str | None = None  # a table: which image is of which object
+    image_names: str | None = None  # a table of the image of every object
 
     def describe(self) -> str:
         """Source, licence, citation and files as text."""
@@ -105,7 +104,7 @@ GZ_DECALS_FILES = Published(
         "instructions of a TensorFlow data set, the size in one note; the address follows that "
         "of the tables",
     ),
-    images=_DECALS_IMAGES,
+    images=_DECALS_IMAGES,  # named by iauname: no table of names is needed
     homepage="https://doi.org/10.5281/zenodo.4573248",
     licence="CC BY 4.0, as a copy of the data set on Hugging Face states",
     citation="Walmsley et al. 2022, MNRAS 509, 3966, doi:10.1093/mnras/stab2093; and the data's "

@@ -1,14 +1,16 @@
 """Read galaxy cut-outs from image files into arrays.
 
-Survey cut-outs are JPEG, PNG or FITS pictures with the galaxy in the middle, often with more sky
-around it than a network needs: 424 pixels in Galaxy Zoo 2. Reading one is three steps: decode, cut
-out the central square, shrink it with an antialiasing filter (Lanczos), so that faint arms are
-averaged and not skipped. Pillow releases Python's global lock, so threads read many at a time.
+Survey cut-outs are JPEG, PNG or FITS pictures with the galaxy in the middle. They often show more
+sky than a network needs: 424 pixels in Galaxy Zoo 2. Reading one takes three steps: decode it, cut
+out the central square, and shrink it with an antialiasing filter (Lanczos). The filter averages
+faint arms, where plain sampling would skip them. Pillow releases Python's global lock, so threads
+read many images at a time.
 
-`ImageLoader` is the same as a first step of a pipeline, so that models take paths for galaxies;
-`PoolReader` is that step for the rows of an array.
-`pack_images` reads once and keeps the pixels on disk, for pools larger than memory. `read_cutouts`
-cuts galaxies out of a mosaic.
+- `read_image` and `read_images` read files into memory.
+- `ImageLoader` does the same as the first step of a pipeline, so that you can pass paths as X.
+- `PoolReader` is such a step for the rows of an array.
+- `pack_images` reads once and keeps the pixels on disk, for pools larger than memory.
+- `read_cutouts` cuts galaxies out of a mosaic.
 """
 
 from skgalaxy.images._cutouts import read_cutouts

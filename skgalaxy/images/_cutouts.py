@@ -1,65 +1,98 @@
-"""Galaxies cut out of a mosaic, a FITS image of a whole field, by their places.
+"""Galaxies cut out of a mosaic, a FITS image of a whole field, by their positions.
 
-A mosaic can be larger than memory: it is memory-mapped, and of each galaxy only its own square is
-read, also from files compressed in tiles (``.fz``). The square is of whole pixels, the one whose
-middle is nearest to the galaxy, as `astropy.nddata.Cutout2D` cuts it.
+A mosaic can be larger than memory. It is memory-mapped, and only the squares of your galaxies are
+read, also from files compressed in tiles (``.fz``). A square is cut at whole pixels, with its
+middle as near to the galaxy as possible, as `astropy.nddata.Cutout2D` cuts it.
 """
 
 import os
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from skgalaxy._optional import require
 from skgalaxy._validation import check_bool, check_choice, check_int
-from skgalaxy.images._fits import find_image, verified
+from skgalaxy.images._fits import Stretch, find_image, verified
 from skgalaxy.images._picture import Picture, decode, flux_picture
 from skgalaxy.images._read import ON_ERROR, broken_files, check_paths, read_rows
 
 __all__ = ["read_cutouts"]
 
 
+@overload
 def read_cutouts(
-    mosaic,
-    positions,
-    width,
+    mosaic: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    positions: Any,
+    width: Any,
     *,
-    size=64,
-    color=False,
-    flux_range=None,
-    stretch="asinh",
-    softening=0.1,
-    fill_edges=False,
-    on_error="raise",
-):
+    size: int = 64,
+    color: bool = False,
+    flux_range: tuple[float, float] | None = None,
+    stretch: Stretch = "asinh",
+    softening: float = 0.1,
+    fill_edges: bool = False,
+    on_error: Literal["raise"] = "raise",
+) -> NDArray[np.uint8]: ...
+@overload
+def read_cutouts(
+    mosaic: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    positions: Any,
+    width: Any,
+    *,
+    size: int = 64,
+    color: bool = False,
+    flux_range: tuple[float, float] | None = None,
+    stretch: Stretch = "asinh",
+    softening: float = 0.1,
+    fill_edges: bool = False,
+    on_error: Literal["report"],
+) -> tuple[NDArray[np.uint8], pd.DataFrame]: ...
+def read_cutouts(
+    mosaic: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    positions: Any,
+    width: Any,
+    *,
+    size: int = 64,
+    color: bool = False,
+    flux_range: tuple[float, float] | None = None,
+    stretch: Stretch = "asinh",
+    softening: float = 0.1,
+    fill_edges: bool = False,
+    on_error: Literal["raise", "report"] = "raise",
+) -> NDArray[np.uint8] | tuple[NDArray[np.uint8], pd.DataFrame]:
     """Cut galaxies out of a FITS mosaic, in order, into one array.
 
     Parameters
     ----------
     mosaic : str, path-like, or three of them
-        A FITS file whose first image of one or three planes is the mosaic; or the files of the
-        red, green and blue band, on the same grid of pixels. Needs astropy. Only the
-        squares are read; of a file whose name ends in ``.gz``, all.
+        A FITS file (needs astropy). Its first image of one or three planes is the
+        mosaic. You can also pass the three files of the red, green and blue band, on the same
+        grid of pixels. Only the squares are read, but a file with a name in ``.gz`` is read
+        whole.
     positions : array-like of shape (n_images, 2), or astropy.coordinates.SkyCoord of n_images
-        The middles of the galaxies: (x, y) in pixels, from 0 at the centre of the first pixel,
-        y upwards as in the file; or places on the sky, with the world coordinates (WCS) of the
-        mosaic, of the first of three files.
+        The middles of the galaxies. As an array: (x, y) in pixels, where 0 is the centre of the
+        first pixel and y goes upwards, as in the file. As a SkyCoord: positions on the sky. They
+        need world coordinates (WCS) in the mosaic, or in the first of your three files.
     width : int or astropy.units.Quantity
-        Width of the square to keep, in pixels of the mosaic, or as an angle on the sky.
+        Width of the square to keep: in pixels of the mosaic, or as an angle on the sky, for
+        example ``20 * u.arcsec``.
     size, color, flux_range, stretch, softening
-        As for :func:`read_image`: percentiles are those of the square.
+        As for :func:`read_image`. The percentiles are those of the square.
     fill_edges : bool, default=False
-        Accept squares that stick out of the mosaic, and treat what is outside like pixels
-        without a value: it gets the median of the rest. A square wholly outside stays an error.
+        Accept squares that stick out of the mosaic. The pixels outside count as pixels without a
+        value, and get the median of the rest. A square wholly outside is still an error.
     on_error : {"raise", "report"}, default="raise"
-        About a galaxy off the mosaic, or without a finite pixel: stop, or leave its image black
-        and go on.
+        How to handle a galaxy off the mosaic, or without a finite pixel. "raise" stops.
+        "report" leaves its image black, goes on, and also gives you the table `broken`.
 
     Returns
     -------
     images : uint8 array of shape (n_images, size, size, 3), or without the 3 if not `color`
-        The images, the top of the mosaic at the top.
+        The images. Their top is the top of the mosaic.
     broken : pandas.DataFrame
         Only with ``on_error="report"``: the columns row, path and reason of the galaxies that
         cannot be cut out.
@@ -72,7 +105,8 @@ def read_cutouts(
         If a parameter is of the wrong kind.
     ValueError
         If a file is damaged or holds no image; if a galaxy is off the mosaic or has no finite
-        pixel, naming its row; if places on the sky are given and the mosaic has no WCS.
+        pixel (the message names its row); if you give positions on the sky and the mosaic has no
+        WCS.
 
     Examples
     --------
@@ -89,6 +123,7 @@ def read_cutouts(
     >>> images.shape, images[:, 4, 4]
     ((2, 9, 9), array([255,   0], dtype=uint8))
     """
+    # crop=None: the square is cut from the mosaic already.
     picture = Picture(size, None, color, flux_range, stretch, softening).checked()
     fill_edges = check_bool(fill_edges, "fill_edges")
     check_choice(on_error, "on_error", ON_ERROR)
@@ -99,19 +134,20 @@ def read_cutouts(
         _check_bands(bands)
         centres, width = _in_pixels(positions, width, bands[0])
 
-        def read(row):
+        def read(row: int) -> NDArray[np.uint8]:
             flux = _cut(bands, centres[row], width, fill_edges)
             return flux_picture(flux, picture, paths[0])
 
         rows = range(len(centres))
+        # One thread, because all squares are read through the same open files.
         images, reasons = read_rows(read, rows, picture, 1, name="positions", on_error=on_error)
     if on_error == "raise":
         return images
     return images, broken_files([paths[0]] * len(centres), reasons)
 
 
-def _check_mosaic(mosaic):
-    """Return the paths of one file, or of three."""
+def _check_mosaic(mosaic: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Paths of one file, or of three."""
     if isinstance(mosaic, (str, os.PathLike)):
         return [os.fsdecode(mosaic)]
     paths = check_paths(mosaic, "mosaic")
@@ -129,11 +165,11 @@ class Band(NamedTuple):
     path: str
     hdus: Any
     header: Any
-    pixels: Any  # an array, or what reads a part of one
-    shape: tuple  # (1 or 3, h, w)
+    pixels: Any  # an array, or astropy's section, which reads only the part you slice
+    shape: tuple[int, ...]  # (1 or 3, h, w)
 
 
-def _open(files, fits, path):
+def _open(files: ExitStack, fits: Any, path: str) -> Band:
     """Open a mosaic, until `files` are closed."""
     with verified(fits):
         hdus = files.enter_context(fits.open(path))
@@ -142,8 +178,9 @@ def _open(files, fits, path):
         return Band(path, hdus, hdu.header, hdu.data if is_packed else hdu.section, shape)
 
 
-def _check_bands(bands):
+def _check_bands(bands: Sequence[Band]) -> None:
     """Refuse three files that do not go together."""
+    # Galaxies are placed by the first file, so that the others must have its pixels.
     shapes = [band.shape for band in bands]
     if len(bands) == 3 and (shapes[0][0] != 1 or len(set(shapes)) > 1):
         raise ValueError(
@@ -152,24 +189,25 @@ def _check_bands(bands):
         )
 
 
-def _in_pixels(positions, width, band):
-    """Return positions as float64 (n_images, 2), x and y in pixels, and the width in pixels."""
+def _in_pixels(positions: Any, width: Any, band: Band) -> tuple[NDArray[np.float64], int]:
+    """Positions (n_images, 2), x and y in pixels, and the width in pixels."""
+    # By their attributes, so that astropy's coordinates and units are imported only if used.
     on_sky = hasattr(positions, "to_pixel")
     is_angle = hasattr(width, "unit")
     wcs = _celestial(band) if on_sky or is_angle else None
     width = _pixels_in(width, wcs) if is_angle else check_int(width, "width", 1)
-    if not on_sky:
+    if wcs is None or not on_sky:
         return _check_positions(positions), width
     if positions.ndim != 1:
         raise ValueError(
-            "`positions` must be a list of places, a SkyCoord of shape (n_images,). "
+            "`positions` must be a list of positions, a SkyCoord of shape (n_images,). "
             f"Got shape {positions.shape}."
         )
     return np.stack(wcs.world_to_pixel(positions), axis=1).astype(np.float64), width
 
 
-def _check_positions(positions):
-    """Return pixel positions as finite float64 (n_images, 2)."""
+def _check_positions(positions: Any) -> NDArray[np.float64]:
+    """Pixel positions as float64 of shape (n_images, 2)."""
     rule = "`positions` must be (x, y) in pixels, shape (n_images, 2), or a SkyCoord."
     try:
         centres = np.asarray(positions, dtype=np.float64)
@@ -180,50 +218,56 @@ def _check_positions(positions):
     return centres
 
 
-def _celestial(band):
-    """Return the world coordinates of a mosaic."""
+def _celestial(band: Band) -> Any:
+    """World coordinates of a mosaic."""
     wcs = require("astropy.wcs", "fits", for_="read_cutouts")
+    # `fobj` for headers with lookup tables of distortions in another part of the file
     celestial = wcs.WCS(band.header, fobj=band.hdus).celestial
     if not celestial.has_celestial:
         raise ValueError(
-            "Places on the sky need a mosaic with celestial coordinates (WCS). "
-            f"Got none in {band.path!r}; give `positions` and `width` in pixels."
+            "Positions on the sky need a mosaic with celestial coordinates (WCS). "
+            f"Got {band.path!r}, and its header has no WCS; give `positions` and `width` in pixels."
         )
     return celestial
 
 
-def _pixels_in(angle, wcs):
-    """Return the whole number of pixels across an angle."""
+def _pixels_in(angle: Any, wcs: Any) -> int:
+    """Whole number of pixels across an angle."""
     units = require("astropy.units", "fits", for_="read_cutouts")
     utils = require("astropy.wcs.utils", "fits", for_="read_cutouts")
     try:
         degrees = float(angle.to_value(units.deg))
     except (units.UnitConversionError, TypeError) as error:
         raise TypeError(f"`width` must be pixels or one angle. Got {angle!r}.") from error
-    pixels = degrees / np.sqrt(utils.proj_plane_pixel_area(wcs))  # of a pixel, in degrees²
+    pixels = degrees / np.sqrt(utils.proj_plane_pixel_area(wcs))  # area in degrees²
     if not 0.5 < pixels < np.inf:
         raise ValueError(f"`width` must be a pixel or more. Got {angle!r}, {pixels:g} pixels.")
     return round(pixels)
 
 
-def _cut(bands, centre, width, fill_edges):
-    """Return the flux (width, width, 1 or 3) around a place, NaN outside of the mosaic."""
+def _cut(
+    bands: Sequence[Band], centre: NDArray[np.float64], width: int, fill_edges: bool
+) -> NDArray[np.float64]:
+    """Flux (width, width, 1 or 3) around a position, NaN outside of the mosaic."""
     large, small = _overlap(bands[0], centre, width, fill_edges)
     planes = [np.full((band.shape[0], width, width), np.nan) for band in bands]
     for band, plane in zip(bands, planes, strict=True):
         inside = plane[(slice(None), *small)]
         inside[:] = decode(_part(band, large), band.path).reshape(inside.shape)
-    return np.moveaxis(np.concatenate(planes), 0, -1)[::-1]
+    return np.moveaxis(np.concatenate(planes), 0, -1)[::-1]  # FITS counts from the bottom
 
 
-def _part(band, place):
-    """Return a function that reads a part of all planes."""
+def _part(band: Band, place: tuple[slice, ...]) -> Callable[[str], NDArray[Any]]:
+    """Reader of a part of all planes."""
+    # Axes of length 1, for example of polarisation, may stand before the planes.
     key = (slice(None),) * (len(band.pixels.shape) - 2) + place
     return lambda path: np.asarray(band.pixels[key])
 
 
-def _overlap(band, centre, width, fill_edges):
-    """Return which part of the mosaic is which part of the square."""
+def _overlap(
+    band: Band, centre: NDArray[np.float64], width: int, fill_edges: bool
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Slices of the mosaic, and the slices of the square that they fill."""
     utils = require("astropy.nddata.utils", "fits", for_="read_cutouts")
     (x, y), (_, height, breadth) = centre, band.shape
     mode = "partial" if fill_edges else "strict"

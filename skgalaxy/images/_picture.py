@@ -1,27 +1,32 @@
-"""One picture: what is made of an image file, and how.
+"""One picture: its size, its colours and its stretch, and how a file becomes one.
 
 `Picture` holds the parameters that `read_image`, `read_images`, `pack_images` and `ImageLoader`
-share; `read_picture` decodes a file, cuts out the middle and shrinks it to them.
+share. `read_picture` decodes a file, cuts out the middle and shrinks it to the size you ask for.
 """
 
 import math
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypedDict, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int
-from skgalaxy.images._fits import STRETCHES, is_fits, read_flux, scale_flux
+from skgalaxy.images._fits import STRETCHES, Stretch, is_fits, read_flux, scale_flux
 
-__all__ = ["Picture", "decode", "flux_picture", "read_picture"]
+__all__ = ["Picture", "PictureOptions", "decode", "flux_picture", "read_picture"]
 
-# Modes of more than eight bits whose white point no file says.
+AnyPath = TypeVar("AnyPath", bound=str | os.PathLike[str])
+Decoded = TypeVar("Decoded")
+
+# Modes of more than eight bits: no file says where white is.
 UNSCALED_MODES = ("I", "F")
-# Many ways to say that a file is damaged, a folder, or something else.
+# Pillow and astropy have many ways to say that a file is damaged, a folder, or no image.
 DECODING_ERRORS = (
     OSError,
     SyntaxError,
@@ -34,8 +39,19 @@ DECODING_ERRORS = (
 )
 
 
+class PictureOptions(TypedDict, total=False):
+    """The parameters of `read_image` as keywords, for editors to complete."""
+
+    size: int
+    crop: int | None
+    color: bool
+    flux_range: tuple[float, float] | None
+    stretch: Stretch
+    softening: float
+
+
 class Picture(NamedTuple):
-    """What to make of an image file: the parameters of `read_image`."""
+    """The parameters of `read_image`, which says what each is."""
 
     size: int = 64
     crop: int | None = None
@@ -45,7 +61,7 @@ class Picture(NamedTuple):
     softening: float = 0.1
 
     def checked(self) -> Self:
-        """Plain numbers for the parameters, or an error that says what is wrong with one."""
+        """Check the parameters, and convert them to plain numbers."""
         return type(self)(
             check_int(self.size, "size", 1),
             None if self.crop is None else check_int(self.crop, "crop", 1),
@@ -61,8 +77,8 @@ class Picture(NamedTuple):
         return (self.size, self.size, 3) if self.color else (self.size, self.size)
 
 
-def _check_flux_range(flux_range):
-    """Return `flux_range` as None or two floats, black and white."""
+def _check_flux_range(flux_range: Any) -> tuple[float, float] | None:
+    """None, or two floats: black and white."""
     if flux_range is None:
         return None
     rule = f"`flux_range` must be None or (black, white), black < white. Got {flux_range!r}."
@@ -75,41 +91,50 @@ def _check_flux_range(flux_range):
     return black, white
 
 
-def read_picture(path, picture):
-    """Return the image at `path` as an array; see `read_image`."""
+def read_picture(path: str | os.PathLike[str], picture: Picture) -> NDArray[np.uint8]:
+    """Read the image at `path` as an array, as `read_image` does."""
     if is_fits(path):
         flux = decode(read_flux, path)
+        # Cut before scaling: the percentiles are those of the galaxy, not of its surroundings.
         left, top, right, bottom = _central_square(flux.shape[1::-1], picture.crop, path)
         return flux_picture(flux[top:bottom, left:right], picture, path)
     image = decode(_load, path)
     return _resized(image, picture, path, _central_square(image.size, picture.crop, path))
 
 
-def flux_picture(flux, picture, path):
-    """Return square flux (h, w, c) of the file `path` as a picture."""
+def flux_picture(
+    flux: NDArray[np.float64], picture: Picture, path: str | os.PathLike[str]
+) -> NDArray[np.uint8]:
+    """Picture of a square of flux (h, w, c). Errors name the file `path`."""
     pixels = scale_flux(flux, picture.flux_range, picture.stretch, picture.softening, path)
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     return _resized(image, picture, path)
 
 
-def _resized(image, picture, path, box=None):
-    """Return the pixels in `box` of a Pillow image as `picture` wants them."""
+def _resized(
+    image: Image.Image,
+    picture: Picture,
+    path: str | os.PathLike[str],
+    box: tuple[int, int, int, int] | None = None,
+) -> NDArray[np.uint8]:
+    """Pixels in the `box` of a Pillow image, in the size and colours of `picture`."""
     image = _eight_bits(image, "RGB" if picture.color else "L", path)
     size = (picture.size, picture.size)
+    # Lanczos averages over all the pixels that become one, so that thin arms are not skipped.
     return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box))
 
 
-def _load(path):
-    """Return a Pillow image, the right way up, with all its pixels in memory."""
+def _load(path: str | os.PathLike[str]) -> Image.Image:
+    """Pillow image, the right way up, with all its pixels in memory."""
     with Image.open(path) as image:
-        image.load()
+        image.load()  # Pillow decodes late: a damaged file is found here, not at its first use
         with suppress(*DECODING_ERRORS):  # a camera's notes may be damaged, and the image not
             ImageOps.exif_transpose(image, in_place=True)
         return image
 
 
-def decode(read, path):
-    """Return ``read(path)``, or say which file is at fault."""
+def decode(read: Callable[[AnyPath], Decoded], path: AnyPath) -> Decoded:
+    """Call ``read(path)``, and name the file in its errors."""
     try:
         return read(path)
     except FileNotFoundError:
@@ -123,8 +148,10 @@ def decode(read, path):
         ) from error
 
 
-def _central_square(image_size, crop, path):
-    """Return the box (left, top, right, bottom) of the central square to keep."""
+def _central_square(
+    image_size: tuple[int, ...], crop: int | None, path: str | os.PathLike[str]
+) -> tuple[int, int, int, int]:
+    """Box (left, top, right, bottom) of the central square to keep."""
     width, height = image_size
     side = min(width, height) if crop is None else crop
     if side > min(width, height):
@@ -136,10 +163,10 @@ def _central_square(image_size, crop, path):
     return left, top, left + side, top + side
 
 
-def _eight_bits(image, mode, path):
-    """Return the image in `mode`, "RGB" or "L", of eight bits a channel."""
+def _eight_bits(image: Image.Image, mode: str, path: str | os.PathLike[str]) -> Image.Image:
+    """Image in `mode`, "RGB" or "L", of eight bits a channel."""
     if image.mode.startswith("I;16"):
-        # Pillow would clip to white all above 255.
+        # Pillow would clip everything above 255 to white. 65535 // 257 is 255.
         image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
     elif image.mode in UNSCALED_MODES:
         raise ValueError(
@@ -151,7 +178,7 @@ def _eight_bits(image, mode, path):
         sky = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(sky, image)
     if mode == "L" and image.mode != "L":
-        # the mean of the three, as in Walmsley et al. 2020: arms are blue, and Pillow's
-        # luminance all but leaves blue out
+        # The mean of the three, as in Walmsley et al. 2020: arms are blue, and Pillow's
+        # luminance gives blue a weight of 11 % only.
         return image.convert("RGB").convert("L", matrix=(1 / 3, 1 / 3, 1 / 3, 0))
     return image.convert(mode)

@@ -1,57 +1,69 @@
-"""Image files as arrays: `read_image` of one, `read_images` of many by several threads."""
+"""Image files as arrays: `read_image` reads one, `read_images` many by several threads."""
 
 import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
 from skgalaxy._validation import check_choice, check_n_jobs
-from skgalaxy.images._picture import Picture, read_picture
+from skgalaxy.images._fits import Stretch
+from skgalaxy.images._picture import Picture, PictureOptions, read_picture
 
 __all__ = ["ON_ERROR", "broken_files", "check_paths", "read_image", "read_images", "read_rows"]
 
 # Shares of the work: enough to keep all threads busy to the end, few enough to cost nothing.
 N_CHUNKS = 128
-# What to do about files that cannot be read.
+# After a file that cannot be read: stop, or leave its image black and list it.
 ON_ERROR = ("raise", "report")
 
 
 def read_image(
-    path, *, size=64, crop=None, color=False, flux_range=None, stretch="asinh", softening=0.1
-):
+    path: str | os.PathLike[str],
+    *,
+    size: int = 64,
+    crop: int | None = None,
+    color: bool = False,
+    flux_range: tuple[float, float] | None = None,
+    stretch: Stretch = "asinh",
+    softening: float = 0.1,
+) -> NDArray[np.uint8]:
     """Read one image file as a square array.
 
     Parameters
     ----------
     path : str or path-like
-        An image file of any kind that Pillow reads; or FITS, by its name: ``.fits``, ``.fit``,
-        ``.fts``, ``.fz`` or ``.gz`` (needs astropy).
+        An image file of any kind that Pillow reads, for example JPEG or PNG. Or a FITS file,
+        recognised by its name: ``.fits``, ``.fit``, ``.fts``, ``.fz`` or ``.gz`` (needs astropy).
     size : int, default=64
         Width and height of the result in pixels.
     crop : int or None, default=None
         Width in pixels of the central square to keep, before resizing. None keeps the largest
-        central square: the whole of a square image.
+        central square, which is the whole of a square image.
     color : bool, default=False
-        Red, green and blue, or else one channel, their mean.
+        True keeps red, green and blue. False gives one channel, their mean.
     flux_range : (float, float) or None, default=None
-        For FITS: the flux that is black and the flux that is white, in the file's unit. None
-        takes the percentiles 1 and 99.8 of each image, after `crop`: every galaxy is then seen
-        well, and how bright it is beside others is lost.
+        For FITS: the flux of black and the flux of white, in the unit of your file. None takes
+        the percentiles 1 and 99.8 of each image, after `crop`. You then see every galaxy well,
+        but no longer how bright one is beside another.
     stretch : {"asinh", "lupton"}, default="asinh"
-        For FITS: how flux goes to grey, see the Notes. Of three planes, "asinh" stretches each
-        by itself, so that bright cores turn white; "lupton" stretches their mean and keeps
-        their ratios, so that cores keep their colour. Of one plane both are the same.
+        For FITS: the curve from flux to grey, see the Notes. With three planes, "asinh" stretches
+        each by itself, so that bright cores turn white. "lupton" stretches their mean and keeps
+        their ratios, so that cores keep their colour. With one plane both are the same.
     softening : float > 0, default=0.1
-        For FITS: where the stretch goes over from linear to logarithmic, as a share of the way
-        from black to white. Smaller shows fainter light.
+        For FITS: the place where the curve turns from linear to logarithmic, as a fraction of the
+        way from black to white. A smaller value shows fainter light.
 
     Returns
     -------
     image : uint8 array of shape (size, size, 3), or (size, size) if not `color`
         Transparent pixels are put on black, the colour of the sky. 16-bit images are scaled
-        from 0-65535 to 0-255. A camera's rotation (EXIF) is undone, as viewers do. Of an
-        animation or a file of several pages, the first picture. FITS is scaled as in the Notes.
+        from 0-65535 to 0-255. A camera's rotation (EXIF) is undone, as in viewers. Of an
+        animation or a file of several pages you get the first picture. FITS is scaled as in the
+        Notes.
 
     Raises
     ------
@@ -67,13 +79,15 @@ def read_image(
 
     Notes
     -----
-    Of a FITS file the first image of one plane is read, or of three, taken as red, green and
-    blue in the file's order. Its rows are turned over: FITS begins at the bottom, pictures at the
-    top. Pixels without a finite value get the median of their plane, about the level of the sky.
-    Flux goes to 0-255 as ``asinh(x / a) / asinh(1 / a)``, x from 0 at black to 1 at white and a
-    the `softening`, so that faint arms and the bright core are both seen: the `AsinhStretch` of
-    astropy. "lupton" is its `make_lupton_rgb` (Lupton et al. 2004, PASP 116, 133) of the same
-    curve, with ``minimum = black``, ``Q = 10 sinh(asinh(1 / a) / 10)`` and
+    A FITS file can hold several images. The first one of one plane or of three planes is read.
+    Three planes are taken as red, green and blue, in the order of the file. The rows are turned
+    over: FITS begins at the bottom, pictures at the top. Pixels without a finite value get the
+    median of their plane, which is about the level of the sky.
+
+    Flux goes to 0-255 as ``asinh(x / a) / asinh(1 / a)``. Here x is 0 at black and 1 at white, and
+    a is the `softening`. So you see both the faint arms and the bright core. This is the
+    `AsinhStretch` of astropy. "lupton" is its `make_lupton_rgb` (Lupton et al. 2004, PASP 116,
+    133) of the same curve, with ``minimum = black``, ``Q = 10 sinh(asinh(1 / a) / 10)`` and
     ``stretch = Q a (white - black)``.
 
     Examples
@@ -92,18 +106,41 @@ def read_image(
     return read_picture(path, picture.checked())
 
 
-def read_images(paths, *, on_error="raise", n_jobs=-1, **picture):
+@overload
+def read_images(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    on_error: Literal["raise"] = "raise",
+    n_jobs: int | None = -1,
+    **picture: Unpack[PictureOptions],
+) -> NDArray[np.uint8]: ...
+@overload
+def read_images(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    on_error: Literal["report"],
+    n_jobs: int | None = -1,
+    **picture: Unpack[PictureOptions],
+) -> tuple[NDArray[np.uint8], pd.DataFrame]: ...
+def read_images(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    on_error: Literal["raise", "report"] = "raise",
+    n_jobs: int | None = -1,
+    **picture: Unpack[PictureOptions],
+) -> NDArray[np.uint8] | tuple[NDArray[np.uint8], pd.DataFrame]:
     """Read image files, in order, into one array.
 
     Parameters
     ----------
     paths : sequence of str or path-like, length n_images
-        The files.
+        The files, for example ``sorted(Path("images").glob("*.jpg"))``.
     on_error : {"raise", "report"}, default="raise"
-        About a file that cannot be read: stop, or leave its image black and go on.
+        How to handle a file that cannot be read. "raise" stops. "report" leaves its image
+        black, goes on, and also gives you the table `broken`.
     n_jobs : int or None, default=-1
-        Threads that read at the same time; -1 is one per processor, -2 one fewer, None is one
-        or what ``joblib.parallel_config`` says.
+        Number of threads; -1 is one per processor, -2 one fewer. None is one, or the number in
+        ``joblib.parallel_config``.
     **picture
         size, crop, color, flux_range, stretch and softening, as for :func:`read_image`.
 
@@ -118,13 +155,13 @@ def read_images(paths, *, on_error="raise", n_jobs=-1, **picture):
     Raises
     ------
     TypeError
-        If `paths` is one path and not a sequence of them, or holds something else than paths.
+        If `paths` is a single path, or holds a value that is no path.
     FileNotFoundError, ImportError, ValueError
         As for :func:`read_image`, naming the file and its row.
 
     See Also
     --------
-    pack_images : Read once, for what does not fit in memory or is read many times.
+    pack_images : Read once and keep on disk, for pools larger than memory.
 
     Examples
     --------
@@ -138,13 +175,13 @@ def read_images(paths, *, on_error="raise", n_jobs=-1, **picture):
     >>> images.shape, images[:, 16, 16], broken["row"].to_list()
     ((2, 32, 32), array([50,  0], dtype=uint8), [1])
     """
-    picture = Picture(**picture).checked()
+    checked = Picture(**picture).checked()
     check_choice(on_error, "on_error", ON_ERROR)
     paths = check_paths(paths)
     images, reasons = read_rows(
-        lambda row: read_picture(paths[row], picture),
+        lambda row: read_picture(paths[row], checked),
         range(len(paths)),
-        picture,
+        checked,
         n_jobs,
         name="paths",
         on_error=on_error,
@@ -152,7 +189,15 @@ def read_images(paths, *, on_error="raise", n_jobs=-1, **picture):
     return images if on_error == "raise" else (images, broken_files(paths, reasons))
 
 
-def read_rows(read, rows, picture, n_jobs, *, name, on_error="raise"):
+def read_rows(
+    read: Callable[[int], NDArray[np.uint8]],
+    rows: Sequence[int],
+    picture: Picture,
+    n_jobs: int | None,
+    *,
+    name: str,
+    on_error: str = "raise",
+) -> tuple[NDArray[np.uint8], dict[int, str]]:
     """Images of many galaxies, read by several threads.
 
     Parameters
@@ -162,41 +207,45 @@ def read_rows(read, rows, picture, n_jobs, *, name, on_error="raise"):
     rows : sequence of int
         The rows to read.
     picture : Picture
-        What the pixels look like.
+        Size and colours of an image.
     n_jobs : int or None
-        Threads that read at the same time.
+        Number of threads.
     name : str
-        What the rows are rows of, for errors: they say which one is at fault.
+        The public parameter that the rows belong to, for example "paths". Errors say which of
+        its rows is at fault.
     on_error : {"raise", "report"}, default="raise"
-        About a row that cannot be read: stop, or leave its image black and go on.
+        "raise" stops at a row that cannot be read. "report" leaves its image black and goes on.
 
     Returns
     -------
     images : uint8 array of shape (len(rows), *picture.shape)
     reasons : dict of int to str
-        Why a row cannot be read, of those that are black for it.
+        The error message of every row that is black because it cannot be read.
     """
     check_n_jobs(n_jobs)
     images = np.zeros((len(rows), *picture.shape), np.uint8)
 
-    def read_some(places):
+    def read_some(places: NDArray[np.intp]) -> dict[int, str]:
         reasons = {}
         for i in places:
             try:
                 images[i] = read(rows[i])
             except (FileNotFoundError, ValueError) as error:
                 if on_error == "raise":
+                    # the same class: a missing file stays a FileNotFoundError
                     raise type(error)(f"{error} It is row {rows[i]} of `{name}`.") from error
                 reasons[int(rows[i])] = str(error)
         return reasons
 
     chunks = np.array_split(np.arange(len(rows)), min(len(rows), N_CHUNKS) or 1)
+    # Threads: all write into one array, and Pillow lets them run side by side.
     found = Parallel(n_jobs, require="sharedmem")(delayed(read_some)(chunk) for chunk in chunks)
     return images, {row: reason for reasons in found for row, reason in reasons.items()}
 
 
-def check_paths(paths, name="paths"):
-    """Return a sequence of paths as a list of str."""
+def check_paths(paths: Iterable[Any], name: str = "paths") -> list[str]:
+    """Check a sequence of paths, and make it a list of str."""
+    # A str is a sequence too, of one letter each.
     if isinstance(paths, (str, bytes, os.PathLike)):
         raise TypeError(
             f"`{name}` must be a sequence of paths. Got the single path {paths!r}; "
@@ -212,11 +261,11 @@ def check_paths(paths, name="paths"):
     return [os.fsdecode(path) for path in paths]
 
 
-def broken_files(paths, reasons):
+def broken_files(paths: Sequence[str], reasons: Mapping[int, str]) -> pd.DataFrame:
     """Table of the files that cannot be read, from the reasons by row."""
     rows = sorted(reasons)
     texts = {"path": [paths[row] for row in rows], "reason": [reasons[row] for row in rows]}
-    # not pandas' own text, which must be UTF-8: names of files need not
+    # dtype=object, for pandas' own text must be UTF-8, and names of files need not be.
     table = pd.DataFrame(texts, dtype=object)
     table.insert(0, "row", np.array(rows, dtype=np.int64))
     return table

@@ -1,19 +1,24 @@
 """First steps of a pipeline: `ImageLoader` reads paths, `PoolReader` the rows of an array.
 
-With one of them rows of X are small, a path or a number for a galaxy, and may be copied over and
-over, as cross-validation, grid search and active learning do. Pixels are read where they are used.
+With such a first step each row of your X is small: a path or a number for a galaxy. Then
+cross-validation, grid search and active learning can copy rows over and over. Pixels are read where
+they are used.
 """
 
 import math
 import os
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 
 from skgalaxy._lru import LRU
 from skgalaxy._pools import take
 from skgalaxy._validation import check_float, check_n_jobs, first_rows
+from skgalaxy.images._fits import Stretch
 from skgalaxy.images._picture import Picture, read_picture
 from skgalaxy.images._read import check_paths, read_rows
 
@@ -23,24 +28,25 @@ MEGABYTE = 1e6
 OVERHEAD = 500  # bytes that an image in memory takes besides its pixels
 
 # Decoded images, for all loaders of the process. Cross-validation clones a loader for every fold,
-# and a learner refits one in every round: none of them owns what they have read.
+# and a learner refits one in every round: a cache of each loader's own would be lost each time.
 _cache = LRU(size_of=lambda image: image.nbytes + OVERHEAD)
 
 
 class _ImageReader(TransformerMixin, BaseEstimator):
-    """A transformer of one column, the names of images, that has nothing to learn."""
+    """A transformer of one column, the names of images. It has nothing to learn."""
 
-    def fit(self, X=None, y=None):
+    def fit(self, X: Any = None, y: Any = None) -> Self:
         """Check the parameters.
 
         Parameters
         ----------
         X, y : object, default=None
-            Ignored; no image is read.
+            Ignored. No image is read.
 
         Returns
         -------
         self : object
+            The reader itself.
 
         Raises
         ------
@@ -50,11 +56,11 @@ class _ImageReader(TransformerMixin, BaseEstimator):
         self._check_parameters()
         return self
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False  # one column, but no table of numbers
-        tags.transformer_tags.preserves_dtype = []
+        tags.transformer_tags.preserves_dtype = []  # paths go in, pixels come out
         tags.requires_fit = False
         return tags
 
@@ -62,9 +68,9 @@ class _ImageReader(TransformerMixin, BaseEstimator):
 class ImageLoader(_ImageReader):
     """Read image files: a transformer from a column of paths to images.
 
-    As the first step of a pipeline it lets paths stand for galaxies in cross-validation, grid
-    search and active learning, which copy rows of X over and over: paths, then, and not pixels.
-    It learns nothing: `fit` only checks the parameters.
+    With this as the first step of a pipeline you can pass paths as X. Cross-validation, grid
+    search and active learning copy rows of X over and over: they then copy paths, not pixels. The
+    loader learns nothing: `fit` only checks the parameters.
 
     Parameters
     ----------
@@ -74,40 +80,41 @@ class ImageLoader(_ImageReader):
         Width in pixels of the central square to keep, before resizing. None keeps the largest
         central square.
     color : bool, default=False
-        Red, green and blue, or else one channel, their mean.
+        True keeps red, green and blue. False gives one channel, their mean.
     flux_range : (float, float) or None, default=None
-        For FITS: the flux that is black and the flux that is white; None is the percentiles 1
-        and 99.8 of each image. See `read_image`.
+        For FITS: the flux of black and the flux of white. None takes the percentiles 1 and 99.8
+        of each image. See `read_image`.
     stretch : {"asinh", "lupton"}, default="asinh"
-        For FITS: how flux goes to grey. See `read_image`.
+        For FITS: the curve from flux to grey. See `read_image`.
     softening : float > 0, default=0.1
-        For FITS: where the stretch goes over from linear to logarithmic, as a share of the way
-        from black to white.
+        For FITS: the place where the curve turns from linear to logarithmic, as a fraction of the
+        way from black to white.
     root : str, path-like or None, default=None
         Folder that relative paths start from. None is the working folder.
     n_jobs : int or None, default=None
-        Threads that read at the same time; -1 is one per processor. None is one, or what
-        ``joblib.parallel_config`` says: right inside a search that has its own `n_jobs`.
+        Number of threads; -1 is one per processor. None is one, or the number in
+        ``joblib.parallel_config``: keep it if the search around the loader has its own `n_jobs`.
     cache_size : float >= 0, default=0
-        Megabytes of images to keep in memory once they are read; 0 keeps none. See the Notes.
+        Megabytes of images to keep in memory after they are read. 0 keeps none. See the Notes.
 
     See Also
     --------
-    PoolReader : The same from row numbers of an array.
-    read_images : The same as a function.
-    pack_images : Read once and keep on disk, for pools that are read many times.
+    PoolReader : Does the same with row numbers of an array.
+    read_images : Does the same as a function.
+    pack_images : Reads once and keeps the pixels on disk, for pools that are read many times.
 
     Notes
     -----
-    With `cache_size`, an image that any loader of this process has read with the same `size`,
-    `crop`, `color` and treatment of FITS is not read again, unless its file has changed: refits,
-    folds and rounds of active learning cost no decoding. Give it room for all the images, `size` ²
-    bytes (three times that in colour) and 500 more for each: 46 MB hold 10,000 of 64 pixels. When
-    it is full, those not used for longest go. The images belong to the process: copies and
-    pickles of a loader have none, and every worker process of a search has its own.
+    With `cache_size` an image is read once per process, and again only if its file has changed.
+    All loaders with the same `size`, `crop`, `color` and FITS parameters share it. So refits,
+    folds and rounds of active learning cost no decoding. Give the cache room for all your images:
+    each takes `size` ² bytes (three times that in colour) and 500 more. For example, 46 MB hold
+    10,000 images of 64 pixels. When the cache is full, the images not used for longest go. The
+    images belong to the process: copies and pickles of a loader have none, and every worker
+    process of a search has its own.
 
-    ``Pipeline(memory=...)`` keeps whole results on disk, from one run of Python to the next, but
-    only of `fit`, and it does not notice a changed file.
+    ``Pipeline(memory=...)`` instead keeps whole results on disk, from one run of Python to the
+    next. It keeps only the results of `fit`, and it does not notice a changed file.
 
     Examples
     --------
@@ -121,8 +128,8 @@ class ImageLoader(_ImageReader):
     >>> images.shape, images[:, 16, 16]
     ((2, 32, 32), array([ 40, 200], dtype=uint8))
 
-    It makes an estimator of images one of paths. A step that takes tables, for example PCA, needs
-    one between that makes rows of the images:
+    In a pipeline it turns an estimator of images into an estimator of paths. If the next step
+    takes tables, as PCA does, put a step between them that makes a row of each image:
 
     >>> from sklearn.linear_model import Ridge
     >>> from sklearn.pipeline import make_pipeline
@@ -134,17 +141,17 @@ class ImageLoader(_ImageReader):
 
     def __init__(
         self,
-        size=64,
+        size: int = 64,
         *,
-        crop=None,
-        color=False,
-        flux_range=None,
-        stretch="asinh",
-        softening=0.1,
-        root=None,
-        n_jobs=None,
-        cache_size=0,
-    ):
+        crop: int | None = None,
+        color: bool = False,
+        flux_range: tuple[float, float] | None = None,
+        stretch: Stretch = "asinh",
+        softening: float = 0.1,
+        root: str | os.PathLike[str] | None = None,
+        n_jobs: int | None = None,
+        cache_size: float = 0,
+    ) -> None:
         self.size = size
         self.crop = crop
         self.color = color
@@ -161,12 +168,13 @@ class ImageLoader(_ImageReader):
         Parameters
         ----------
         X : array-like of shape (n_galaxies,) or (n_galaxies, 1)
-            Paths, str or path-like: a list, an array, a Series, or a table of one column.
+            Paths, str or path-like. You can pass a list, an array, a Series, or a table of one
+            column.
 
         Returns
         -------
         images : uint8 array of shape (n_galaxies, size, size) or (n_galaxies, size, size, 3)
-            The last if `color`.
+            The images, with a last axis of 3 if `color`.
 
         Raises
         ------
@@ -177,8 +185,8 @@ class ImageLoader(_ImageReader):
         TypeError
             If X holds something other than paths.
         ValueError
-            If X is empty or has several columns, a file is not an image or cannot be read as
-            `read_image` reads it, or a parameter is out of range.
+            If X is empty or has several columns; if `read_image` refuses a file; if a parameter
+            is out of range.
         """
         picture = self._check_parameters()
         paths = _existing_paths(X, self.root)
@@ -193,26 +201,27 @@ class ImageLoader(_ImageReader):
         return images
 
     @staticmethod
-    def clear_cache():
-        """Forget the images that the loaders of this process keep, and free their memory."""
+    def clear_cache() -> None:
+        """Free the memory of the images that the loaders of this process keep."""
         _cache.clear()
 
-    def _check_parameters(self):
-        """Check all parameters, and return those of one picture."""
+    def _check_parameters(self) -> Picture:
+        """Check all parameters, and collect those of one picture."""
         check_n_jobs(self.n_jobs)
         check_float(self.cache_size, "cache_size", 0, math.inf, closed="left")
         if not isinstance(self.root, (str, os.PathLike, type(None))):
             raise TypeError(f"`root` must be None or the path of a folder. Got {self.root!r}.")
         return Picture(*(getattr(self, name) for name in Picture._fields)).checked()
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         return tags
 
 
-def _existing_paths(X, root):
-    """Paths in the column `X`, from `root`, of files that are there."""
+def _existing_paths(X: ArrayLike, root: str | os.PathLike[str] | None) -> list[str]:
+    """Paths in the column `X`, from `root`. All the files exist."""
+    # dtype=object keeps every value as it is, so that an error can show a wrong one.
     column = np.asarray(X, dtype=object)
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]
@@ -228,12 +237,12 @@ def _existing_paths(X, root):
     return paths
 
 
-def _description(X, column):
+def _description(X: ArrayLike, column: NDArray[Any]) -> str:
     """Words for an `X` that is no column."""
     return f"{type(X).__name__} of shape {column.shape}" if column.ndim else f"{X!r}; use a list"
 
 
-def _check_exist(paths):
+def _check_exist(paths: Sequence[str]) -> None:
     """Refuse missing files now, and not after an hour of reading others."""
     missing = [row for row, path in enumerate(paths) if not os.path.exists(path)]
     if missing:
@@ -244,17 +253,19 @@ def _check_exist(paths):
         )
 
 
-def _read_cached(path, picture, max_bytes):
+def _read_cached(path: str, picture: Picture, max_bytes: float) -> NDArray[np.uint8]:
     """Picture at `path`, from memory if it is there and the file has not changed since."""
     if not max_bytes:
         return read_picture(path, picture)
+    # The old picture of a changed file is not found any more, and in time goes unused.
     key = (_file_state(path), picture)
     image = _cache.get(key)
     return _cache.put(key, read_picture(path, picture), max_bytes) if image is None else image
 
 
-def _file_state(path):
-    """Numbers that change when the file at `path` does."""
+def _file_state(path: str) -> tuple[str, int, int, int]:
+    """Place and numbers of the file at `path`. They change when the file does."""
+    # A file replaced within one tick of the clock still has another inode, or another size.
     status = os.stat(path)
     return os.path.abspath(path), status.st_ino, status.st_mtime_ns, status.st_size
 
@@ -262,19 +273,19 @@ def _file_state(path):
 class PoolReader(_ImageReader):
     """Read rows of an array: a transformer from row numbers to images.
 
-    modAL stacks the X of all that it teaches, and copies rows of the pool at every query. With
-    this as the first step of its pipeline these are row numbers, eight bytes each: `fit` gathers
-    the labelled images, and scoring a pool reads it block by block.
+    modAL stacks the X of every galaxy that it learns from, and copies rows of the pool at every
+    query. With this as the first step of your pipeline it copies row numbers, eight bytes each.
+    `fit` then gathers the labelled images, and scoring reads the pool block by block.
 
     Parameters
     ----------
     images : array of shape (n_images, ...)
-        In memory, or read when it is sliced: ``np.memmap``, Zarr, HDF5. Copies of the reader, as
-        scikit-learn makes many, share it.
+        An array in memory, or one on disk, for example ``np.memmap``, Zarr or HDF5. scikit-learn
+        makes many copies of your reader: they all share this array.
 
     See Also
     --------
-    ImageLoader : The same from paths of image files.
+    ImageLoader : Does the same with paths of image files.
 
     Examples
     --------
@@ -285,10 +296,10 @@ class PoolReader(_ImageReader):
     [[[8, 9], [10, 11]], [[0, 1], [2, 3]]]
     """
 
-    def __init__(self, images):
+    def __init__(self, images: Any) -> None:
         self.images = images
 
-    def transform(self, X: ArrayLike) -> NDArray:
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Read the images.
 
         Parameters
@@ -299,13 +310,14 @@ class PoolReader(_ImageReader):
         Returns
         -------
         images : ndarray of shape (n_galaxies, ...)
+            The images of those rows, in memory.
 
         Raises
         ------
         TypeError
             If `images` is no array, or X holds something other than integers.
         ValueError
-            If there are no such rows; if an image on disk is not finite.
+            If there are no such rows, or an image on disk is not finite.
         """
         self._check_parameters()
         rows = np.asarray(X)
@@ -317,6 +329,7 @@ class PoolReader(_ImageReader):
             )
         if rows.size and rows.dtype.kind not in "iu":
             raise TypeError(f"`X` must be row numbers, integers. Got {rows.dtype}.")
+        # NumPy would count negative rows from the end.
         outside = (rows < 0) | (rows >= self.images.shape[0])
         if outside.any():
             raise ValueError(
@@ -325,15 +338,17 @@ class PoolReader(_ImageReader):
             )
         return take(self.images, rows.astype(np.int64))
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
+        """Refuse images that have no shape or dtype."""
         if not (hasattr(self.images, "shape") and hasattr(self.images, "dtype")):
             raise TypeError(
                 "`images` must be an array of shape (n_images, ...). "
                 f"Got {type(self.images).__name__}."
             )
 
-    def __sklearn_clone__(self):
+    # scikit-learn's own clone, and copy.deepcopy, would copy the images.
+    def __sklearn_clone__(self) -> "PoolReader":
         return PoolReader(self.images)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> "PoolReader":
         return PoolReader(self.images)

@@ -4,59 +4,72 @@ A store is a folder of three files that need no library of ours::
 
     images.npy      uint8 (n_images, size, size[, 3]), row i the image of path i
     checksums.npy   uint32 (n_images,), CRC-32 of a row's pixels, 0 where there are none
-    store.json      what was asked for, the paths, and why broken files are broken
+    store.json      the parameters, the paths, and the errors of broken files
 
-A plain array and not a compressed format: any row is read at once, by any number of processes,
-without a further dependency, and noisy sky would hardly shrink.
+The format is a plain array and not a compressed one. Any number of processes can read any row at
+once, without a further dependency, and noisy sky would hardly shrink.
 
-Until all is read the pixels are in ``images.npy.partial``, so that `images.npy` is whole or absent.
-Pixels are written before their checksums; whatever moment a process is killed at, the rows that
-do not match theirs are those to read. They are written as a file, and not through a memory map:
-on a full disk a write says so, where a map ends the process.
+Until all images are read the pixels are in ``images.npy.partial``, so that `images.npy` is whole or
+absent. Pixels are written before their checksums. If a process is killed, at whatever moment, the
+rows that do not match their checksums are those still to read. Pixels are written to the file and
+not through a memory map: on a full disk a write raises an error, and a map ends the process.
 """
 
 import json
 import os
 import warnings
 import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from skgalaxy._files import complete_file, complete_folder, put_in_place
 from skgalaxy._validation import check_bool, check_choice, check_n_jobs
-from skgalaxy.images._picture import Picture, read_picture
+from skgalaxy.images._picture import Picture, PictureOptions, read_picture
 from skgalaxy.images._read import ON_ERROR, broken_files, check_paths, read_rows
 
 __all__ = ["open_images", "pack_images"]
 
 IMAGES, PARTIAL = "images.npy", "images.npy.partial"
 CHECKSUMS, SETTINGS = "checksums.npy", "store.json"
-BLOCK = 512  # images read before they are written
+BLOCK = 512  # images read before they are written, the most that a kill loses
 
 
-def pack_images(paths, store, *, on_error="report", n_jobs=-1, verbose=False, **picture):
-    """Read image files, in order, into a store on disk; go on with one that is unfinished.
+def pack_images(
+    paths: Iterable[str | os.PathLike[str]],
+    store: str | os.PathLike[str],
+    *,
+    on_error: Literal["report", "raise"] = "report",
+    n_jobs: int | None = -1,
+    verbose: bool = False,
+    **picture: Unpack[PictureOptions],
+) -> pd.DataFrame:
+    """Read image files, in order, into a store on disk, or go on with an unfinished store.
 
-    :func:`open_images` gives its images as one memory-mapped array. Interrupted at any moment,
-    by a kill or a full disk, the same call goes on where it stopped. On a complete store it
-    checks all checksums, reads again what is damaged, and tries the broken files once more.
+    Use :func:`open_images` to get the images as one memory-mapped array. If the call is
+    interrupted, for example by a kill or a full disk, repeat it: it goes on where it stopped. On a
+    complete store it checks all checksums, reads damaged images again, and tries the broken files
+    once more.
 
     Parameters
     ----------
     paths : sequence of str or path-like, length n_images
-        The files. A row of the store is a row of `paths`, as in a table of votes.
+        The files. Row i of the store is the image of path i, so that you can keep paths and votes
+        in one table.
     store : str or path-like
-        The folder to keep the images in: a new or empty one, or a store of the same paths and
-        parameters. It takes `size` ² bytes for each image, three times that in colour.
+        The folder of the images: a new or empty one, or a store of the same paths and parameters.
+        It takes `size` ² bytes for each image, three times that in colour.
     on_error : {"report", "raise"}, default="report"
-        About a file that cannot be read: leave its image black and go on, with a warning at the
-        end; or stop, which leaves the store unfinished.
+        How to handle a file that cannot be read. "report" leaves its image black, goes on, and
+        warns at the end. "raise" stops and leaves the store unfinished.
     n_jobs : int or None, default=-1
-        Threads that read at the same time; see :func:`read_images`.
+        Number of threads; see :func:`read_images`.
     verbose : bool, default=False
         Show a progress bar.
     **picture
@@ -65,8 +78,8 @@ def pack_images(paths, store, *, on_error="report", n_jobs=-1, verbose=False, **
     Returns
     -------
     broken : pandas.DataFrame
-        The columns row, path and reason of the files that cannot be read. It is kept in the
-        store: see `return_files` of :func:`open_images`.
+        The columns row, path and reason of the files that cannot be read. The store keeps this
+        table too: see `return_files` of :func:`open_images`.
 
     Raises
     ------
@@ -77,13 +90,18 @@ def pack_images(paths, store, *, on_error="report", n_jobs=-1, verbose=False, **
     TypeError
         If `paths` is no sequence of paths, or a parameter is of the wrong kind.
     ValueError
-        If `paths` is empty; if `store` is a folder of something else, or has other paths or
+        If `paths` is empty; if `store` holds other files, or a store of other paths or
         parameters; with ``on_error="raise"``, as for :func:`read_image`.
+
+    Warns
+    -----
+    UserWarning
+        If files cannot be read, with ``on_error="report"``.
 
     Notes
     -----
-    Only one process may pack into a store at a time. Source files are not watched: if one that
-    was packed changes, pack into a new folder.
+    Only one process may pack into a store at a time. Source files are not watched: if a file
+    changes after you packed it, pack into a new folder.
 
     Examples
     --------
@@ -100,19 +118,20 @@ def pack_images(paths, store, *, on_error="report", n_jobs=-1, verbose=False, **
     >>> images.shape, images[:, 16, 16], len(broken)
     ((3, 32, 32), array([  0,  60, 120], dtype=uint8), 0)
     """
-    picture = Picture(**picture).checked()
+    checked = Picture(**picture).checked()
     check_choice(on_error, "on_error", ON_ERROR)
-    check_n_jobs(n_jobs)
+    check_n_jobs(n_jobs)  # all checks come before the folder is made
     hidden = not check_bool(verbose, "verbose")
     paths = check_paths(paths)
     if not paths:
         raise ValueError("`paths` must hold at least one path. Got 0: is the folder empty?")
 
     store = Path(store)
-    settings = {"parameters": json.loads(json.dumps(picture._asdict())), "paths": paths}
-    _create(store, settings, picture.shape)
+    # Through JSON and back, so that a pair is a list on both sides of the comparison.
+    settings = {"parameters": json.loads(json.dumps(checked._asdict())), "paths": paths}
+    _create(store, settings, checked.shape)
     _check_same(store, settings)
-    reasons = _fill(store, paths, picture, on_error, n_jobs, hidden)
+    reasons = _fill(store, paths, checked, on_error, n_jobs, hidden)
     _finish(store, {**settings, "broken": {str(row): why for row, why in reasons.items()}})
     broken = broken_files(paths, reasons)
     if len(broken):
@@ -120,11 +139,18 @@ def pack_images(paths, store, *, on_error="report", n_jobs=-1, verbose=False, **
     return broken
 
 
-def _fill(store, paths, picture, on_error, n_jobs, hidden):
-    """Read the images that are not in a store yet into it; the reasons of broken ones, by row."""
+def _fill(
+    store: Path,
+    paths: Sequence[str],
+    picture: Picture,
+    on_error: str,
+    n_jobs: int | None,
+    hidden: bool,
+) -> dict[int, str]:
+    """Read the images that a store lacks into it, and collect the errors by row."""
     todo, reasons = _unread(*_arrays(store, len(paths))), {}
 
-    def read(row):
+    def read(row: int) -> NDArray[np.uint8]:
         return read_picture(paths[row], picture)
 
     n_done = len(paths) - len(todo)
@@ -138,26 +164,40 @@ def _fill(store, paths, picture, on_error, n_jobs, hidden):
     return reasons
 
 
-def open_images(store, *, verify=False, return_files=False):
+@overload
+def open_images(
+    store: str | os.PathLike[str],
+    *,
+    verify: bool = False,
+    return_files: Literal[False] = False,
+) -> NDArray[np.uint8]: ...
+@overload
+def open_images(
+    store: str | os.PathLike[str], *, verify: bool = False, return_files: Literal[True]
+) -> tuple[NDArray[np.uint8], pd.DataFrame]: ...
+def open_images(
+    store: str | os.PathLike[str], *, verify: bool = False, return_files: bool = False
+) -> NDArray[np.uint8] | tuple[NDArray[np.uint8], pd.DataFrame]:
     """Open a store of `pack_images` as one memory-mapped array, for reading only.
 
     Parameters
     ----------
     store : str or path-like
-        The folder.
+        The folder that you packed the images into.
     verify : bool, default=False
-        Read all of it and compare the checksums.
+        Read the whole store and compare the checksums, for example after copying it.
     return_files : bool, default=False
         Return the table of files too.
 
     Returns
     -------
     images : uint8 numpy.memmap of shape (n_images, size, size) or (n_images, size, size, 3)
-        The last if packed with `color`. An estimator and the query strategies take it as X, and
-        read it batch by batch. Images of broken files are black.
+        The images, with a last axis of 3 if packed with `color`. You can pass this array as X to
+        an estimator or a query strategy, which read it batch by batch. Images of broken files are
+        black.
     files : pandas.DataFrame of n_images rows
-        Only with `return_files`: path, as it was given, and reason, why the file could not be
-        read, empty if it could.
+        Only with `return_files`. The column path holds the paths as they were packed. The column
+        reason holds the error of a file that could not be read, and is empty for the others.
 
     Raises
     ------
@@ -190,35 +230,48 @@ def open_images(store, *, verify=False, return_files=False):
             f"{len(images)} images; call `pack_images` again with the same arguments, and it goes "
             "on where it stopped."
         )
+    # dtype=object, for pandas' own text must be UTF-8, and names of files need not be.
     files = pd.DataFrame({"path": settings["paths"], "reason": ""}, dtype=object)
     files.loc[[int(row) for row in settings["broken"]], "reason"] = [*settings["broken"].values()]
+    # Without `verify` no pixel is read: rows without a checksum must be those of broken files.
     unread = _unread(images, checksums) if verify else np.flatnonzero(checksums == 0)
     _check_broken(unread, files, store)
     return (images, files) if return_files else images
 
 
-def _create(store, settings, shape):
+def _create(store: Path, settings: Mapping[str, Any], shape: tuple[int, ...]) -> None:
     """Make a store without images, all of it at once, unless there is one."""
     if (store / SETTINGS).exists():
         return
-    if store.exists() and not (store.is_dir() and not any(store.iterdir())):
-        raise ValueError(
-            "`store` must be a new or empty folder, or one that `pack_images` made. "
-            f"Got {str(store)!r}, which holds something else."
-        )
+    _check_is_new(store)
     if store.exists():
-        store.rmdir()
+        store.rmdir()  # `complete_folder` renames a whole folder to this name
     store.parent.mkdir(parents=True, exist_ok=True)
     n_images = len(settings["paths"])
     with complete_folder(store) as new:
         (new / SETTINGS).write_bytes(_as_json({**settings, "broken": {}}))
         np.save(new / CHECKSUMS, np.zeros(n_images, np.uint32))
+        # a file of holes: disk space is taken as images are written
         np.lib.format.open_memmap(new / PARTIAL, "w+", np.uint8, (n_images, *shape))
 
 
-def _check_same(store, settings):
+def _check_is_new(store: Path) -> None:
+    """Refuse a file, and a folder that holds other files."""
+    rule = "`store` must be a new or empty folder, or one that `pack_images` made."
+    if store.exists() and not store.is_dir():
+        raise ValueError(f"{rule} Got {str(store)!r}, which is a file; choose another folder.")
+    other = min((path.name for path in store.iterdir()), default="") if store.exists() else ""
+    if other:
+        raise ValueError(
+            f"{rule} Got {str(store)!r}, a folder with other files, for example {other!r}; "
+            "choose another folder."
+        )
+
+
+def _check_same(store: Path, settings: Mapping[str, Any]) -> None:
     """Refuse to put other images into a store."""
     stored = _read_settings(store)
+    # One by one, so that the message names the first difference.
     for name, value in settings["parameters"].items():
         if stored["parameters"].get(name) != value:
             raise ValueError(
@@ -238,8 +291,8 @@ def _check_same(store, settings):
             )
 
 
-def _read_settings(store):
-    """Return what `store.json` says."""
+def _read_settings(store: Path) -> dict[str, Any]:
+    """Parameters, paths and broken files of a store, from its `store.json`."""
     try:
         settings = json.loads((store / SETTINGS).read_text(encoding="ascii"))
         return {key: settings[key] for key in ("parameters", "paths", "broken")}
@@ -252,13 +305,13 @@ def _read_settings(store):
         raise _damaged(store, f"{SETTINGS}: {error}") from error
 
 
-def _images_path(store):
-    """Return the file of the pixels, finished or not."""
+def _images_path(store: Path) -> Path:
+    """File of the pixels, finished or not."""
     return store / IMAGES if (store / IMAGES).exists() else store / PARTIAL
 
 
-def _arrays(store, n_images):
-    """Return the images and the checksums, memory-mapped for reading."""
+def _arrays(store: Path, n_images: int) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
+    """Images and checksums, memory-mapped for reading."""
     try:
         images = np.load(_images_path(store), mmap_mode="r")
         checksums = np.load(store / CHECKSUMS, mmap_mode="r")
@@ -269,30 +322,31 @@ def _arrays(store, n_images):
     return images, checksums
 
 
-def _damaged(store, why):
-    """Return the error about a store that cannot be mended."""
+def _damaged(store: Path, why: object) -> ValueError:
+    """Error about a store that cannot be mended."""
     return ValueError(
         f"The store {str(store)!r} is damaged: {why}. Delete the folder and pack it again."
     )
 
 
-def _unread(images, checksums):
-    """Return the rows whose pixels do not have their checksum."""
+def _unread(images: NDArray[np.uint8], checksums: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """Rows with pixels that do not match their checksum."""
     rows = range(len(images))
     return np.array([row for row in rows if not _is_read(images[row], checksums[row])], dtype=int)
 
 
-def _is_read(image, checksum):
+def _is_read(image: NDArray[np.uint8], checksum: np.uint32) -> bool:
+    # 0 says "not yet read": no pixels need be looked at.
     return checksum != 0 and checksum == _checksum(image)
 
 
-def _checksum(image):
-    """Return CRC-32 of the pixels, never 0."""
-    return np.uint32(zlib.crc32(image) or 1)
+def _checksum(image: NDArray[np.uint8]) -> np.uint32:
+    """CRC-32 of the pixels, never 0."""
+    return np.uint32(zlib.crc32(image.data) or 1)
 
 
-def _check_broken(unread, files, store):
-    """Refuse a store in which other rows are `unread` than those of broken files."""
+def _check_broken(unread: NDArray[np.intp], files: pd.DataFrame, store: Path) -> None:
+    """Refuse a store if rows are `unread` that do not belong to broken files."""
     bad = unread[files["reason"].to_numpy()[unread] == ""]
     if len(bad):
         raise ValueError(
@@ -302,38 +356,43 @@ def _check_broken(unread, files, store):
         )
 
 
-def _write_rows(store, rows, images, broken):
+def _write_rows(
+    store: Path, rows: Sequence[int], images: NDArray[np.uint8], broken: Mapping[int, str]
+) -> None:
     """Write the images of `rows`, and after them their checksums."""
     checksums = [
         np.uint32(0) if row in broken else _checksum(image)
         for row, image in zip(rows, images, strict=True)
     ]
+    # The order matters: a kill between the two leaves rows that are read again.
     for path, values in ((_images_path(store), images), (store / CHECKSUMS, checksums)):
-        start = np.load(path, mmap_mode="r").offset
+        start = np.load(path, mmap_mode="r").offset  # bytes of the header of a .npy file
         with _writing(path), open(path, "r+b") as file:
             for row, value in zip(rows, values, strict=True):
                 file.seek(start + row * value.nbytes)
                 file.write(value.tobytes())
 
 
-def _finish(store, settings):
-    """Write the last word about broken files, and give the images their name."""
+def _finish(store: Path, settings: Mapping[str, Any]) -> None:
+    """Record the broken files, and give the images their name."""
+    # A complete store that has not changed is not written: it may be on a read-only disk.
     if _read_settings(store) != settings:
         with _writing(store / SETTINGS), complete_file(store / SETTINGS) as file:
             file.write(_as_json(settings))
-    if not (store / IMAGES).exists():
+    if not (store / IMAGES).exists():  # the last step: from now on the store is complete
         with _writing(store / PARTIAL):
             put_in_place(store / PARTIAL, store / IMAGES)
 
 
-def _as_json(settings):
-    """Return settings as bytes; ASCII, as names of files need not be UTF-8."""
+def _as_json(settings: Mapping[str, Any]) -> bytes:
+    """Settings as the bytes of a JSON file."""
+    # ASCII with escapes, because names of files need not be UTF-8.
     return json.dumps(settings, indent=1).encode("ascii")
 
 
 @contextmanager
-def _writing(path):
-    """Name the file that cannot be written, and say what to do."""
+def _writing(path: Path) -> Iterator[None]:
+    """Name the file that cannot be written, and the remedy."""
     try:
         yield
     except OSError as error:
@@ -344,7 +403,7 @@ def _writing(path):
         ) from error
 
 
-def _warn(broken, n_images, store):
+def _warn(broken: pd.DataFrame, n_images: int, store: Path) -> None:
     """Warn the caller of `pack_images` about broken files."""
     first = broken.iloc[0]
     warnings.warn(

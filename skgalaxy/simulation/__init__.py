@@ -1,11 +1,11 @@
-"""A simulated sky: galaxies whose true vote fractions are known.
+"""A simulated sky: galaxies with known true vote fractions.
 
 `skgalaxy.datasets.make_galaxies` is its one door. Physics goes in, pictures and counts come out::
 
-    population   which galaxies there are: random magnitudes, sizes, discs, arms and bars
+    population   random galaxies: magnitudes, sizes, discs, arms and bars
     optics       their light through a telescope on to a stretched picture
-    volunteers   what can be seen in the picture, and the votes that it gets
-    galaxies     one after the other, in parallel: `make_galaxies`
+    volunteers   visible features of the picture, and the votes that they get
+    galaxies     all of it, in parallel: `make_galaxies`
 """
 
 from skgalaxy.simulation._galaxies import make_galaxies

@@ -1,25 +1,26 @@
 """Simulated galaxies with votes: physics in, pictures and counts out.
 
-Each galaxy is a bulge, a disc, and what makes people say "featured": spiral arms, a bar, a disc
-seen edge-on. It is drawn as a telescope would, with stars and galaxies beside it::
+Each galaxy is a bulge, a disc, and the features that people vote for, for example spiral arms or a
+bar. It is drawn as a telescope would see it, with stars and galaxies beside it::
 
     light   = PSF * (bulge + disc + arms + bar + neighbours)
     picture = asinh stretch of Gaussian[ light, light + sky ]
 
-and the true vote fraction of every question follows from what can be *seen* in the picture::
+The true vote fraction of every question follows from the features that are *visible* in it::
 
     rho = 1 - exp(-evidence),    k ~ Binomial(N, rho), or beta-binomial
 
-`_population` says which galaxies there are, `_optics` draws them, `_volunteers` looks and votes.
+`_population` draws the parameters, `_optics` the pictures, and `_volunteers` looks and votes.
 """
 
 import numbers
-from typing import NamedTuple
+import secrets
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
-from sklearn.utils import Bunch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from skgalaxy._optional import require
@@ -31,17 +32,23 @@ from skgalaxy.simulation._population import (
     draw_galaxy,
     draw_neighbours,
 )
+from skgalaxy.simulation._results import SimulatedGalaxies, as_bunch
 from skgalaxy.simulation._volunteers import QUESTIONS, VOTES_CAST, cast_votes, look, vote_fractions
 
 __all__ = ["make_galaxies"]
 
-BLOCK = 64  # galaxies that one task draws
+BLOCK = 64  # galaxies that one task draws: a few seconds' work
 # Galaxy Zoo 2 shows 424 pixels of 0.02 petroR90_r, of which the library keeps the middle 256.
 FRAME_IN_R90 = 256 * 0.02
 
 
+Question = Literal["featured", "edge-on", "bar"]
+Survey = Literal["gz2", "decals", "stripe82"]
+Seed = int | np.random.Generator | np.random.RandomState | None
+
+
 class Sky(NamedTuple):
-    """What galaxies are drawn from: the checked arguments of `make_galaxies`."""
+    """The checked arguments of `make_galaxies` that a galaxy depends on."""
 
     size: int
     kinds: dict[str, float]
@@ -49,131 +56,122 @@ class Sky(NamedTuple):
     radius: tuple[float, float] | None
     seeing: tuple[float, float]
     pixel_scale: float | None
-    votes_cast: np.ndarray
+    votes_cast: NDArray[np.int_]
     spread: float
 
 
-DESCR = """\
-Simulated galaxies, not observations
-------------------------------------
-Pictures drawn with GalSim from random physical parameters, and votes drawn at random from a
-made-up rule for how visible features persuade volunteers. Use them to try code, to teach and to
-test; draw no astronomical conclusion from them.
-
-images         uint8 (n_galaxies, image_size, image_size), grey, asinh stretch
-votes          int64 (n_galaxies, 2): of N volunteers asked the question, k said yes
-vote_fraction  float64 (n_galaxies,): the true rho of the question, in [0, 1]
-question       what was asked
-ids            str (n_galaxies,): "sim-000000", ...
-table          counts of all questions, one row per galaxy, in Zoobot's column names
-frame          one row of physical parameters per galaxy:
-
-  kind               smooth, featured, barred, edge-on or artifact
-  magnitude          r band, of the whole galaxy, mag
-  half_light_radius  arcsec
-  radius_90          radius of 90 % of the Petrosian light, about, arcsec
-  feature_strength   the hidden cause of arms, in [0, 1]
-  disc_fraction      light in disc and bar / all light
-  disc_radius        exponential scale length of the disc, arcsec
-  bulge_radius       half-light radius of the bulge, arcsec
-  bulge_sersic       Sersic index of the bulge (4 is de Vaucouleurs')
-  bulge_axis_ratio   minor / major axis of the bulge on the sky
-  inclination        degrees, 0 is face-on and 90 edge-on
-  position_angle     of the major axis, degrees in [0, 180), from the axis of columns
-                     towards that of rows
-  n_arms             2, 3 or 4
-  pitch_angle        of the logarithmic arms, degrees; 0 is wound to a ring
-  winding            +1 or -1, the sense of the arms
-  arm_contrast       of arms to disc, in [0, 1], before inclination and blur
-  arm_asymmetry      how much the strongest arm exceeds their mean, in [0, 1]
-  knot_fraction      light in star-forming regions / light of the disc
-  bar_fraction       light in the bar / light of the disc
-  bar_radius         half the length of the bar, arcsec
-  bar_angle          of the bar in the plane of the disc, degrees from the major axis
-  seeing             full width at half maximum of the Moffat PSF, arcsec
-  pixel_scale        arcsec per pixel of the picture
-  visible_arms       detectability d' of the arms in the picture, after blur and noise
-  visible_bar        the same of the bar
-  visible_axis_ratio minor / major axis of the galaxy in the picture
-  rho_featured, rho_edge-on, rho_bar, rho_artifact
-                     the true vote fractions; of those asked: see `make_galaxies`
-"""
-
-
+@overload
 def make_galaxies(
-    n_galaxies=1000,
-    image_size=64,
+    n_galaxies: int = 1000,
+    image_size: int = 64,
     *,
-    kinds=None,
-    question="featured",
-    magnitude=(14.0, 17.0),
-    radius=None,
-    seeing=(1.2, 1.8),
-    pixel_scale=None,
-    n_votes="gz2",
-    vote_spread=0.0,
-    return_X_y=False,
-    n_jobs=None,
-    verbose=False,
-    random_state=None,
-):
+    kinds: dict[str, float] | None = None,
+    question: Question = "featured",
+    magnitude: float | tuple[float, float] = (14.0, 17.0),
+    radius: float | tuple[float, float] | None = None,
+    seeing: float | tuple[float, float] = (1.2, 1.8),
+    pixel_scale: float | None = None,
+    n_votes: int | tuple[int, int] | Survey = "gz2",
+    vote_spread: float = 0.0,
+    return_X_y: Literal[False] = False,
+    n_jobs: int | None = None,
+    verbose: bool = False,
+    random_state: Seed = None,
+) -> SimulatedGalaxies: ...
+@overload
+def make_galaxies(
+    n_galaxies: int = 1000,
+    image_size: int = 64,
+    *,
+    kinds: dict[str, float] | None = None,
+    question: Question = "featured",
+    magnitude: float | tuple[float, float] = (14.0, 17.0),
+    radius: float | tuple[float, float] | None = None,
+    seeing: float | tuple[float, float] = (1.2, 1.8),
+    pixel_scale: float | None = None,
+    n_votes: int | tuple[int, int] | Survey = "gz2",
+    vote_spread: float = 0.0,
+    return_X_y: Literal[True],
+    n_jobs: int | None = None,
+    verbose: bool = False,
+    random_state: Seed = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
+def make_galaxies(
+    n_galaxies: int = 1000,
+    image_size: int = 64,
+    *,
+    kinds: dict[str, float] | None = None,
+    question: Question = "featured",
+    magnitude: float | tuple[float, float] = (14.0, 17.0),
+    radius: float | tuple[float, float] | None = None,
+    seeing: float | tuple[float, float] = (1.2, 1.8),
+    pixel_scale: float | None = None,
+    n_votes: int | tuple[int, int] | Survey = "gz2",
+    vote_spread: float = 0.0,
+    return_X_y: bool = False,
+    n_jobs: int | None = None,
+    verbose: bool = False,
+    random_state: Seed = None,
+) -> SimulatedGalaxies | tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Draw simulated galaxies and volunteers' votes on them.
 
     The defaults imitate Galaxy Zoo 2. Galaxy `i` depends on `random_state` and `i`, not on
-    `n_galaxies` or `n_jobs`: a longer run begins with the shorter one. Needs GalSim:
-    ``pip install galsim``.
+    `n_galaxies` or `n_jobs`: if you ask for more galaxies, the first ones stay the same. Needs
+    GalSim: ``pip install galsim``.
 
     Parameters
     ----------
     n_galaxies : int, default=1000
-        How many galaxies.
+        Number of galaxies.
     image_size : int, default=64
         Width and height of a picture in pixels, at least 16. Galaxies fill the same part of it
         at every size.
     kinds : dict of str to float, default=None
-        Probability of every kind, "smooth", "featured" (a spiral without a bar), "barred",
-        "edge-on" and "artifact" (a bright star or a trail, no galaxy); those left out get 0, all
-        add up to 1. None takes shares that give the vote fractions of Galaxy Zoo 2. The kind is
-        what the galaxy *is*; how many say so depends on how well it is seen.
+        Probability of every kind: "smooth", "featured" (a spiral without a bar), "barred",
+        "edge-on" and "artifact" (a bright star or a trail, no galaxy). They must add up to 1; a
+        kind that you leave out gets 0. For example, ``{"smooth": 0.5, "barred": 0.5}``. None
+        takes shares that give the vote fractions of Galaxy Zoo 2. The kind is the truth about a
+        galaxy. The votes also depend on how well it is seen.
     question : {"featured", "edge-on", "bar"}, default="featured"
-        What `votes` and `vote_fraction` are about. As in Galaxy Zoo, "edge-on" is asked of those
-        who said "featured", and "bar" of those who then said "not edge-on": N is the number of
-        those, and may be 0.
+        The question of `votes` and `vote_fraction`. As in Galaxy Zoo, "edge-on" is asked only
+        after the answer "featured", and "bar" only after "not edge-on". N counts the volunteers
+        who are asked, and may be 0.
     magnitude : float or (float, float), default=(14.0, 17.0)
-        Apparent magnitude in r, mag in [8, 22], or the ends of a range; fainter galaxies are the
-        more numerous, 10^(0.6 m).
+        Apparent magnitude in r, or the ends of a range, mag in [8, 22]. The number of galaxies
+        grows with magnitude, as 10^(0.6 m).
     radius : float or (float, float), default=None
-        Half-light radius, arcsec in [0.1, 200], or the ends of a range (even in the logarithm).
-        None draws a surface brightness by the kind of galaxy, with a 90 % radius of at least 3
-        arcsec.
+        Half-light radius, or the ends of a range (uniform in the logarithm), arcsec in
+        [0.1, 200]. None draws a surface brightness by the kind of galaxy, with a 90 % radius of
+        at least 3 arcsec.
     seeing : float or (float, float), default=(1.2, 1.8)
-        Full width at half maximum of the point-spread function, arcsec in [0.3, 20], or the ends
-        of a range. SDSS has a median of 1.3 in r and 1.4 in g, before resampling.
+        Full width at half maximum of the point-spread function, or the ends of a range, arcsec
+        in [0.3, 20]. SDSS has a median of 1.3 in r and 1.4 in g, before resampling.
     pixel_scale : float, default=None
         Arcsec per pixel of the picture, in [0.02, 10]. None fits each picture to its galaxy as
         Galaxy Zoo 2 does: 5.12 times the 90 % radius are `image_size` pixels.
     n_votes : int, (int, int) or {"gz2", "decals", "stripe82"}, default="gz2"
-        Volunteers on the first question: so many; the least and the most of them (both
-        included, all equally likely); or as many as in a published table. 0 is allowed.
+        Number of volunteers on the first question. You can give one number for all galaxies, a
+        range (both ends included, all numbers equally likely), or the name of a published table
+        to draw the numbers from. 0 is allowed.
     vote_spread : float in [0, 1), default=0.0
-        How much the volunteers whom chance sends to a galaxy differ from the average crowd: the
-        correlation between two votes on it. Votes are beta-binomial of concentration
-        ``1 / vote_spread - 1``, with a variance ``1 + (N - 1) vote_spread`` times the binomial's.
+        Correlation between two votes on a galaxy, for volunteers who differ from the average
+        crowd by chance. Votes are beta-binomial with a concentration of ``1 / vote_spread - 1``.
+        Their variance is ``1 + (N - 1) vote_spread`` times that of the binomial.
     return_X_y : bool, default=False
-        Return ``(images, votes)`` instead of everything.
+        Return only ``(images, votes)``.
     n_jobs : int or None, default=None
-        Processes that draw at the same time; -1 is one per processor, None is one or what
-        ``joblib.parallel_config`` says.
+        Number of processes; -1 is one per processor. None is one, or the number in
+        ``joblib.parallel_config``.
     verbose : bool, default=False
-        Show a progress bar.
+        Show a progress bar while you wait.
     random_state : int, Generator, RandomState or None, default=None
-        Source of the randomness. An int gives the same galaxies, bit for bit, each time.
+        Source of the randomness. An int gives you the same galaxies, bit for bit, each time.
 
     Returns
     -------
     galaxies : sklearn.utils.Bunch
         images : uint8 array of shape (n_galaxies, image_size, image_size)
-            Grey pictures, as `load_galaxy_zoo` returns those of SDSS.
+            Grey pictures, as `load_galaxy_zoo` reads those of SDSS.
         votes : int64 array of shape (n_galaxies, 2)
             Columns [k, N].
         vote_fraction : float64 array of shape (n_galaxies,)
@@ -181,15 +179,15 @@ def make_galaxies(
         question : str
             As given.
         ids : str array of shape (n_galaxies,)
-            Names.
+            Names of the galaxies.
         table : pandas.DataFrame of n_galaxies rows
-            Ids (``id_str``) and counts of all questions, in Zoobot's column names: with the
-            images, what `load_galaxy_zoo` reads.
+            Ids (``id_str``) and counts of all questions, in Zoobot's column names. Save it beside
+            the images, and `load_galaxy_zoo` reads both.
         frame : pandas.DataFrame of n_galaxies rows
-            Physical parameters, what can be seen, and the true vote fractions of all questions;
-            units in ``DESCR``.
+            Physical parameters, visible features, and the true vote fractions of all questions.
+            You find the units in ``DESCR``.
         DESCR : str
-            What all this is.
+            Description of all these.
 
         With `return_X_y`, the tuple ``(images, votes)``.
 
@@ -226,41 +224,24 @@ def make_galaxies(
         votes_cast=_check_votes(n_votes),
         spread=check_float(vote_spread, "vote_spread", 0, 1, closed="left"),
     )
-    question = check_choice(question, "question", QUESTIONS)
+    check_choice(question, "question", tuple(QUESTIONS))
     return_X_y = check_bool(return_X_y, "return_X_y")
     verbose = check_bool(verbose, "verbose")
     check_n_jobs(n_jobs)
     seed = _root_seed(random_state)
-    require("galsim", "simulate", for_="make_galaxies")
-    galaxies = _bunch(*_draw_all(n_galaxies, seed, sky, n_jobs, verbose), question)
+    require("galsim", "simulate", for_="make_galaxies")  # before processes are started
+    galaxies = as_bunch(*_draw_all(n_galaxies, seed, sky, n_jobs, verbose), question)
     return (galaxies.images, galaxies.votes) if return_X_y else galaxies
 
 
-def _bunch(images, rows, counts, question):
-    """Pictures, parameters and counts as `make_galaxies` returns them, asked `question`."""
-    ids = np.array([f"sim-{i:06d}" for i in range(len(images))])
-    frame, table = pd.DataFrame(rows), pd.DataFrame(counts)
-    answer = "_".join(QUESTIONS[question])
-    total = f"{QUESTIONS[question][0]}_total-votes"
-    votes = table[[answer, total]].to_numpy(dtype=np.int64)
-    table.insert(0, "id_str", ids)
-    return Bunch(
-        images=images,
-        votes=votes,
-        vote_fraction=frame[f"rho_{question}"].to_numpy(),
-        question=question,
-        ids=ids,
-        table=table,
-        frame=frame,
-        DESCR=DESCR,
-    )
-
-
-def _draw_all(n_galaxies, seed, sky, n_jobs, verbose):
-    """Return the pictures, and two lists of dicts: parameters and counts."""
+def _draw_all(
+    n_galaxies: int, seed: int, sky: Sky, n_jobs: int | None, verbose: bool
+) -> tuple[NDArray[np.uint8], list[dict[str, Any]], list[dict[str, int]]]:
+    """Draw all galaxies: the pictures, and a dict of parameters and one of counts for each."""
     blocks = [range(i, min(i + BLOCK, n_galaxies)) for i in range(0, n_galaxies, BLOCK)]
     images = np.empty((n_galaxies, sky.size, sky.size), dtype=np.uint8)
     rows, counts = [], []
+    # A generator: the results come in order, while others are drawn, for the progress bar.
     drawn = Parallel(n_jobs, return_as="generator")(
         delayed(_draw_block)(block, seed, sky) for block in blocks
     )
@@ -274,21 +255,23 @@ def _draw_all(n_galaxies, seed, sky, n_jobs, verbose):
     return images, rows, counts
 
 
-def _draw_block(block, root_seed, sky):
-    """Return picture, parameters and counts of the galaxies of those numbers."""
+def _draw_block(
+    block: Sequence[int], root_seed: int, sky: Sky
+) -> list[tuple[NDArray[np.uint8], dict[str, Any], dict[str, int]]]:
+    """Draw the galaxies of those numbers."""
     galsim = require("galsim", "simulate", for_="make_galaxies")
-    # The i-th child of the root seed, whatever the number of its siblings.
+    # The i-th child of the root seed does not depend on the number of its siblings.
     seeds = (np.random.SeedSequence(root_seed, spawn_key=(i,)) for i in block)
     return [_draw_one(galsim, seed, sky) for seed in seeds]
 
 
-def _draw_one(galsim, seed, sky):
-    """Return picture, parameters and counts of one galaxy.
-
-    What it is, what surrounds it, the noise and the votes have each a stream of their own.
-    """
-    what, around, noise, voting = map(np.random.default_rng, seed.spawn(4))
-    galaxy = draw_galaxy(what, sky.kinds, sky.magnitude, sky.radius, sky.seeing)
+def _draw_one(
+    galsim: Any, seed: np.random.SeedSequence, sky: Sky
+) -> tuple[NDArray[np.uint8], dict[str, Any], dict[str, int]]:
+    """Draw one galaxy: its picture, parameters and counts."""
+    # Streams of random numbers of their own, so that, for example, more votes change no picture.
+    physics, around, noise, voting = map(np.random.default_rng, seed.spawn(4))
+    galaxy = draw_galaxy(physics, sky.kinds, sky.magnitude, sky.radius, sky.seeing)
     scale = sky.pixel_scale or FRAME_IN_R90 * galaxy["radius_90"] / sky.size
     galaxy["pixel_scale"] = scale
     camera = Camera(galsim, sky.size * scale, scale, galaxy["seeing"])
@@ -301,8 +284,8 @@ def _draw_one(galsim, seed, sky):
     return image, galaxy, cast_votes(voting, rho, sky.votes_cast, sky.spread)
 
 
-def _check_kinds(kinds):
-    """Return the share of every kind, in the order of `KINDS`."""
+def _check_kinds(kinds: Any) -> dict[str, float]:
+    """Share of every kind, in the order of `KINDS`."""
     if kinds is None:
         kinds = KINDS_OF_GALAXY_ZOO_2
     if not isinstance(kinds, dict):
@@ -316,14 +299,14 @@ def _check_kinds(kinds):
     return shares
 
 
-def _check_scale(pixel_scale):
+def _check_scale(pixel_scale: Any) -> float | None:
     if pixel_scale is None:
         return None
     return check_float(pixel_scale, "pixel_scale", 0.02, 10)
 
 
-def _check_pair(value, name):
-    """Return `value`, a number or a pair of them, as a pair."""
+def _check_pair(value: Any, name: str) -> tuple[Any, Any]:
+    """A number or a pair of numbers as a pair."""
     if isinstance(value, numbers.Number):
         return value, value
     try:
@@ -335,38 +318,38 @@ def _check_pair(value, name):
     return first, last
 
 
-def _check_order(first, last, name):
+def _check_order(first: float, last: float, name: str) -> None:
     if first > last:
         raise ValueError(
             f"`{name}` must be a pair (low, high) with low <= high. Got {(first, last)!r}."
         )
 
 
-def _check_range(value, name, low, high):
-    """Return `value`, a number or a pair of them, as two floats in [low, high]."""
+def _check_range(value: Any, name: str, low: float, high: float) -> tuple[float, float]:
+    """A number or a pair of numbers as two floats in [low, high]."""
     first, last = (check_float(end, name, low, high) for end in _check_pair(value, name))
     _check_order(first, last, name)
     return first, last
 
 
-def _check_votes(n_votes):
-    """Return an array of numbers of votes, all equally likely."""
+def _check_votes(n_votes: Any) -> NDArray[np.int_]:
+    """Numbers of votes, all equally likely."""
     if isinstance(n_votes, str):
-        return VOTES_CAST[check_choice(n_votes, "n_votes", VOTES_CAST)]
+        return VOTES_CAST[check_choice(n_votes, "n_votes", tuple(VOTES_CAST))]
     fewest, most = (check_int(end, "n_votes", 0) for end in _check_pair(n_votes, "n_votes"))
     _check_order(fewest, most, "n_votes")
     return np.arange(fewest, most + 1)
 
 
-def _root_seed(random_state):
-    """Return the root seed, an int, that `random_state` stands for."""
+def _root_seed(random_state: Any) -> int:
+    """Root seed of the galaxies, drawn from `random_state` if it is a generator."""
     if random_state is None:
-        return np.random.SeedSequence().entropy
+        return secrets.randbits(128)  # as many as a SeedSequence takes from the system
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**63))
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
-    if isinstance(random_state, numbers.Integral) and random_state >= 0:
+    if isinstance(random_state, numbers.Integral) and int(random_state) >= 0:
         return int(random_state)
     raise ValueError(
         "`random_state` must be None, an integer >= 0, a Generator or a RandomState. "
