@@ -460,5 +460,5 @@ def test_users_settings_are_left_alone(display):
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_without_matplotlib_plot_says_what_to_install(monkeypatch, display):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=rf"{display.__name__}.plot.*skgalaxy\[plot\]"):
+    with pytest.raises(ImportError, match=rf"{display.__name__}.plot.*skgalaxy's extra \[plot\]"):
         display.from_predictions(Y, SURE)

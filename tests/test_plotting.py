@@ -435,5 +435,5 @@ def test_plotting_imports_matplotlib_only_to_plot():
 
 def test_without_matplotlib_plot_says_what_to_install(monkeypatch, images, posterior):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"PosteriorDisplay.plot.*skgalaxy\[plot\]"):
+    with pytest.raises(ImportError, match=r"PosteriorDisplay.plot.*skgalaxy's extra \[plot\]"):
         PosteriorDisplay(images, posterior).plot()

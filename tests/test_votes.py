@@ -710,5 +710,5 @@ def test_missing_packages_are_named(tmp_path, monkeypatch, head, package):
     for name in (package, "astropy.io.fits"):
         monkeypatch.setitem(sys.modules, name, None)
     (tmp_path / "votes").write_bytes(head)
-    with pytest.raises(ImportError, match=rf"`read_votes` needs {package}, .*skgalaxy\["):
+    with pytest.raises(ImportError, match=rf"`read_votes` needs {package}, .*skgalaxy's extra \["):
         read_votes(tmp_path / "votes")
