@@ -1,28 +1,31 @@
-"""`BayesianCNNRegressor`: learn vote fractions from images and votes, predict full posteriors.
+"""`BayesianCNNRegressor` learns vote fractions from images and votes, and predicts posteriors.
 
-A convolutional network is trained on the binomial likelihood of k of N votes, with dropout. Each
-set of dropout masks kept on at prediction makes another network, and D of them are a sample of
-the posterior over networks (Monte-Carlo dropout: Gal & Ghahramani 2016; for vote counts Walmsley
-et al. 2020, arXiv:1905.07424)::
+It trains a convolutional network with dropout on the likelihood of k yes among N votes. Dropout
+stays on at prediction: each set of dropout masks makes a slightly different network of the trained
+one. D of them are draws from the posterior over networks (Monte-Carlo dropout: Gal & Ghahramani
+2016; for counts of votes Walmsley et al. 2020, arXiv:1905.07424)::
 
     p(k | image, N) = (1/D) Σ_d Bin(k; N, ρ_d(image))
 
-The fitted estimator *is* D networks: their masks are drawn once, from `random_state`, and shared
-by all galaxies, so a prediction does not depend on batch size, order or chunking, but for float32
-rounding.
+The masks are drawn once, from `random_state`, and are the same for all galaxies. A prediction
+therefore does not depend on batch size, order or chunking, except for float32 rounding.
 
-The way of the data: `fit` checks X and y and makes of them a `TrainingSet`. It builds networks of
-one `Architecture`, trains them in turn on batches of (images, [k, N]), and keeps them as arrays.
-`predict_posterior` draws from them under the masks (`skgalaxy.networks.dropout`), and the
-likelihood makes of their outputs a posterior.
+The data take these steps:
+
+1. `fit` checks X and y and turns them into a `TrainingSet`.
+2. It builds networks of one `Architecture`, and trains them one after the other on batches of
+   (images, [k, N]).
+3. It keeps the trained networks as arrays, in an `Ensemble`.
+4. `predict_posterior` computes the outputs of the drawn networks (`skgalaxy.networks.dropout`),
+   and the likelihood turns these into a `VotePosterior`.
 """
 
 import copy
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,77 +59,109 @@ __all__ = ["BayesianCNNRegressor"]
 
 _BAR_AFTER = 5  # seconds: a pool that is scored in blocks has a bar of its own
 
+_ValidationData = tuple[Any, ArrayLike] | tuple[Any, ArrayLike, ArrayLike | None]
+_MeanAndStd = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 
 class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     """Bayesian convolutional network for vote fractions, learned from k of N votes.
 
+    You give `fit` images and votes, for example "32 of 40 volunteers saw a bar". For other images
+    `predict` gives the vote fraction to expect, and `predict_posterior` how sure of it the network
+    is. The estimator keeps scikit-learn's rules, so you can use it in pipelines and grid searches.
+
     Parameters
     ----------
     network : callable, default=None
-        ``network(image_shape, dropout=...)`` returns a functional or Sequential
-        ``keras.Model`` from images of `image_shape` to one logit (no sigmoid). None is
-        `skgalaxy.networks.GalaxyZooNetwork`, the network of Walmsley et al. 2020.
+        Builds the network. ``network(image_shape, dropout=...)`` must return a functional or
+        Sequential ``keras.Model`` from images of `image_shape` to one logit (no sigmoid). With
+        None you get `skgalaxy.networks.GalaxyZooNetwork`, the network of Walmsley et al. 2020.
+        Give your own if your images are large or if you have a pretrained one.
     likelihood : {"binomial", "beta_binomial"}, default="binomial"
-        How votes scatter about a network's vote fraction. With "beta_binomial" networks also
-        learn how far from it a galaxy's own may be: one concentration for all galaxies, or one
-        per galaxy if the network gives its logarithm as a second output.
+        How the votes on a galaxy scatter about the vote fraction that a network predicts. With
+        "binomial" they scatter like tosses of a coin. With "beta_binomial" they scatter more, and
+        training finds out how much more: it learns one concentration for all galaxies, or one for
+        each if `network` gives its logarithm as a second output. Choose "beta_binomial" if the
+        posterior is too narrow, for example on real galaxies.
     dropout : float in [0, 1), default=0.5
-        Dropout rate given to `network`, in training and in prediction. 0 makes all draws equal.
+        Share of features that dropout switches off, in training and in prediction. A higher rate
+        makes the drawn networks differ more. With 0 all draws of one network are equal, so keep it
+        above 0 unless you train several networks.
     n_networks : int, default=1
-        Networks to train, from different weights and in different orders: an ensemble, for as
-        many times the cost. Networks that were trained apart disagree where dropout does not.
+        Number of networks to train, from different weights and with the images in different
+        orders. Several make an ensemble, which costs that many times as much. Networks that were
+        trained apart disagree where the draws of a single one do not. Try 5 if you can afford the
+        time.
     n_draws : int, default=50
-        Number of networks drawn by dropout from each trained one, for the posterior. Draws are
-        nearly free, and more of them rank galaxies better.
+        Number of networks to draw, by dropout, from each trained one. The posterior has
+        `n_networks` x `n_draws` draws. More of them rank galaxies better and cost little; you can
+        raise the number after `fit`, for example to 1000.
     epochs : int, default=60
-        Passes over the training set.
+        Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
+        steps. Raise it for few galaxies, so that there are about a thousand steps in all: 500
+        epochs for 64 galaxies, 90 for 350.
     batch_size : int, default=32
-        Galaxies per training step.
+        Number of galaxies per training step. If you raise it, raise `epochs` too, because an epoch
+        then has fewer steps. Lower it if large images do not fit in memory.
     learning_rate : float > 0, default=1e-3
-        Of Adam.
+        Step size of Adam, the optimiser. Lower it, for example to 1e-4, if `fit` reports that
+        training diverged.
     schedule : {"constant", "cosine"}, default="constant"
-        How the learning rate goes: "cosine" lets it fall to zero over the epochs of one `fit`.
+        Course of the learning rate. With "cosine" it falls from `learning_rate` to almost zero
+        over the epochs of one `fit`, along half a cosine wave. Try that if the loss still jumps up
+        and down in the last epochs.
     augment : bool, default=True
-        In training, show images flipped, turned by any angle and zoomed by up to 20 %.
-    precision : {"auto", "float32", "bfloat16"}, default="float32"
-        Compute precision of the network; weights, losses and the output layer are float32
-        always. "auto" is bfloat16 where the processor multiplies it natively, which is faster,
-        and else float32; the fitted network keeps what it was at `fit`.
+        Show every image in training flipped, turned by any angle and zoomed by up to 20 %, each
+        time in another way. Set it to False if your images have an up or a scale that matters, for
+        example if they show clothes. Flat rows without an `image_shape` are never changed.
+    precision : {"float32", "bfloat16", "auto"}, default="float32"
+        Type of the numbers that the network computes with. "bfloat16" takes about half the time
+        to train, on a processor that multiplies such numbers natively. With "auto" you get it on
+        those processors and float32 elsewhere; `fit` chooses, and the fitted network keeps the
+        choice. Weights, losses and the output layer are always float32.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the images in flat rows of X. None takes
-        flat rows as plain features.
+        (height, width) or (height, width, channels) in pixels, for images that are flat rows of X,
+        because a step before this one in your Pipeline wants them so. With None flat rows are
+        plain features, not pixels. Images that are not flat need no `image_shape`.
     validation_fraction : float in [0, 1), default=0
-        Share of the images to hold out of training and follow the loss on.
-    callbacks : sequence of keras.callbacks.Callback, default=None
-        Called while training (copies of them, for every network of an ensemble anew):
-        EarlyStopping, ModelCheckpoint, TensorBoard ...
+        Share of the images that `fit` does not train on. It computes their loss after every epoch,
+        as "val_loss" in `history_` and for your `callbacks`. Give 0.1, for example, to stop early;
+        but images held out teach the network nothing.
+    callbacks : list of keras.callbacks.Callback, default=None
+        Keras callbacks to use in training, for example ``keras.callbacks.EarlyStopping()``. Every
+        network is trained with copies of them, so yours stay as they are.
     warm_start : bool, default=False
-        Let `fit` go on from the present weights instead of starting afresh.
+        Let the next `fit` start from the weights of the last one, not from new ones. Use it to go
+        on training when a few more galaxies have votes. The network must stay the same.
     verbose : bool, default=False
-        Show progress bars.
+        Show a progress bar in training, and in predictions that take longer than 5 seconds.
     random_state : int, RandomState or None, default=None
-        Seed of weights, order, views and masks. Global random state is left alone.
+        Seed of weights, order of the images, changes by `augment`, and dropout masks. Give an
+        integer to get the same results again. Python's and NumPy's global random states stay as
+        they are.
 
     Attributes
     ----------
     network_ : scikeras.wrappers.KerasRegressor
-        A copy of the trained network, made when asked for; its Keras model, from X to logits
-        (and log concentrations), is ``network_.model_``. Of an ensemble the first.
+        A copy of the trained network, made whenever you ask for it. ``network_.model_`` is its
+        Keras model, from X to logits (and logarithms of concentrations). For an ensemble it is the
+        first network.
     history_ : dict of list
-        Per epoch, "loss": the mean negative log-likelihood of a galaxy's votes, without its
-        constant log C(N, k); "val_loss" where galaxies are held out, "learning_rate" with a
-        schedule. Of an ensemble the mean.
+        One number per epoch under each name. "loss" is the mean over galaxies of the negative
+        log-likelihood of their votes, in nats, without its constant log C(N, k). "val_loss" is the
+        same for galaxies held out; "learning_rate" is there if a `schedule` changes it. For an
+        ensemble each number is the mean over networks.
     n_iter_ : int
-        Epochs trained.
+        Number of epochs trained.
     image_shape_ : tuple
-        (height, width, channels), or (n_features,).
+        (height, width, channels), or (n_features,) for plain features.
     n_features_in_ : int
-        Numbers per galaxy.
+        Number of values per galaxy, for example height x width x channels.
 
     See Also
     --------
-    skgalaxy.VotePosterior : What `predict_posterior` returns.
-    skgalaxy.query.mutual_information_sampling : Picks galaxies to ask about.
+    skgalaxy.VotePosterior : Result of `predict_posterior`.
+    skgalaxy.query.joint_sampling : Picks the galaxies to ask volunteers about.
 
     References
     ----------
@@ -151,27 +186,34 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     True
     """
 
+    history_: dict[str, list[float]]
+    n_iter_: int
+    image_shape_: tuple[int, ...]
+    n_features_in_: int
+
     def __init__(
         self,
         *,
         network: Callable[..., Any] | None = None,
-        likelihood: str = "binomial",
+        likelihood: Literal["binomial", "beta_binomial"] = "binomial",
         dropout: float = 0.5,
         n_networks: int = 1,
         n_draws: int = 50,
         epochs: int = 60,
         batch_size: int = 32,
         learning_rate: float = 1e-3,
-        schedule: str = "constant",
+        schedule: Literal["constant", "cosine"] = "constant",
         augment: bool = True,
-        precision: str = "float32",
+        precision: Literal["float32", "bfloat16", "auto"] = "float32",
         image_shape: tuple[int, ...] | None = None,
         validation_fraction: float = 0,
-        callbacks: Sequence[Any] | None = None,
+        callbacks: list[Any] | tuple[Any, ...] | None = None,
         warm_start: bool = False,
         verbose: bool = False,
-        random_state: int | np.random.RandomState | None = None,
+        random_state: np.random.RandomState | int | None = None,
     ) -> None:
+        # Only stored: scikit-learn's `clone` wants them unchanged, and `set_params` does not come
+        # by here. `fit` checks them.
         self.network = network
         self.likelihood = likelihood
         self.dropout = dropout
@@ -195,25 +237,28 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         X: Any,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
-        validation_data: tuple | None = None,
+        validation_data: _ValidationData | None = None,
     ) -> Self:
         """Train the network on images and votes.
 
         Parameters
         ----------
         X : array-like of shape (n_galaxies, h, w), (n_galaxies, h, w, c) or (n_galaxies, n)
-            Images, uint8 or of finite numbers in any unit: they are centred and scaled by the
-            mean and standard deviation of the training images, channel by channel. Memory maps,
-            Zarr and HDF5 arrays are read batch by batch and stay where they are.
+            Images, uint8 or any finite numbers. You need not scale them: the network subtracts the
+            mean of the training images and divides by their standard deviation, channel by
+            channel. Memory maps, Zarr and HDF5 arrays may be larger than memory, because they are
+            read batch by batch.
         y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
-            Counts [k, N], k of N volunteers said yes; or vote fractions in [0, 1].
+            Counts [k, N], such as [32, 40] if 32 of 40 volunteers said yes; or vote fractions
+            in [0, 1].
         sample_weight : array-like of shape (n_galaxies,), default=None
-            For fractions the number of votes N (1 by default); for counts a factor on each
-            galaxy's log-likelihood. Galaxies of no votes or no weight are left out, and rows of
-            the same image put together: a weight of 3 and three rows are the same fit.
+            For fractions, the number of votes N behind each (default 1). For counts, a factor on
+            the log-likelihood of each galaxy. Galaxies without votes or weight are left out. Rows
+            with the same image are joined, so that a weight of 3 equals three such rows.
         validation_data : tuple (X, y) or (X, y, sample_weight), default=None
-            Galaxies to follow the loss on; see `history_`. Takes the place of
-            `validation_fraction`. A Pipeline does not transform it.
+            Other galaxies on which to compute the loss after every epoch; see `history_`. If you
+            give them, `validation_fraction` is not used. Transform these images yourself: a
+            Pipeline does not.
 
         Returns
         -------
@@ -222,20 +267,40 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            Before any training, if X, y, `sample_weight` or a parameter is out of range or of
-            the wrong shape.
+            If X, y, `sample_weight` or a parameter is out of range or has a wrong shape, before
+            any training; or if training diverges.
         TypeError
-            If a parameter is of the wrong kind.
+            If a parameter has a wrong type.
         """
         return self._train(
-            *(X, y, sample_weight, validation_data),
+            X,
+            y,
+            sample_weight,
+            validation_data,
             before=getattr(self, "_ensemble", None) if self.warm_start else None,
             epochs=self.epochs,
             validation_fraction=self.validation_fraction,
         )
 
     def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Go on training for one pass over all of `X`; arguments and errors as in `fit`."""
+        """Train for one more epoch on `X` and `y`, from the present weights.
+
+        Call it as often as you like. No image is held out.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            Images and votes, as in `fit`.
+
+        Returns
+        -------
+        self : BayesianCNNRegressor
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `fit`.
+        """
         before = getattr(self, "_ensemble", None)
         return self._train(X, y, sample_weight, before=before, epochs=1, validation_fraction=0)
 
@@ -244,7 +309,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         X: Any,
         y: ArrayLike,
         sample_weight: ArrayLike | None,
-        validation_data: tuple | None = None,
+        validation_data: _ValidationData | None = None,
         *,
         before: Ensemble | None,
         epochs: int,
@@ -252,15 +317,17 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     ) -> Self:
         """Check, build, train, keep. `before` is the ensemble to go on from, if any."""
         self._check_parameters()
-        # scikit-learn notes names of features on the estimator that checks them. That is a copy:
-        # this one changes when something was learned, and not before.
+        # scikit-learn notes names of features on the estimator that it checks them for. Here that
+        # is a copy, so that a fit that fails leaves this estimator as it was.
         checked = copy.copy(self)
         like = before.architecture.image if before else None
         X = check_images(checked, X, like)
         image_shape = like.image_shape if like else image_shape_of(X.shape[1:], self.image_shape)
         images = TrainingSet.of(X, y, sample_weight)
         seeds = self._seeds(before)
+        # one split for the whole ensemble: no network may learn an image held out from the others
         training, held_out = images.split(validation_fraction, seeds[0].order)
+        # going on keeps the first mean and standard deviation: the weights have adapted to them
         image = like or training.measure(image_shape)
         validation = checked._validation_batches(validation_data, held_out, image)
 
@@ -276,10 +343,11 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         )
 
         if trained:
+            # an ensemble that goes on still knows the images of earlier fits
             seen = self._trained_on if before else []
             self._keep(checked, trained, np.union1d(seen, images.digests))
         if interrupt:
-            raise interrupt
+            raise interrupt  # only now, so that Ctrl-C does not cost the finished epochs
         return self
 
     def _seeds(self, before: Ensemble | None) -> list[Seeds]:
@@ -294,9 +362,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         return before.seeds
 
     def _validation_batches(
-        self, validation_data: Any, held_out: TrainingSet, image: ImageSpec
+        self, validation_data: _ValidationData | None, held_out: TrainingSet, image: ImageSpec
     ) -> VoteBatches | None:
-        """Batches to follow the loss on: of the data that were given, or of those held out."""
+        """Batches to compute "val_loss" on: `validation_data` if given, else those held out."""
         if validation_data is None:
             return held_out.batches(self.batch_size) if len(held_out) else None
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
@@ -309,44 +377,53 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         return TrainingSet.of(X, *votes).batches(self.batch_size)
 
     def _architecture(self, image: ImageSpec) -> Architecture:
+        """Recipe of the networks, from the parameters."""
         network = GalaxyZooNetwork() if self.network is None else self.network
         return Architecture(
-            network=clone(network, safe=False),  # later changes of the parameter do not reach it
+            # a clone: later changes of the parameter must not reach the fitted network.
+            # safe=False: a plain function is no estimator, and is taken as it is
+            network=clone(network, safe=False),
             likelihood=self.likelihood,
             image=image,
             dropout=self.dropout,
             augment=self.augment,
+            # settled here: a fitted network keeps its precision on every machine
             precision=fastest_precision() if self.precision == "auto" else self.precision,
         )
 
     def _callbacks(self, epochs: int) -> Callbacks:
-        """Fresh copies of the callbacks: one keeps what it saw, and `fit` changes no parameter."""
+        """New callbacks for one network: of the schedule, copies of the user's, and a bar."""
         course = schedule_callbacks(self.schedule, self.learning_rate, epochs)
-        bar = [TqdmCallback(verbose=0)] if self.verbose else []
+        bar = [TqdmCallback(verbose=0)] if self.verbose else []  # 0: no second bar of batches
+        # copies: callbacks hold state, for example EarlyStopping its best loss, and `fit` must
+        # not change a parameter
         return [*course, *copy.deepcopy(list(self.callbacks or [])), *bar]
 
-    def _keep(self, checked: Self, ensemble: Ensemble, trained_on: NDArray) -> None:
-        """Take over what was learned, and the names of features that `checked` has noted."""
+    def _keep(self, checked: Self, ensemble: Ensemble, trained_on: NDArray[np.bytes_]) -> None:
+        """Store the trained ensemble, and the names of features noted on `checked`."""
         self._ensemble, self._trained_on = ensemble, trained_on
         self.history_, self.n_iter_ = ensemble.history, ensemble.n_iter
         self.image_shape_ = ensemble.architecture.image.image_shape
         self.n_features_in_ = math.prod(self.image_shape_)
-        vars(self).pop("feature_names_in_", None)
+        # names of an earlier fit to a table must not outlive a fit to an array
+        self.__dict__.pop("feature_names_in_", None)
         if hasattr(checked, "feature_names_in_"):
             self.feature_names_in_ = checked.feature_names_in_
 
     @property
     def network_(self) -> KerasRegressor:
-        """The trained network, a KerasRegressor from X to logits; made anew when asked for."""
+        """Copy of the trained network as a scikeras regressor, from X to logits."""
         check_is_fitted(self)
         network = KerasRegressor(self._ensemble.networks[0].to_keras())
         image = self._ensemble.architecture.image
+        # scikeras learns shapes and types from example data; their values do not matter
         return network.initialize(np.zeros((2, *image.shape), image.dtype), np.zeros((2, 1)))
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
+        # scikit-learn notes its own version only
         return {**super().__getstate__(), "_skgalaxy_version": __version__}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         version = state.pop("_skgalaxy_version", "unknown")
         if version != __version__:
             warnings.warn(
@@ -357,50 +434,58 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             )
         super().__setstate__(state)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_ensemble")
 
-    def predict(self, X: Any, return_std: bool = False) -> NDArray | tuple[NDArray, NDArray]:
+    @overload
+    def predict(self, X: Any, return_std: Literal[False] = False) -> NDArray[np.float64]: ...
+    @overload
+    def predict(self, X: Any, return_std: Literal[True]) -> _MeanAndStd: ...
+    @overload
+    def predict(self, X: Any, return_std: bool) -> NDArray[np.float64] | _MeanAndStd: ...
+    def predict(self, X: Any, return_std: bool = False) -> NDArray[np.float64] | _MeanAndStd:
         """Posterior mean of the vote fraction.
 
         Parameters
         ----------
-        X : array-like
-            Images, as in `fit`.
+        X : array-like or keras.utils.PyDataset
+            Images of the size and type that you gave to `fit`, or batches of them.
         return_std : bool, default=False
-            Also return its standard deviation.
+            Return the posterior standard deviation, too.
 
         Returns
         -------
         mean : ndarray of shape (n_galaxies,)
-            In [0, 1].
+            Vote fractions in [0, 1].
         std : ndarray of shape (n_galaxies,)
-            Only with `return_std`.
+            Their standard deviations; only with ``return_std=True``.
 
         Raises
         ------
         NotFittedError
-            If not fitted.
+            If `fit` was not called before.
         ValueError
-            If X is not finite or its images are not like those of `fit`.
+            If X is not finite, or if its images have another shape or type than those of `fit`.
         """
         posterior = self.predict_posterior(X)
         return (posterior.mean, posterior.std) if return_std else posterior.mean
 
-    def sample_posterior(self, X: Any) -> NDArray:
-        """Vote fractions that every drawn network expects.
+    def sample_posterior(self, X: Any) -> NDArray[np.float64]:
+        """Vote fraction that each drawn network predicts.
+
+        With the beta-binomial likelihood each draw has a concentration, too: you find it in
+        ``predict_posterior(X).likelihood``.
 
         Parameters
         ----------
         X : array-like or keras.utils.PyDataset
-            Images, as in `fit`; or batches of them, of which targets are ignored. Whatever is
-            not in memory is read block by block, the next block while this one is computed.
+            Images, as in `predict`. Targets in a dataset are ignored. Images of a stored array,
+            for example of Zarr, are read block by block, the next while this one is computed.
 
         Returns
         -------
         draws : ndarray of shape (n_galaxies, n_networks * n_draws)
-            In [0, 1]; column d is the same network for every galaxy and every call. Concentrations
-            of a beta-binomial are not in it: `predict_posterior` has them.
+            In [0, 1]. Column d is the same network for every galaxy and in every call.
 
         Raises
         ------
@@ -410,12 +495,15 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         return self.predict_posterior(X).draws
 
     def predict_posterior(self, X: Any) -> VotePosterior:
-        """Posterior over vote fractions and votes.
+        """Posterior of the vote fraction and of the votes.
+
+        You can ask the result, for example, for the probability of every number of votes
+        (``pmf``) or for an interval (``interval``).
 
         Parameters
         ----------
-        X : array-like
-            Images, as in `fit`.
+        X : array-like or keras.utils.PyDataset
+            Images, as in `sample_posterior`.
 
         Returns
         -------
@@ -430,7 +518,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         likelihood = LIKELIHOODS[self._ensemble.architecture.likelihood]
         return VotePosterior(likelihood.from_outputs(outputs))
 
-    def _outputs(self, X: Any) -> NDArray:
+    def _outputs(self, X: Any) -> NDArray[np.float32]:
         """Network outputs of all draws, shape (n_galaxies, n_networks * n_draws, P)."""
         check_is_fitted(self)
         n_draws = check_int(self.n_draws, "n_draws", 1)
@@ -439,19 +527,23 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         counted = {"total": n_rows(X), "desc": "posterior", "unit": "galaxy"}
         with tqdm(**counted, delay=_BAR_AFTER, disable=not self.verbose) as bar:
             for block in images:
+                # Gal & Ghahramani 2016: dropout stays on, and each set of masks is a draw
                 outputs.append(self._ensemble.outputs(block, n_draws))
                 bar.update(len(block))
+        # several networks have spread even without dropout
         if len(self._ensemble.networks) == 1 and not self._ensemble.has_dropout(n_draws):
             warnings.warn(
                 "The network has no active dropout: all draws are equal and mutual information "
                 "is 0 everywhere; set `dropout` > 0 or `n_networks` > 1 for a posterior.",
                 NoSpreadWarning,
-                stacklevel=3,
+                stacklevel=3,  # the line that calls predict_posterior
             )
         return np.concatenate(outputs)
 
-    def embed(self, X: Any) -> NDArray:
-        """Features that the network has learned: what its first dropout acts on.
+    def embed(self, X: Any) -> NDArray[np.float32]:
+        """Learned features of every image: the input of the network's first dropout layer.
+
+        You can use them, for example, to find images that look alike.
 
         Parameters
         ----------
@@ -461,7 +553,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         features : ndarray of shape (n_galaxies, n_features)
-            float32; of an ensemble all networks' side by side.
+            For an ensemble, the features of all networks side by side.
 
         Raises
         ------
@@ -470,27 +562,35 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         images = self._image_blocks(X)
+        # any number of draws has the same features; for this one there may be a compiled model
         if not self._ensemble.has_dropout(self.n_draws):
+            dropout = self._ensemble.architecture.dropout
+            remedy = (
+                "which `network` does not use: put a keras.layers.Dropout in it"
+                if dropout
+                else "which switches dropout off; use more than 0"
+            )
             raise ValueError(
-                "`embed` gives what dropout acts on, but the network has none. "
-                f"Got `dropout` of {self.dropout}; use more than 0."
+                "`embed` needs the input of a dropout layer, but the network has none. "
+                f"Got `dropout` of {dropout}, {remedy}."
             )
         return np.concatenate([self._ensemble.embed(block, self.n_draws) for block in images])
 
-    def was_trained_on(self, X: Any) -> NDArray:
-        """Whether `fit` was given these very images, with votes.
+    def was_trained_on(self, X: Any) -> NDArray[np.bool_]:
+        """Mask of the images that `fit` was given with votes, those held out included.
 
-        Those that `validation_fraction` holds out are among them. Posteriors of such galaxies are
-        too narrow, and tell nothing about those of others.
+        Posteriors of these galaxies are too narrow, and do not show how the network does on
+        others. You can drop them, for example before you measure coverage.
 
         Parameters
         ----------
         X : array-like
-            Images, as in `fit`.
+            Images, as in `predict`, but no batches.
 
         Returns
         -------
         trained_on : ndarray of bool of shape (n_galaxies,)
+            True for an image that is equal to one of `fit`, pixel by pixel.
 
         Raises
         ------
@@ -502,23 +602,34 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         return np.isin(image_digests(X, np.arange(len(X))), self._trained_on)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """D², the fraction of binomial deviance explained: 1 is best, 0 is the mean.
+        """D², the fraction of binomial deviance explained.
+
+        1 is best. You would get 0 by predicting the mean vote fraction for every galaxy, and less
+        for worse predictions.
 
         Parameters
         ----------
-        X : array-like
-            Images, as in `fit`.
-        y, sample_weight
-            Votes, as in `fit`.
+        X : array-like or keras.utils.PyDataset
+            Images, as in `predict`.
+        y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
+            Counts [k, N] or vote fractions, as in `fit`.
+        sample_weight : array-like of shape (n_galaxies,), default=None
+            As in `fit`; for fractions, the number of votes behind each.
 
         Returns
         -------
         score : float
             `skgalaxy.metrics.d2_binomial_score` of `predict`.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`, or if y is out of range or has a wrong shape.
         """
         return d2_binomial_score(y, self.predict(X), sample_weight)
 
     def _check_parameters(self) -> None:
+        """Raise ValueError or TypeError if a parameter is wrong."""
         if self.network is not None and not callable(self.network):
             raise TypeError(
                 "`network` must be None or a callable network(image_shape, dropout=...) that "
@@ -539,10 +650,14 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             check_bool(getattr(self, name), name)
 
     def _image_blocks(self, X: Any) -> Iterator[Any]:
-        """Blocks of images like those of `fit`; raises ValueError now if X holds no such images."""
+        """Blocks of images like those of `fit`.
+
+        An array is checked here and now, batches one by one as they are read.
+        """
         if is_batched(X):
             return (self._check_like_those_of_fit(batch) for batch in blocks_ahead(X))
         return blocks_ahead(self._check_like_those_of_fit(X))
 
     def _check_like_those_of_fit(self, X: Any) -> Any:
+        """X as an array; raises ValueError if its images are not like those of `fit`."""
         return check_images(self, X, self._ensemble.architecture.image)

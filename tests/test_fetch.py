@@ -452,7 +452,9 @@ def test_galaxy_zoo_decals(server, monkeypatch, home, total):
 @pytest.mark.parametrize("fetch", [fetch_galaxy_zoo2, fetch_gz_decals])
 def test_without_pooch_the_remedy_is_said(monkeypatch, tmp_path, fetch):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(ImportError, match=rf"`{fetch.__name__}` needs pooch.*skgalaxy's extra \[fetch\]"):
+    with pytest.raises(
+        ImportError, match=rf"`{fetch.__name__}` needs pooch.*skgalaxy's extra \[fetch\]"
+    ):
         fetch(data_home=tmp_path)
 
 

@@ -506,5 +506,7 @@ class TestFITS:
     def test_without_astropy(self, save_fits, flux, monkeypatch):
         path = save_fits(flux)
         monkeypatch.setitem(sys.modules, "astropy.io.fits", None)
-        with pytest.raises(ImportError, match=r"`galaxy\.fits` needs astropy.*skgalaxy's extra \[fits\]"):
+        with pytest.raises(
+            ImportError, match=r"`galaxy\.fits` needs astropy.*skgalaxy's extra \[fits\]"
+        ):
             read_images([path])

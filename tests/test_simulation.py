@@ -470,5 +470,8 @@ def test_bad_parameters_are_named(parameters, message):
 
 def test_without_galsim_the_remedy_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "galsim", None)
-    with pytest.raises(ImportError, match=r"`make_galaxies` needs galsim, which is not installed: pip install galsim"):
+    with pytest.raises(
+        ImportError,
+        match=r"`make_galaxies` needs galsim, which is not installed: pip install galsim",
+    ):
         make_galaxies(1)

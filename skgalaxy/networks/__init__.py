@@ -1,16 +1,20 @@
-"""Networks, on the way from images to draws: in this order.
+"""Networks: from images and votes to draws.
+
+The modules, in the order of the data:
 
 ================  =====================================================================
-`rows`            rows of X as images: which arrays are taken
-`training_set`    images with votes, each image once; held-out ones; batches
-`architecture`    the paper's network, and the model that is trained around it
-`losses`          a likelihood as a Keras loss
-`trained`         a network as arrays: it trains, and goes on training
-`ensemble`        networks trained apart
+`rows`            checks of X: its rows as images
+`training_set`    images with votes, each image once; images held out; batches
+`architecture`    the paper's network, and the Keras model around it
+`losses`          likelihoods as Keras losses
+`trained`         a network as arrays, which can be trained further
+`ensemble`        several networks, each trained on its own
 `dropout`         D networks drawn from a trained one
-`_lending`        compiled models, lent to all networks of one architecture
-`_runtime`        what the processor can do; the one module that imports TensorFlow
+`_lending`        compiled models, shared by networks of one architecture
+`_runtime`        the processor's number types; the one module that imports TensorFlow
 ================  =====================================================================
+
+If you bring a network of your own, `GalaxyZooNetwork` is the example to start from.
 """
 
 from skgalaxy.networks.architecture import GalaxyZooNetwork, RandomView

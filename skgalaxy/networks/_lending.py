@@ -1,12 +1,13 @@
 """Compiled models, lent to the networks of one architecture in turn.
 
-Keras traces every new model again, which takes most of a second and memory that it never gives
-back. Grid searches and rounds of active learning would pay that for every refit. So networks own
-arrays only, and the models that compute are kept here: one to train in and one to draw from per
-architecture. A borrower puts its arrays in, under a lock, and takes them out again.
+Keras traces every new model again. That takes most of a second, and memory that it never gives
+back; a grid search or a run of active learning would pay for it at every refit. Therefore networks
+own only arrays, and the models that compute are kept here. There are two per architecture: one to
+train in and one to draw from. A borrower puts its arrays in, under a lock, and takes them out
+again.
 
-The *signature* of a model is its configuration without Keras' running names: two builds of one
-architecture share it, whatever their weights.
+The *signature* of a model is its configuration without Keras' running numbers in names, such as
+the 3 of "dense_3". Two builds of one architecture have the same signature, whatever their weights.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from skgalaxy.networks.dropout import DrawnNetworks
 
 __all__ = ["get_state", "keep_trainer", "lent_draws", "lent_trainer", "put_state", "signature"]
 
-State = list[NDArray]  # values of a model's variables, and of its optimiser's
+State = list[NDArray[Any]]  # values of the variables of a model, then of its optimiser
 _MOST_MODELS = 32  # compiled: a committee of unlike networks, each trained and drawn from
 _kept = LRU()
 
@@ -42,6 +43,7 @@ def put_state(state: State, model: keras.Model) -> None:
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:
+    # with the optimiser's: a network that goes on training keeps Adam's moments
     return [*model.variables, *model.optimizer.variables]
 
 
@@ -51,20 +53,21 @@ def _assign(state: State, variables: list[keras.Variable]) -> None:
 
 
 def keep_trainer(key: Hashable, model: keras.Model) -> None:
-    """Keep a compiled model of `key` to train in, unless there is one."""
+    """Keep a compiled model to train networks of `key` in, unless there is one already."""
     _lend(("train", key), lambda: _Trainer(model))
 
 
 @contextmanager
 def lent_trainer(key: Hashable, build: Callable[[], keras.Model]) -> Iterator[keras.Model]:
-    """Compiled model to train networks of `key` in; `build` makes it if need be."""
+    """Compiled model to train networks of `key` in; `build` makes one if none is free."""
     trainer = _lend(("train", key), lambda: _Trainer(build()))
+    # to wait for the lock could be to wait for ever: its holder may be this very thread
     if trainer.lock.acquire(blocking=False):
         try:
             yield trainer.model
         finally:
             trainer.lock.release()
-    else:  # busy in another thread, or in this one, under a callback that fits another estimator
+    else:  # busy in another thread; or in this one, if a callback fits another estimator
         yield build()
 
 
@@ -72,7 +75,7 @@ def lent_trainer(key: Hashable, build: Callable[[], keras.Model]) -> Iterator[ke
 def lent_draws(
     key: Hashable, build: Callable[[], keras.Model], n_draws: int, state: State, seed: int
 ) -> Iterator[DrawnNetworks]:
-    """Networks drawn from one of `key`, which has a `state`, with the masks of `seed`."""
+    """Networks drawn from the network of `key` with weights `state`, by the masks of `seed`."""
     sampler = _lend(("draw", key, n_draws), lambda: _Sampler(build(), n_draws))
     with sampler.lock:
         sampler.hold(state, seed)
@@ -80,8 +83,9 @@ def lent_draws(
 
 
 def _lend(name: Hashable, make: Callable[[], Any]) -> Any:
+    """Thing kept under a name; `make` makes it if there is none."""
     found = _kept.get(name)
-    # made outside the cache's lock: a network may itself be built with one of ours
+    # made outside the cache's lock, because building a network may use a fitted one of ours
     return _kept.put(name, make(), _MOST_MODELS) if found is None else found
 
 
@@ -104,9 +108,10 @@ class _Sampler:
 
     def hold(self, state: State, seed: int) -> None:
         """Put in `state` and the masks of `seed`, unless they are in already."""
+        # `is` is enough, and quick: a state is never changed in place
         if self.held[0] is not state or self.held[1] != seed:
-            self.held = None, None  # should this be interrupted
-            _assign(state[: len(self.variables)], self.variables)  # no need of the optimiser's
+            self.held = None, None  # Ctrl-C may come in the middle of the next two lines
+            _assign(state[: len(self.variables)], self.variables)  # without the optimiser's
             self.drawn.draw(seed)
             self.held = state, seed
 
@@ -114,31 +119,33 @@ class _Sampler:
 def signature(model: keras.Model) -> Hashable:
     """Key that models of the same architecture and loss share.
 
-    It holds the configuration, in which Keras' running names are numbered in order of appearance,
-    and the classes of layers and likelihood themselves, because a class may be defined again
-    under its name. Models that cannot be compared this way get a key of their own, for example
-    with a layer without ``get_config`` or a function of the user's.
+    It consists of the configuration and of the classes of the layers and of the likelihood. Some
+    models cannot be compared this way, for example if you wrote a layer without ``get_config`` or
+    a function as activation. Each of these gets a key of its own.
     """
     try:
         config = model.get_config()
         text = json.dumps(_numbered(config, {}), sort_keys=True)
-    except (NotImplementedError, TypeError, ValueError):
+    except (NotImplementedError, TypeError, ValueError):  # no get_config, or not JSON
         return uuid.uuid4().hex
+    # Keras stores a function by its name, and two functions may have the same
     if _holds_function(config):
         return uuid.uuid4().hex
     digest = hashlib.sha256(text.encode()).hexdigest()
     loss = getattr(model, "loss", None)
-    likelihood = LIKELIHOODS.get(getattr(loss, "likelihood", None))
+    # classes themselves, not their names: in a notebook a class may be defined again
+    likelihood = LIKELIHOODS.get(getattr(loss, "likelihood", ""))
     return digest, frozenset(_classes(model)), type(loss), likelihood
 
 
 def _numbered(config: Any, numbers: dict[str, str]) -> Any:
-    """Replace names of layers by running numbers, where names stand and nowhere else."""
+    """Replace names of layers by numbers in order of appearance; other texts stay."""
 
-    def number(name):
+    def number(name: str) -> str:
         return numbers.setdefault(name, f"#{len(numbers)}")
 
     if isinstance(config, dict):
+        # a "name" may also be a layer's own parameter: replaced only where Keras puts its names
         is_layer = "layers" in config or "batch_shape" in config or "trainable" in config
         is_entry = "inbound_nodes" in config or "class_name" in config
         return {
@@ -155,7 +162,7 @@ def _numbered(config: Any, numbers: dict[str, str]) -> Any:
 
 
 def _holds_function(config: Any) -> bool:
-    """Whether a function that is not Keras' own is in the configuration."""
+    """True if the configuration holds a function that is not Keras' own."""
     if isinstance(config, dict):
         name = config.get("class_name")
         own = str(config.get("module") or "").startswith("keras")
@@ -168,7 +175,8 @@ def _holds_function(config: Any) -> bool:
 
 
 def _classes(model: keras.Model) -> Iterator[type]:
-    """Classes of a model's layers and operations, of nested models too."""
+    """Classes of the layers and operations of a model and of its nested models."""
+    # a functional model has operations that are no layers, for example `x + y`
     for operation in getattr(model, "operations", model.layers):
         yield type(operation)
         if isinstance(operation, keras.Model):

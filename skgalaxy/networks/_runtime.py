@@ -1,22 +1,25 @@
-"""What the machine can do: the one place that asks TensorFlow itself."""
+"""Number types of the processor; the one module that asks TensorFlow itself."""
 
+import os
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import keras
 
 __all__ = ["fastest_precision"]
 
-_CPU_FLAGS = {"amx_bf16", "avx512_bf16"}
+_CPU_FLAGS = {"amx_bf16", "avx512_bf16"}  # x86: instructions that multiply bfloat16
 _GPU_CAPABILITY = (8, 0)  # NVIDIA's Ampere and later
 
 
 @cache
-def fastest_precision():
-    """Return "bfloat16" where the GPU, or without one the CPU, multiplies it natively.
+def fastest_precision() -> Literal["bfloat16", "float32"]:
+    """Precision in which this machine computes fastest.
 
-    CPUs are known by Linux' list of their flags, GPUs where Keras runs on TensorFlow; of any
-    other machine nothing is known, and it gets "float32".
+    That is "bfloat16" if the GPU multiplies it natively, or the CPU where there is no GPU; else
+    "float32". You also get "float32" where nothing is known of the processor, for example of a CPU
+    outside Linux, or of a GPU if Keras does not run on TensorFlow.
 
     Examples
     --------
@@ -29,20 +32,22 @@ def fastest_precision():
     return "bfloat16" if native else "float32"
 
 
-def _gpu_has_bfloat16():
+def _gpu_has_bfloat16() -> bool:
+    """True if all GPUs multiply bfloat16 natively, as far as TensorFlow knows."""
     if keras.backend.backend() != "tensorflow":
         return False
-    import tensorflow as tf
+    import tensorflow as tf  # here, because under another backend it should not be loaded
 
     details = [
         tf.config.experimental.get_device_details(gpu)
         for gpu in tf.config.list_physical_devices("GPU")
     ]
+    # all of them, because Keras may place the network on any
     return all(gpu.get("compute_capability", (0, 0)) >= _GPU_CAPABILITY for gpu in details)
 
 
-def _cpu_flags(path="/proc/cpuinfo"):
-    """Return the flags of the first processor; none where the system does not list them."""
+def _cpu_flags(path: str | os.PathLike[str] = "/proc/cpuinfo") -> set[str]:
+    """Flags of the first processor; none where the system does not list them."""
     file = Path(path)
     lines = file.read_text().splitlines() if file.exists() else []
     return next((set(line.split()) for line in lines if line.startswith("flags")), set())

@@ -1,12 +1,12 @@
-"""The paper's network, the random views it is trained on, and the model around them.
+"""The paper's network, random views of images, and the Keras model around both.
 
-A *network* maps standardised images to the outputs of a likelihood, for example to one logit of
-the vote fraction. ``network(image_shape, dropout=...)`` builds one; `GalaxyZooNetwork` is the
-default. The model that is trained is::
+A *network* maps standardised images to the outputs of a likelihood, for example to the logit of
+the vote fraction. You can build it with any function ``network(image_shape, dropout=...)``;
+`GalaxyZooNetwork` is the default. The model to train is::
 
     images -> standardise -> random views (in training only) -> network -> global outputs
 
-An `Architecture` holds everything that determines this model but its seed.
+An `Architecture` and a seed determine this model.
 """
 
 import math
@@ -14,7 +14,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -32,24 +32,26 @@ __all__ = ["Architecture", "GalaxyZooNetwork", "RandomView"]
 class GalaxyZooNetwork(BaseEstimator):
     """The network of Walmsley et al. (2020): a shallow VGG with dropout before its output.
 
-    Blocks of 3x3 convolutions, each followed by 2x2 pooling; one dense layer; dropout; one
-    logit. Images too small to be halved by every block are halved as often as they can be, and
-    flat rows (no image) go straight to the dense layer. An sklearn-style object, so that a grid
-    search can set ``network__dense_units``.
+    It consists of blocks of 3x3 convolutions, each block with 2x2 pooling behind it; then a dense
+    layer, dropout, and one logit. Small images are pooled as often as their size allows. Rows that
+    are no images go straight to the dense layer. Because it has scikit-learn's ``get_params``, you
+    can search its parameters with the estimator's, for example ``network__dense_units``.
 
     Parameters
     ----------
     filters : sequence of sequences of int, default=((32, 32), (64, 64), (128,), (128,))
-        Filters of every convolution, block by block.
+        Number of filters of every convolution, block by block. Give fewer or smaller blocks for a
+        faster network.
     dense_units : int, default=128
-        Width of the dense layer.
+        Number of units of the dense layer.
     n_outputs : int, default=1
-        Outputs of the likelihood that the network gives galaxy by galaxy. 1 is the logit of the
-        vote fraction; 2 adds the logarithm of the galaxy's concentration, for
-        ``likelihood="beta_binomial"``.
+        Number of outputs per galaxy. 1 is the logit of the vote fraction. With 2, for
+        ``likelihood="beta_binomial"``, the network also gives every galaxy a concentration of its
+        own, as a logarithm.
     dropout_before : {"output", "dense"}, default="output"
-        The layer before which dropout acts: as published, or on the convolutions' features, where
-        its spread follows the error better (see the study of calibration).
+        Layer that dropout acts in front of. "output" is the published network. With "dense"
+        dropout acts on the features of the convolutions: choose it if draws should disagree more
+        where the network errs more.
 
     References
     ----------
@@ -69,7 +71,7 @@ class GalaxyZooNetwork(BaseEstimator):
         dense_units: int = 128,
         n_outputs: int = 1,
         *,
-        dropout_before: str = "output",
+        dropout_before: Literal["output", "dense"] = "output",
     ) -> None:
         self.filters = filters
         self.dense_units = dense_units
@@ -79,35 +81,38 @@ class GalaxyZooNetwork(BaseEstimator):
     def __call__(self, image_shape: tuple[int, ...], *, dropout: float) -> keras.Model:
         check_choice(self.dropout_before, "dropout_before", ("output", "dense"))
         inputs = x = keras.Input(image_shape)
-        if len(image_shape) == 3:
+        if len(image_shape) == 3:  # else plain features, which have no neighbours
             x = self._convolve(x)
         if self.dropout_before == "dense":
             x = layers.Dropout(dropout)(x)
         x = layers.Dense(self.dense_units, activation="relu")(x)
         if self.dropout_before == "output":
             x = layers.Dropout(dropout)(x)
+        # logits, without a sigmoid: the loss is exact where a float32 sigmoid would be 0 or 1
         return keras.Model(inputs, layers.Dense(self.n_outputs)(x))
 
-    def _convolve(self, x):
+    def _convolve(self, x: Any) -> Any:
+        """Features of images, one row per image."""
         for block in self.filters:
             for n_filters in block:
                 x = layers.Conv2D(n_filters, 3, padding="same", activation="relu")(x)
-            if min(x.shape[1:3]) >= 2:
+            if min(x.shape[1:3]) >= 2:  # one pixel cannot be halved
                 x = layers.MaxPooling2D(2)(x)
         return layers.Flatten()(x)
 
 
 @keras.saving.register_keras_serializable("skgalaxy")
 class RandomView(layers.Layer):
-    """Each image flipped, turned by any angle and zoomed, in training only.
+    """Keras layer that flips, turns and zooms each image at random, in training only.
 
-    A galaxy has no up, no left and no preferred size. The three are one affine map per image,
-    hence one interpolation; outside the image lies its reflection.
+    A galaxy has no up, no left and no preferred size. You can put the layer in any Keras model,
+    for example before a network that you compare with. Pixels outside the image are filled with
+    its reflection.
 
     Parameters
     ----------
     zoom : float >= 1, default=1.2
-        Scales are log-uniform in [1 / zoom, zoom].
+        Largest zoom, in or out; 1 is none. Scales are log-uniform in [1 / zoom, zoom].
     seed : int or None, default=None
         Seed of the views.
 
@@ -130,19 +135,21 @@ class RandomView(layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "zoom": self.zoom, "seed": self.seed}
 
-    def call(self, images, training=None):
+    def call(self, images: Any, training: bool | None = None) -> Any:
         if not training:
             return images
+        # one affine map for flip, turn and zoom: images are interpolated, and blurred, only once
         height, width = images.shape[1:3]
         uniform = keras.random.uniform((ops.shape(images)[0], 3), seed=self.seed_generator)
         angle = 2 * math.pi * uniform[:, 0]
-        scale = self.zoom ** (2 * uniform[:, 1] - 1)
+        scale = self.zoom ** (2 * uniform[:, 1] - 1)  # log-uniform: in as often as out
         flip = ops.where(uniform[:, 2] < 0.5, -1.0, 1.0)
         cos, sin = scale * ops.cos(angle), scale * ops.sin(angle)
-        # output pixel (x, y) shows input pixel (a x + b y + c, d x + e y + f), centre on centre
+        # output pixel (x, y) shows input pixel (a x + b y + c, d x + e y + f); c and f are such
+        # that the centre stays where it is
         a, b, d, e = flip * cos, -sin, flip * sin, cos
         x0, y0 = (width - 1) / 2, (height - 1) / 2
         c, f = x0 - a * x0 - b * y0, y0 - d * x0 - e * y0
@@ -153,53 +160,61 @@ class RandomView(layers.Layer):
 
 @keras.saving.register_keras_serializable("skgalaxy")
 class Standardise(layers.Layer):
-    """Images centred and scaled, by weights: networks of other images share the architecture."""
+    """Layer that subtracts the mean of the training images and divides by their deviation."""
 
-    def build(self, shape):
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        # weights, not configuration: networks of other images then share a compiled model
         self.mean = self.add_weight(shape[-1:], "zeros", trainable=False)
         self.std = self.add_weight(shape[-1:], "ones", trainable=False)
 
-    def call(self, images):
+    def call(self, images: Any) -> Any:
         return (ops.cast(images, self.compute_dtype) - self.mean) / self.std
 
 
 @keras.saving.register_keras_serializable("skgalaxy")
 class GlobalOutputs(layers.Layer):
-    """Learned numbers, the same for all galaxies, behind the outputs of a network.
+    """Layer that appends learned numbers, the same for all galaxies, to a network's outputs.
 
     Parameters
     ----------
     starts : sequence of float
-        Their start values.
+        Start value of each number, for example of a log concentration.
     """
 
     def __init__(self, starts: Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.starts = tuple(starts)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "starts": self.starts}
 
-    def build(self, shape):
+    def build(self, shape: tuple[int | None, ...]) -> None:
         starts = keras.initializers.Constant([start / _SPEED for start in self.starts])
         self.numbers = self.add_weight((len(self.starts),), starts)
 
-    def call(self, outputs):
+    def call(self, outputs: Any) -> Any:
+        # zeros of the shape of the batch: each number becomes a column
         numbers = ops.zeros_like(outputs[:, :1]) + _SPEED * self.numbers
         return ops.concatenate([outputs, numbers], axis=-1)
 
 
-_SPEED = 10  # Adam moves every weight by about its learning rate: too slow for one that is alone
+# Adam moves every weight by at most about its learning rate per step. That is too slow for a
+# number that stands alone, so the weight is a tenth of it.
+_SPEED = 10
 
-_seeding = threading.RLock()  # threads share Python's generator: one builds at a time
+# Threads share Python's generator, so only one may build. Reentrant, because building one network
+# may build another.
+_seeding = threading.RLock()
 
 
 @contextmanager
 def seeded_layers(seed: int) -> Iterator[None]:
-    """Seed the layers that are made inside; global random state is as before after.
+    """Seed the layers that are made inside the ``with`` block.
 
-    Keras seeds layers and initialisers that were given no seed from Python's global generator.
+    Afterwards the global random states of Python and NumPy are as they were before.
     """
+    # Keras takes the seeds of layers and initialisers without one from Python's global generator,
+    # and a network of the user's may take its own from NumPy's.
     with _seeding:
         state = random.getstate(), np.random.get_state()
         random.seed(seed)
@@ -212,19 +227,19 @@ def seeded_layers(seed: int) -> Iterator[None]:
 
 
 class Architecture(NamedTuple):
-    """Everything that determines the model that is trained, but its seed.
+    """Recipe of a model to train; only the seed is left open.
 
-    Two networks of one architecture differ in their weights, and in nothing else. Parameters not
-    described here are those of `skgalaxy.BayesianCNNRegressor`.
+    Two networks of one architecture differ in their weights and in nothing else. `dropout`,
+    `augment` and `precision` are as in `skgalaxy.BayesianCNNRegressor`.
 
     Attributes
     ----------
     network : callable
         ``network(image_shape, dropout=...)`` returns a functional or Sequential Keras model.
     likelihood : str
-        A name in `skgalaxy.likelihoods.LIKELIHOODS`.
+        A name in `skgalaxy.likelihoods.LIKELIHOODS`, for example "binomial".
     image : ImageSpec
-        Rows of X, and how they are standardised.
+        Shape and type of a row of X, and the mean and standard deviation of the images.
     dropout : float
     augment : bool
     precision : {"float32", "bfloat16"}
@@ -235,7 +250,7 @@ class Architecture(NamedTuple):
     image: ImageSpec
     dropout: float
     augment: bool
-    precision: str
+    precision: Literal["float32", "bfloat16"]
 
     def build(self, seed: int) -> keras.Model:
         """Compiled model: standardise, random views, network, global outputs.
@@ -261,7 +276,7 @@ class Architecture(NamedTuple):
             standardise = Standardise()
             x = standardise(x)
             standardise.set_weights([image.mean, image.std])
-            if self.augment and len(image.image_shape) == 3:
+            if self.augment and len(image.image_shape) == 3:  # plain features have no views
                 x = RandomView()(x)
             outputs = network(x)
             n_missing = len(likelihood.outputs) - outputs.shape[-1]
@@ -269,6 +284,7 @@ class Architecture(NamedTuple):
                 outputs = GlobalOutputs(likelihood.starts[-n_missing:])(outputs)
             model = keras.Model(inputs, outputs)
         model.compile(keras.optimizers.Adam(), LikelihoodLoss(self.likelihood))
+        # now, not at the first step: its variables are part of the state that is put in
         model.optimizer.build(model.trainable_variables)
         return model
 
@@ -282,9 +298,10 @@ def check_network(network: Any, image_shape: tuple[int, ...], likelihood: type[L
         )
     if any(getattr(variable, "_skgalaxy_taken", False) for variable in network.variables):
         raise ValueError(
-            "`network` must build new layers at every call. Got some that it had built before, or "
-            "that were made outside it; copy them inside it: keras.models.clone_model, set_weights."
+            "`network` must build new layers at every call. Got layers of an earlier call, or made "
+            "outside `network`; copy them in it with keras.models.clone_model and set_weights."
         )
+    # a mark on the variable itself is gone when the variable is; a list of ids would go stale
     for variable in network.variables:
         variable._skgalaxy_taken = True
     shapes = network.input_shape, network.output_shape
@@ -304,7 +321,7 @@ def check_network(network: Any, image_shape: tuple[int, ...], likelihood: type[L
 
 
 def _outputs_in_words(likelihood: type[Likelihood]) -> str:
-    """Words for the outputs that a network must give, and for those that it may give."""
+    """Words for the outputs that a network must have, and for those that it may have."""
     n_needed = len(likelihood.outputs) - len(likelihood.starts)
     needed, others = likelihood.outputs[:n_needed], likelihood.outputs[n_needed:]
     if n_needed == 1:
@@ -317,7 +334,8 @@ def _outputs_in_words(likelihood: type[Likelihood]) -> str:
 
 
 def set_precision(network: keras.Model, precision: str) -> None:
-    """Set the compute precision layer by layer; the output layer stays float32."""
+    """Set the compute precision of all layers but the last."""
+    # layer by layer: a policy for the whole process would change the user's other models
     if precision == "float32":
         return
     for layer in list(_leaves(network))[:-1]:
@@ -325,7 +343,7 @@ def set_precision(network: keras.Model, precision: str) -> None:
 
 
 def _leaves(network: keras.Model) -> Iterator[layers.Layer]:
-    """All layers of a network, those of nested models in their place."""
+    """Layers of a network in their order, with the layers of nested models."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             yield from _leaves(layer)

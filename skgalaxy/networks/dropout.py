@@ -1,16 +1,16 @@
 """D networks drawn by dropout, for little more than the price of one.
 
-A trained network with dropout *is* D networks once D sets of masks are drawn. `DrawnNetworks`
-replays the network's graph with those masks in place of its dropout layers. Every tensor of the
-replay is either *plain*, shape (n, ...), the same for all draws and so computed once, or *drawn*,
-shape (n * D, ...), galaxy by galaxy. The first dropout on a path makes a plain tensor drawn;
-where the two meet, the plain one is repeated. Hence the split into a trunk computed once and a
-tail computed per draw falls out of the graph, whatever the network, and BatchNorm and
-augmentation stay in inference mode.
+A trained network with dropout becomes D networks when D sets of masks are drawn. `DrawnNetworks`
+replays the graph of the network with these masks in place of its dropout layers. Every tensor of
+the replay is one of two kinds. A *plain* tensor, shape (n, ...), is the same for all draws and is
+computed once. A *drawn* tensor, shape (n * D, ...), has D rows for every galaxy, one per draw. The
+first dropout on a path turns a plain tensor into a drawn one. Where a plain and a drawn tensor
+meet, the plain one is repeated. So any network splits into a trunk, computed once, and a tail,
+computed once per draw. Random views and batch normalisation stay in inference mode.
 
-A dense layer right behind a dropout of plain features takes the masks into its kernel, one
-matrix product for all draws: ``(x * m_d) W = x (m_d * W)``. In the paper's network that is all
-of the tail: fifty networks cost 50 x 128 more multiplications per galaxy.
+A dense layer right behind the dropout of plain features takes the masks into its kernel, and needs
+one matrix product for all draws: ``(x * m_d) W = x (m_d * W)``. In the paper's network this is the
+whole tail: fifty networks cost 50 x 128 more multiplications per galaxy.
 """
 
 import math
@@ -31,12 +31,13 @@ _SCRATCH = 2**25  # elements of the largest tensor: 128 MB in float32
 
 
 def _is_active_dropout(layer: Any) -> bool:
-    """Whether a layer is dropout that does something."""
+    """True for a dropout layer with a rate above 0."""
     return isinstance(layer, layers.Dropout | layers.GaussianDropout) and layer.rate > 0
 
 
 def _noise_shape(layer: layers.Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of one mask: the features', or with 1 where the layer shares its mask."""
+    """Shape of one mask: the shape of the features, with 1 on axes that share a mask."""
+    # spatial dropout drops whole channels: all pixels of a channel share its mask
     if isinstance(
         layer, layers.SpatialDropout1D | layers.SpatialDropout2D | layers.SpatialDropout3D
     ):
@@ -50,49 +51,55 @@ def _noise_shape(layer: layers.Layer, shape: tuple[int, ...]) -> tuple[int, ...]
 
 
 class _Noise:
-    """Factors of mean 1 by which one dropout layer multiplies its input, in every draw."""
+    """Factors of mean 1 that one dropout layer multiplies its input by, for every draw."""
 
     def __init__(self, layer: layers.Layer, shape: tuple[int, ...], n_draws: int) -> None:
         self.layer = layer
         shape = (n_draws, *_noise_shape(layer, shape))
+        # a variable: other masks can be put in without tracing the model again
         self.values = keras.Variable(np.ones(shape, "float32"), trainable=False, autocast=False)
 
     def draw(self, rng: np.random.Generator) -> None:
+        """Draw new factors."""
         shape, rate = self.values.shape, self.layer.rate
         if isinstance(self.layer, layers.GaussianDropout):
+            # Srivastava+2014: Gaussian noise with the variance of dropout of this rate
             self.values.assign(rng.normal(1.0, math.sqrt(rate / (1 - rate)), shape))
         else:
+            # Gal & Ghahramani 2016: a Bernoulli mask, scaled to mean 1 as Keras does in training
             self.values.assign((rng.random(shape) >= rate) / (1 - rate))
 
 
 class _DrawnDropout(layers.Layer):
-    """Features times the noise of every draw: (n, ...) or (n * D, ...) to (n * D, ...)."""
+    """Layer that multiplies features by the noise of every draw, to shape (n * D, ...)."""
 
     def __init__(self, noise: _Noise, drawn: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.noise = noise.values
         self.drawn = drawn
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         shape = x.shape[1:]
         noise = ops.cast(self.noise, x.dtype)
+        # an axis of draws; a plain tensor has one row there, which broadcasts over the noise
         x = ops.reshape(x, (-1, noise.shape[0] if self.drawn else 1, *shape))
         return ops.reshape(x * noise, (-1, *shape))
 
 
 class _DrawnDense(layers.Layer):
-    """Dropout of plain features and the dense layer behind it, all draws in one product."""
+    """Layer of a dropout and the dense layer behind it, for all draws in one matrix product."""
 
     def __init__(self, noise: _Noise, dense: layers.Dense, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.noise = noise.values
         self.dense = dense
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         x = ops.cast(x, self.dense.compute_dtype)
         kernel = ops.cast(ops.convert_to_tensor(self.dense.kernel), x.dtype)
         noise = ops.cast(self.noise, x.dtype)
-        drawn_kernel = ops.transpose(noise)[:, :, None] * kernel[:, None, :]  # (features, D, units)
+        # (x * m_d) W = x (m_d * W); shape (features, D, units)
+        drawn_kernel = ops.transpose(noise)[:, :, None] * kernel[:, None, :]
         x = ops.matmul(x, ops.reshape(drawn_kernel, (x.shape[1], -1)))
         x = ops.reshape(x, (-1, self.dense.units))
         if self.dense.use_bias:
@@ -105,39 +112,43 @@ class _Replay:
 
     def __init__(self, n_draws: int) -> None:
         self.n_draws = n_draws
-        self.noises = []  # in the order of the graph
-        self.features = None  # what the first dropout acts on
-        self.drawn = {}  # id of a drawn tensor -> the tensor (kept alive, so that ids stay unique)
+        self.noises: list[_Noise] = []  # in the order of the graph
+        self.features: Any = None  # input of the first dropout
+        # tensors by id, because they cannot be hashed; kept alive, so that ids stay unique
+        self.drawn: dict[int, Any] = {}
         self.plain = 1  # elements per galaxy of the largest plain tensor
-        self.dropped = {}  # id of dropout's output -> (plain features, noise)
-        self.expanded = set()  # those of them that are computed after all
+        # input and noise of a dropout, by the id of its output: a dense layer may replace it
+        self.dropped: dict[int, tuple[Any, _Noise]] = {}
+        self.expanded: set[int] = set()  # ids of those outputs that are computed after all
 
     def run(self, network: keras.Model, inputs: Sequence[Any]) -> list[Any]:
-        """Tensors that the network's graph gives on `inputs`."""
+        """Outputs of the network's graph for `inputs`."""
         end = layers.Identity(autocast=False)
         graph = keras.Model(network.inputs, end(network.outputs))  # a Sequential's graph, too
         reached = []
 
-        def call(operation, *args, **kwargs):
+        def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
             if operation is not end:
                 return self.call(operation, *args, **kwargs)
             reached.extend(keras.tree.flatten(args))
             return [end(inputs[0]) for _ in reached]
 
-        # Only the calls are wanted, not the clone. It ends where it begins, because Keras copies
-        # the graph of a clone that begins in the middle of another, as in a nested network.
+        # Only the calls are wanted, not the clone. The clone ends at its own inputs, because Keras
+        # copies the whole graph of a clone with inputs from the middle of another graph, as a
+        # nested network has.
         keras.models.clone_model(
             graph, list(inputs), clone_function=lambda layer: layer, call_function=call
         )
         return reached
 
     def call(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call one operation: plain on plain tensors, else on all draws of them."""
+        """Call one operation: on plain tensors as they are, else on tensors of all draws."""
         if isinstance(operation, keras.Model) and getattr(operation, "inputs", None):
             outputs = self.run(operation, keras.tree.flatten(args[0]))
             return keras.tree.pack_sequence_as(operation.output, outputs)
         if _is_active_dropout(operation):
             return self._drop(operation, args[0])
+        # `type() is`: a subclass of Dense may compute something else
         if type(operation) is layers.Dense and id(args[0]) in self.dropped:
             features, noise = self.dropped[id(args[0])]
             if math.prod(noise.values.shape) * operation.units <= _SCRATCH:
@@ -152,58 +163,66 @@ class _Replay:
         args, kwargs = keras.tree.map_structure(self._repeat, (args, kwargs))
         return self._mark(operation(*args, **kwargs))
 
-    def _drop(self, layer, x):
+    def _drop(self, layer: layers.Layer, x: Any) -> Any:
+        """Replace one dropout layer by the noise of every draw."""
         noise = _Noise(layer, x.shape[1:], self.n_draws)
         self.noises.append(noise)
         self.features = x if self.features is None else self.features
         drawn = id(x) in self.drawn
         output = self._mark(_DrawnDropout(noise, drawn)(x))
+        # a kernel takes in masks of flat features only, one factor per feature
         if not drawn and noise.values.shape[1:] == x.shape[1:] == x.shape[1:2]:
             self.dropped[id(output)] = x, noise
         return output
 
-    def _mark(self, outputs):
+    def _mark(self, outputs: Any) -> Any:
+        """Record outputs as drawn, and return them."""
         for x in keras.tree.flatten(outputs):
             self.drawn[id(x)] = x
         return outputs
 
     def widest(self) -> int:
-        """Elements per galaxy, all draws of it, of the largest tensor."""
+        """Number of elements per galaxy, over all its draws, of the largest tensor."""
+        # a dropout's output is never computed if a dense layer took in its masks
         skipped = self.dropped.keys() - self.expanded
         computed = [x for key, x in self.drawn.items() if key not in skipped]
         return max(self.plain, self.n_draws * max(_sizes(computed), default=1))
 
-    def _repeat(self, x):
+    def _repeat(self, x: Any) -> Any:
+        """Drawn form of a plain tensor; anything else as it is."""
         if not keras.utils.is_keras_tensor(x) or id(x) in self.drawn:
             return x
         return ops.repeat(x, self.n_draws, axis=0)
 
 
 def _sizes(tensors: Iterable[Any]) -> list[int]:
-    """Elements per row of each tensor."""
+    """Number of elements per row of each tensor."""
     return [math.prod(x.shape[1:]) for x in tensors]
 
 
 class DrawnNetworks:
     """D fixed networks drawn from a trained one by dropout.
 
+    `BayesianCNNRegressor` uses it for every prediction. You can use it with any Keras model, for
+    example ``DrawnNetworks(model, 50).draw(0).outputs(X)``.
+
     Parameters
     ----------
     model : keras.Model
-        Functional, from images to outputs (n, P). Its weights are shared, not copied.
+        Functional model from images to P outputs. Its weights are shared, not copied.
     n_draws : int
         Number of networks D.
 
     Attributes
     ----------
     model : keras.Model
-        From images (n, ...) to outputs (n, D, P); (n, 1, P) if the network has no dropout.
+        Model from images (n, ...) to outputs (n, D, P); (n, 1, P) if there is no dropout.
     trunk : keras.Model
-        From images to the features that the first dropout acts on, flat; only with dropout.
+        Model from images to the input of the first dropout, flat; only if there is dropout.
     has_spread : bool
-        Whether the network has dropout, so that its draws differ.
+        True if the network has dropout, so that its draws differ.
     batch_size : int
-        Galaxies computed at once: a power of two, fewer where tensors are large.
+        Galaxies computed at once, a power of two. It is small if tensors are large.
 
     Examples
     --------
@@ -222,7 +241,7 @@ class DrawnNetworks:
         self.n_draws = n_draws
         replay = _Replay(n_draws)
         inputs = keras.Input(batch_shape=model.inputs[0].shape, dtype=model.inputs[0].dtype)
-        (outputs,) = replay.run(model, [inputs])
+        (outputs,) = replay.run(model, [inputs])  # one output: `check_network` allows no other
         self.has_spread = id(outputs) in replay.drawn
         self._noises = replay.noises
         self.n_outputs = outputs.shape[-1]
@@ -237,23 +256,27 @@ class DrawnNetworks:
         self.batch_size = 2 ** int(math.log2(most))
 
     def draw(self, seed: int) -> Self:
-        """Draw the masks: the same seed gives the same masks on any machine."""
+        """Draw the masks; the same seed gives you the same masks on every machine."""
+        # NumPy's generator, not Keras': its numbers do not depend on backend and processor
         rng = np.random.default_rng(seed)
         for noise in self._noises:
             noise.draw(rng)
         return self
 
-    def outputs(self, X: Any) -> NDArray:
-        """Network outputs for every galaxy and draw, float32 of shape (n_galaxies, D, P)."""
+    def outputs(self, X: Any) -> NDArray[np.float32]:
+        """Network outputs of every galaxy and draw, shape (n_galaxies, D, P)."""
         outputs = np.empty((len(X), self.n_draws, self.n_outputs), np.float32)
         return self._predict(self.model, X, outputs)
 
-    def embed(self, X: Any) -> NDArray:
-        """Features of the trunk, float32 of shape (n_galaxies, n_features)."""
+    def embed(self, X: Any) -> NDArray[np.float32]:
+        """Features of every galaxy, the outputs of the trunk, shape (n_galaxies, n_features)."""
         return self._predict(self.trunk, X, np.empty((len(X), self.trunk.output_shape[1]), "f4"))
 
-    def _predict(self, model: keras.Model, X: Any, outputs: NDArray) -> NDArray:
+    def _predict(
+        self, model: keras.Model, X: Any, outputs: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """Fill `outputs` batch by batch, and return it."""
+        # not Keras' `predict`, which sets up a data pipeline at every call
         for batch in gen_batches(len(X), self.batch_size):
             outputs[batch] = model.predict_on_batch(X[batch])
         return outputs

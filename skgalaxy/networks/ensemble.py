@@ -1,9 +1,10 @@
-"""Networks that were trained apart: other weights, orders and views; each with dropout draws.
+"""Several networks, each trained on its own and each with dropout draws.
 
-Where dropout draws networks about one set of weights, networks that were trained apart end in
-different ones (deep ensembles: Lakshminarayanan et al. 2017, arXiv:1612.01474; with dropout, as
-in Walmsley et al. 2022, arXiv:2102.08414). Their draws stand side by side, M x D columns, and are
-just draws. A single network is an ensemble of one.
+Dropout draws networks close to one set of weights. Networks that were trained apart, from
+different weights and in different orders, end far from each other (deep ensembles:
+Lakshminarayanan et al. 2017, arXiv:1612.01474; with dropout Walmsley et al. 2022,
+arXiv:2102.08414). M networks with D draws each give M x D draws, side by side. A single network is
+an ensemble of one.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,15 +21,17 @@ __all__ = ["Ensemble"]
 
 
 class Ensemble:
-    """Networks of one architecture, and the history of their training; it is never changed.
+    """Networks of one architecture, and the history of their training.
+
+    It never changes: `train` gives you another ensemble.
 
     Attributes
     ----------
     networks : list of TrainedNetwork
     history : dict of list
-        Figures per epoch, the mean over networks.
+        Figures per epoch, for example "loss"; each is the mean over networks.
     n_iter : int
-        Epochs trained; 0 before any training.
+        Number of epochs trained; 0 before any training.
     """
 
     def __init__(
@@ -40,12 +43,12 @@ class Ensemble:
     def of(
         cls, architecture: Architecture, seeds: Sequence[Seeds], before: Self | None = None
     ) -> Self:
-        """Networks to train: new ones, or those of `before` in a possibly other architecture.
+        """Networks to train: new ones, or those of `before` with its training to go on.
 
         Raises
         ------
         ValueError
-            If the architecture is not what those of `before` can go on with.
+            If the weights of `before` do not fit `architecture`.
         """
         if before is None:
             return cls([TrainedNetwork(architecture, seed) for seed in seeds])
@@ -54,7 +57,7 @@ class Ensemble:
 
     @property
     def architecture(self) -> Architecture:
-        """The architecture that all networks share."""
+        """Architecture of all networks."""
         return self.networks[0].architecture
 
     @property
@@ -71,28 +74,32 @@ class Ensemble:
         callbacks: Callable[[], Callbacks],
         **parameters: Any,
     ) -> tuple[Self | None, KeyboardInterrupt | None]:
-        """Train one network after the other, up to an interrupt.
+        """Train one network after the other.
 
         Parameters
         ----------
         training : TrainingSet
         validation : VoteBatches or None
+            Images to compute "val_loss" on.
         batch_size : int
         callbacks : callable
-            Makes callbacks, for every network anew.
+            ``callbacks()`` returns new Keras callbacks; it is called for every network.
         **parameters
-            As in `TrainedNetwork.train`.
+            Parameters of `TrainedNetwork.train`, for example ``epochs=10``.
 
         Returns
         -------
         ensemble : Ensemble or None
-            With the networks that learned something. Networks after an interrupt are in it if
-            they had learned something before. None if nothing was learned.
+            All networks that are trained, by this call or an earlier one. Training stops at
+            Ctrl-C, and networks that never finished an epoch are left out. None if this call
+            finished no epoch.
         interrupt : KeyboardInterrupt or None
+            Ctrl-C, for you to raise again.
         """
         trained, histories, interrupt = [], [], None
         try:
             for network in self.networks:
+                # + n_iter: with warm_start a later fit has other orders than the first
                 batches = training.batches(batch_size, network.seeds.order + self.n_iter)
                 network, history, interrupt = network.train(
                     batches, validation, callbacks=callbacks(), **parameters
@@ -102,14 +109,15 @@ class Ensemble:
                     histories.append(history)
                 if interrupt:
                     break
-        except KeyboardInterrupt as caught:  # between two trainings
+        except KeyboardInterrupt as caught:  # between two trainings, which catch it themselves
             interrupt = caught
         return self._with(trained, histories), interrupt
 
     def _with(self, trained: list[TrainedNetwork], histories: list[History]) -> Self | None:
-        """Ensemble after a training of the first few networks, or of all."""
+        """Ensemble after training the first few networks, or all; None after training none."""
         if not trained:
             return None
+        # the rest have learned something only if they were trained before
         others = self.networks[len(trained) :] if self.n_iter else []
         more = _mean(histories)
         n_more = len(more["loss"])
@@ -117,15 +125,16 @@ class Ensemble:
         return type(self)(trained + others, history, self.n_iter + n_more)
 
     def has_dropout(self, n_draws: int) -> bool:
-        """Whether draws from a single network differ."""
+        """True if draws from a single network differ."""
         with self.networks[0].drawn(n_draws) as drawn:
             return drawn.has_spread
 
-    def outputs(self, images: Any, n_draws: int) -> NDArray:
-        """Network outputs of all draws, float32 of shape (n_galaxies, M * n_draws, n_outputs).
+    def outputs(self, images: Any, n_draws: int) -> NDArray[np.float32]:
+        """Network outputs of all draws, shape (n_galaxies, M * n_draws, n_outputs).
 
-        Networks of an ensemble without dropout give one draw each: more would be equal.
+        In an ensemble without dropout each network gives one draw.
         """
+        # without dropout all draws of one network are equal
         if len(self.networks) > 1 and not self.has_dropout(n_draws):
             n_draws = 1
         outputs = []
@@ -134,8 +143,8 @@ class Ensemble:
                 outputs.append(drawn.outputs(images))
         return np.concatenate(outputs, axis=1)
 
-    def embed(self, images: Any, n_draws: int) -> NDArray:
-        """Features of all trunks side by side, float32 of shape (n_galaxies, n_features)."""
+    def embed(self, images: Any, n_draws: int) -> NDArray[np.float32]:
+        """Features of all networks side by side, shape (n_galaxies, n_features)."""
         features = []
         for network in self.networks:
             with network.drawn(n_draws) as drawn:
@@ -144,7 +153,8 @@ class Ensemble:
 
 
 def _mean(histories: Sequence[History]) -> History:
-    """Mean over networks; of an epoch, over those that trained so long."""
+    """Mean over networks of every figure."""
+    # a callback may stop one network early: a late epoch is the mean over those that reached it
     longest = max(len(history["loss"]) for history in histories)
     keys = dict.fromkeys(key for history in histories for key in history)
     padded = {
@@ -155,11 +165,12 @@ def _mean(histories: Sequence[History]) -> History:
 
 
 def _padded(values: list[float], length: int) -> list[float]:
+    """Append NaN up to a length."""
     return values + [np.nan] * (length - len(values))
 
 
 def _joined(history: History, n_epochs: int, more: History, n_more: int) -> History:
-    """One history after the other; NaN where a figure is missing."""
+    """Join two histories; NaN stands for figures that only one of them has, such as "val_loss"."""
     return {
         key: history.get(key, [np.nan] * n_epochs) + more.get(key, [np.nan] * n_more)
         for key in {**history, **more}

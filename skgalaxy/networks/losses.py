@@ -1,4 +1,4 @@
-"""The loss that training minimises: a likelihood's own, in the form that Keras takes."""
+"""The training loss: the negative log-likelihood of the votes, as a Keras loss."""
 
 from typing import Any
 
@@ -14,14 +14,20 @@ __all__ = ["LikelihoodLoss"]
 class LikelihoodLoss(keras.losses.Loss):
     """Negative log-likelihood of votes [k, N], given the outputs of a network.
 
-    The mean over galaxies, without terms that no network changes, for example log C(N, k).
-    Galaxies with more votes weigh more, and N = 0 weighs nothing. Further weights of galaxies
-    are Keras' sample weights.
+    It is the mean over galaxies, in nats, without terms that do not depend on the network, for
+    example log C(N, k). Galaxies with more votes weigh more, and galaxies without votes nothing. If
+    you want other weights, pass Keras' sample weights.
 
     Parameters
     ----------
     likelihood : {"binomial", "beta_binomial"}
-        A name in `skgalaxy.likelihoods.LIKELIHOODS`.
+        Scatter of the votes, as in `skgalaxy.BayesianCNNRegressor`.
+    name : str, default="votes"
+        Name of the loss in Keras.
+    reduction : str or None, default="sum_over_batch_size"
+        Keras' way to join the losses of a batch; None leaves one loss per galaxy.
+    **kwargs
+        Further parameters of ``keras.losses.Loss``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Rows of X as images: which arrays hold them, and which hold images like those of a fit."""
+"""Checks of X: rows that are images, and images like those of an earlier fit."""
 
 import math
 import os
@@ -22,28 +22,33 @@ _UNEQUAL = (
 
 
 class ImageSpec(NamedTuple):
-    """A row of X, and how it becomes an image of mean 0 and standard deviation 1."""
+    """Shape and type of a row of X, and the numbers that standardise it.
+
+    For example, flat rows of 64 pixels may stand for images of shape (8, 8, 1).
+    """
 
     shape: tuple[int, ...]  # of a row of X
     dtype: str  # "uint8" or "float32"
     image_shape: tuple[int, ...]  # (h, w, c), or (n_features,) for rows that are no images
-    mean: NDArray  # per channel, or per feature
-    std: NDArray
+    mean: NDArray[np.float64]  # per channel, or per feature
+    std: NDArray[np.float64]  # the same; 1 for a constant channel
 
 
 def check_images(estimator: BaseEstimator, X: Any, like: ImageSpec | None) -> Any:
-    """X as an array with images for rows, `like` those of an earlier fit unless that is None.
+    """X as an array of images, checked.
 
-    Rows are finite; those of a stored X are checked when they are read. Names of features, of a
-    table, are compared with those of `estimator`, or noted on it if `like` is None.
+    With `like` the images must be like those of that earlier fit, and a table's column names equal
+    to those noted on `estimator`. Without, you get the names noted on `estimator`.
 
     Raises
     ------
     ValueError, TypeError
-        If X is no such array.
+        If X is no array of finite numbers, or its images are not like the earlier ones. Rows of a
+        stored X are checked later, when they are read.
     """
     X = _as_rows(X)
     if is_stored(X):
+        # one row shows the number type; to read all of them here could take hours
         _check_array(estimator, np.asarray(X[:1]), is_new=like is None)
     else:
         X = _check_array(estimator, X, is_new=like is None)
@@ -54,7 +59,7 @@ def check_images(estimator: BaseEstimator, X: Any, like: ImageSpec | None) -> An
 
 def _check_array(estimator: BaseEstimator, X: Any, *, is_new: bool) -> NDArray:
     """X as an array of finite numbers."""
-    if X.ndim <= 2:
+    if X.ndim <= 2:  # scikit-learn notes numbers and names of features of two dimensions only
         return validate_data(estimator, X, reset=is_new)
     if is_new:
         vars(estimator).pop("feature_names_in_", None)
@@ -62,16 +67,18 @@ def _check_array(estimator: BaseEstimator, X: Any, *, is_new: bool) -> NDArray:
 
 
 def _as_rows(X: Any) -> Any:
-    """X as an array, or as it is if it has dimensions."""
+    """X as an array; unchanged if it has dimensions, as a table or a stored array has."""
     if is_batched(X):
         raise ValueError(
-            "`X` must be an array to train on: batches cannot be told apart from their votes. "
-            f"Got {type(X).__name__}; it can be predicted, and scored as a pool."
+            "`X` must be an array here: batches can be predicted and queried, but not trained on. "
+            f"Got {type(X).__name__}; put its images in one array, for example a memory map."
         )
     try:
         X = X if hasattr(X, "ndim") else np.asarray(X)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{_UNEQUAL} Got rows of unequal size.") from error
+    # the first value tells paths and lists from numbers, before scikit-learn's check does with a
+    # message that does not help
     head = X.iloc[:1].to_numpy() if hasattr(X, "iloc") else X
     first = head.flat[0] if isinstance(head, np.ndarray) and head.size else None
     if isinstance(first, str | os.PathLike):
@@ -90,7 +97,7 @@ def _as_rows(X: Any) -> Any:
 
 
 def _check_like(X: Any, image: ImageSpec) -> None:
-    """Raise ValueError unless the rows of X are like those that the network was fitted to."""
+    """Raise ValueError unless the rows of X have the shape and type of `image`."""
     if X.shape[1:] != image.shape:
         raise ValueError(
             f"`X` must hold images like those of `fit`, shape {image.shape}. "
@@ -100,14 +107,14 @@ def _check_like(X: Any, image: ImageSpec) -> None:
     if (X.dtype == np.uint8) != was_bytes:
         raise ValueError(
             f"`X` must be {'uint8' if was_bytes else 'numbers other than uint8'}, as in `fit`: "
-            f"a pixel of 255 is not one of 1.0. Got {X.dtype}; convert it to that type and scale."
+            f"the scale of pixels differs between them. Got {X.dtype}; convert it and rescale."
         )
 
 
 def image_shape_of(shape: tuple[int, ...], given: Any) -> tuple[int, ...]:
-    """Image shape (h, w, c), or (n_features,), of rows of X of a `shape`.
+    """Image shape (h, w, c) of rows of X, or (n_features,) if they are no images.
 
-    `given` is the parameter ``image_shape``, or None.
+    `shape` is that of a row; `given` is the parameter ``image_shape``, or None.
     """
     if given is not None:
         rule = f"`image_shape` must be None, (h, w) or (h, w, c). Got {given!r}."
@@ -120,6 +127,7 @@ def image_shape_of(shape: tuple[int, ...], given: Any) -> tuple[int, ...]:
             f"(n_galaxies, n_features). Got {len(shape) + 1} dimensions."
         )
     is_image = len(shape) > 1
+    # a grey image has one channel: (h, w) is (h, w, 1)
     own = (*shape, 1)[:3] if is_image else shape
     if given is not None and (own != given if is_image else shape != (math.prod(given),)):
         raise ValueError(

@@ -1,11 +1,11 @@
-"""A trained network as arrays: it trains, goes on training, and gives draws.
+"""A network as arrays, to train, to train further and to draw from.
 
-The arrays are its weights, its random layers' seeds and its optimiser's moments. It has no Keras
-model of its own: it borrows a compiled one whenever it computes (`skgalaxy.networks._lending`).
+The arrays hold weights, seeds of random layers and moments of the optimiser. A network has no
+Keras model of its own: it borrows a compiled one to compute (`skgalaxy.networks._lending`).
 """
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Self
 
@@ -41,11 +41,11 @@ Callbacks = list[keras.callbacks.Callback]
 
 
 class Seeds(NamedTuple):
-    """Seeds of a network's weights and views, of its dropout masks, and of the order of batches."""
+    """Seeds of one network."""
 
-    weights: int
-    masks: int
-    order: int
+    weights: int  # and random views
+    masks: int  # of dropout at prediction
+    order: int  # of batches; the first network's also splits off the images held out
 
     @classmethod
     def draw(cls, random_state: Any, n_networks: int) -> list[Self]:
@@ -56,40 +56,41 @@ class Seeds(NamedTuple):
 
 
 class Training(NamedTuple):
-    """The end of a training: the network, figures per epoch, and Ctrl-C if it came."""
+    """Result of a training."""
 
     network: "TrainedNetwork"
-    history: History  # empty if no epoch was finished; then the network is as it was
-    interrupt: KeyboardInterrupt | None
+    history: History  # figures per epoch; empty if none was finished, then `network` is unchanged
+    interrupt: KeyboardInterrupt | None  # Ctrl-C, if it came
 
 
 class TrainedNetwork:
-    """A network as arrays.
+    """A network as arrays, which never change: training gives you another network.
 
     Parameters
     ----------
     architecture : Architecture
     seeds : Seeds
     state : list of ndarray, default=None
-        Values of all variables and of the optimiser's. They are never changed in place. None is
-        the network as it is built, before any training.
+        Values of the variables of the model and of its optimiser. None builds a network before
+        any training.
     """
 
     def __init__(
         self, architecture: Architecture, seeds: Seeds, state: State | None = None
     ) -> None:
         self.architecture, self.seeds = architecture, seeds
-        self._key = None
+        self._key: Hashable | None = None
         self.state = self._build_trainer() if state is None else state
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_key": None}  # the key is of this process
+        # a key is good for one process: it may hold a class of a notebook, or a random number
+        return {**vars(self), "_key": None}
 
     def _build(self) -> keras.Model:
         return self.architecture.build(self.seeds.weights)
 
     def _build_trainer(self) -> State:
-        """Build the model, note its key, and keep it to train in; its state is returned."""
+        """Build the model, note its key, keep the model to train in, and return its state."""
         model = self._build()
         self._key = signature(model)
         state = get_state(model)
@@ -103,24 +104,24 @@ class TrainedNetwork:
         return self._key
 
     def _with_state(self, state: State) -> "TrainedNetwork":
-        """Give the network other values."""
+        """Same network with other values."""
         other = TrainedNetwork(self.architecture, self.seeds, state)
         other._key = self._signature
         return other
 
     def with_architecture(self, architecture: Architecture) -> "TrainedNetwork":
-        """Put the present values in another architecture, to go on training with it.
+        """Same values in another architecture, to go on training with it.
 
         Raises
         ------
         ValueError
-            If it has other variables.
+            If the variables of the two have different shapes.
         """
         other = TrainedNetwork(architecture, self.seeds)
         if [x.shape for x in other.state] != [x.shape for x in self.state]:
             raise ValueError(
                 "`warm_start` and `partial_fit` must go on with the same network. Got parameters "
-                "that build one of other weights; use `fit` with `warm_start=False`."
+                "that change the shapes of its weights; use `fit` with `warm_start=False`."
             )
         return other._with_state(self.state)
 
@@ -133,10 +134,9 @@ class TrainedNetwork:
         learning_rate: float,
         callbacks: Callbacks,
     ) -> Training:
-        """Train for some passes over `batches`; this network stays as it is.
+        """Train for some epochs on `batches`.
 
-        An interrupt comes back instead of being raised, so that the caller can keep the epochs
-        that were finished before it.
+        Ctrl-C is returned, not raised, so that you can keep the epochs finished before it.
 
         Raises
         ------
@@ -146,7 +146,7 @@ class TrainedNetwork:
         recorded, interrupt = keras.callbacks.History(), None
         with lent_trainer(self._signature, self._build) as model:
             put_state(self.state, model)
-            model.optimizer.learning_rate = learning_rate
+            model.optimizer.learning_rate = learning_rate  # the last borrower's may differ
             try:
                 model.fit(
                     _passes(batches, epochs),
@@ -154,12 +154,13 @@ class TrainedNetwork:
                     steps_per_epoch=len(batches),
                     callbacks=[*callbacks, recorded],
                     validation_data=validation,
-                    shuffle=False,
+                    shuffle=False,  # the batches shuffle themselves, from our seed
                     verbose=0,
                 )
             except KeyboardInterrupt as caught:
                 interrupt = caught
             history = recorded.history
+            # before the first epoch ends there is nothing to keep
             network = self._with_state(get_state(model)) if history else self
         if history and not np.isfinite(history["loss"][-1]):
             raise ValueError(
@@ -169,28 +170,33 @@ class TrainedNetwork:
         return Training(network, history, interrupt)
 
     def drawn(self, n_draws: int) -> AbstractContextManager[DrawnNetworks]:
-        """Networks drawn from this one by dropout, for use in a ``with`` statement."""
+        """Networks drawn from this one by dropout, to use in a ``with`` statement."""
         return lent_draws(self._signature, self._build, n_draws, self.state, self.seeds.masks)
 
     def to_keras(self) -> keras.Model:
-        """Compiled Keras model of its own, with the values of this network."""
+        """New compiled Keras model with the values of this network."""
         model = self._build()
         put_state(self.state, model)
         return model
 
 
-def _passes(batches: VoteBatches, epochs: int) -> Iterator[tuple[NDArray, ...]]:
-    """Batches of all passes: Keras begins each pass over a PyDataset at great cost."""
+def _passes(batches: VoteBatches, epochs: int) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Batches of all epochs, one after the other."""
+    # one stream for all epochs, because Keras begins each pass over a PyDataset at great cost
     for _ in range(epochs):
-        batches.on_epoch_end()  # another order
+        batches.on_epoch_end()  # a new order
         yield from (batches[index] for index in range(len(batches)))
 
 
-SCHEDULES = {"cosine": lambda done: (1 + math.cos(math.pi * done)) / 2}
+# factors of the learning rate, by the fraction of epochs done
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    # Loshchilov & Hutter 2017 (arXiv:1608.03983): cosine annealing, without restarts
+    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+}
 
 
 def schedule_callbacks(schedule: str, start: float, epochs: int) -> Callbacks:
-    """Callbacks that change the learning rate from `start`; none for a constant one."""
+    """Keras callbacks that lower the learning rate from `start`; none if it is constant."""
     if schedule == "constant":
         return []
     course = SCHEDULES[schedule]
