@@ -289,7 +289,7 @@ class TestScorePool:
             (lambda posterior, n_votes: posterior.draws, r"\(286, 10\)"),
             (lambda posterior, n_votes: posterior.std[:3], r"\(3,\)"),
             (lambda posterior, n_votes: 1.0, r"\(\)"),
-            (lambda posterior, n_votes: posterior.std * np.nan, "NaN or infinity"),
+            (lambda posterior, n_votes: posterior.std * np.nan, "nan for the galaxy in row 0"),
         ],
     )
     def test_scores_that_are_none(self, score, got, images, fitted, tmp_path):
@@ -411,7 +411,7 @@ query.score_pool(learner, np.load(sys.argv[1]), checkpoint=sys.argv[2])
         """Networks that agree score 0 whatever they predict."""
         path = tmp_path / "scores"
         query.score_pool(self.learner(), np.full((300, 4), 0.2), checkpoint=path)
-        with pytest.raises(ValueError, match="block 0 of scores is another"):
+        with pytest.raises(ValueError, match="block 0 of the scores differs"):
             query.score_pool(self.learner(), np.full((300, 4), 0.7), checkpoint=path)
 
     @pytest.mark.parametrize("kind", ["text", "object array", "cut array", "database"])

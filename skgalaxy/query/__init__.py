@@ -2,15 +2,17 @@
 
 ``strategy(learner, X, n_instances=1, *, n_votes=40, eligible=None, random_state=None,
 checkpoint=None, verbose=False)`` returns ``(indices, scores)``: rows of X, best first, each once,
-and their scores. `learner` is whatever can be asked for a posterior: a fitted estimator, a Pipeline
-ending in one, a search object, a modAL learner, or a modAL committee of them (its members' draws
-taken together); or a `VotePosterior`, with X None. Ties are broken by `random_state`.
+and their scores. `learner` is anything that predicts a posterior: a fitted estimator, a Pipeline
+ending in one, a search object, a modAL learner, or a modAL committee, which puts the draws of its
+members together. If you have predicted already, pass the `VotePosterior`, with X None. Ties are
+broken by `random_state`.
 
-A strategy is a *score* of single galaxies and a *selector* that makes a batch of them
-(`make_query`); a new one is a function of three lines (``_single.py``). The pool is scored in one
-pass, block by block (`score_pool`), and only scores are kept, and the posterior of a shortlist
-where the selector looks at galaxies together: the pool may be larger than memory, and with a
-checkpoint an interrupted scoring goes on where it stopped.
+A strategy is a *score* of single galaxies and a *selector* that makes a batch of them. You can put
+your own together with `make_query`; a new one in the library is a function of three lines
+(``_single.py``). The pool is scored in one pass, block by block (`score_pool`). Only scores are
+kept, and the posterior of a shortlist if the selector compares galaxies. So the pool may be larger
+than memory, for example a survey in a Zarr array. With a checkpoint, interrupted scoring goes on
+where it stopped.
 
 Importing this module also mends modAL for scikit-learn >= 1.8 (`skgalaxy._modal_compat`).
 """

@@ -1,8 +1,12 @@
 """Strategies for batches: galaxies that are informative, and not all in the same way."""
 
+from __future__ import annotations  # as in _strategy.py
+
 from functools import partial
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skgalaxy import acquisition
 from skgalaxy._pools import count_rows, n_rows, take_rows
@@ -10,22 +14,26 @@ from skgalaxy._validation import check_choice, check_float, check_int
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query._learners import check_method, embed, predict_posterior
 from skgalaxy.query._pool import check_expected_votes
-from skgalaxy.query._selectors import select_jointly, select_power, select_spread
-from skgalaxy.query._strategy import pick, strategy
+from skgalaxy.query._selectors import Candidates, select_jointly, select_power, select_spread
+from skgalaxy.query._strategy import Picked, Query, pick, strategy
 
 __all__ = ["diverse_sampling", "epig_sampling", "joint_sampling", "power_sampling"]
 
 
 @strategy
-def power_sampling(query, *, beta=1.0):
+def power_sampling(query: Query, *, beta: float = 1.0) -> Picked:
     """Draw galaxies with a chance that grows with their mutual information (PowerBALD).
+
+    Chance keeps near-duplicates apart at hardly any cost, for example in batches of thousands that
+    are too large for `joint_sampling`.
 
     Parameters
     ----------
     beta : float, default=1.0
         Power of the mutual information in the chance: 0 is random, infinity the best.
     random_state : int, RandomState or None, default=None
-        Seed of the draw. In a loop of rounds pass a RandomState.
+        Seed of the draw. In a loop of rounds pass a RandomState, so that you get a new draw each
+        time.
 
     Returns
     -------
@@ -55,27 +63,29 @@ def power_sampling(query, *, beta=1.0):
 
 
 @strategy
-def joint_sampling(query, *, n_candidates=1000):
+def joint_sampling(query: Query, *, n_candidates: int = 1000) -> Picked:
     """Pick galaxies whose votes together would tell most about the network's weights.
 
-    The first is that of the highest mutual information; each next one adds most to those before
-    it, so that of near-duplicates one is asked about (greedy BatchBALD, with the joint
-    information of `skgalaxy.acquisition.greedy_information`). What galaxies share is told by their
-    draws: have at least twice as many of them as galaxies to pick (`largest_batch` says why,
-    `ensure_draws` gives them).
+    The first galaxy has the highest mutual information. Each next one adds most to those before
+    it, so of two near-duplicates you ask about one. This is greedy BatchBALD, with the joint
+    information of `skgalaxy.acquisition.greedy_information`.
+
+    The draws of two galaxies show how much information they share, so use at least twice as many
+    draws as galaxies to pick, for example 200 draws for a batch of 100. `ensure_draws` sets them,
+    and `largest_batch` explains the factor.
 
     Parameters
     ----------
     n_candidates : int, default=1000
-        Galaxies of the highest mutual information among which to pick; ten times `n_instances`
-        if that is more. Only their draws are kept.
+        Number of galaxies to pick among, those of the highest mutual information; ten times
+        `n_instances` if that is more. Only their draws are kept.
 
     Returns
     -------
     indices : ndarray of shape (n_instances,)
         Rows of `X`, in the order picked.
     scores : ndarray of shape (n_instances,)
-        What each adds to those before it, in nats, never rising.
+        The information that each adds to those before it, in nats, never rising.
 
     Raises
     ------
@@ -106,21 +116,24 @@ def joint_sampling(query, *, n_candidates=1000):
 
 
 @strategy
-def diverse_sampling(query, *, features="draws", n_candidates=1000):
+def diverse_sampling(
+    query: Query, *, features: Literal["draws", "embedding"] = "draws", n_candidates: int = 1000
+) -> Picked:
     """Pick informative galaxies that are far from each other: k-means++ seeds, by information.
 
-    A galaxy is drawn by its mutual information times its squared distance from those drawn
-    already (k-means++: Arthur & Vassilvitskii 2007).
+    The chance of a galaxy is its mutual information times its squared distance from those drawn
+    already. The seeding of k-means++ does the same without the information.
 
     Parameters
     ----------
     features : {"draws", "embedding"}, default="draws"
-        In what galaxies are far: in how the networks' opinions of them go together
-        (`skgalaxy.acquisition.standardised_draws`), or in the features that the network sees in
-        them, of estimators that have ``embed(X)``; for these the candidates are read again.
+        Space of the distances. "draws" compares the opinions of the networks, as in
+        `skgalaxy.acquisition.standardised_draws`: two galaxies are near if the networks agree and
+        differ on them together. "embedding" compares images as the network sees them. For this
+        your estimator needs ``embed(X)``, and the candidates are read again.
     n_candidates : int, default=1000
-        Galaxies of the highest mutual information among which to pick; ten times `n_instances`
-        if that is more.
+        Number of galaxies to pick among, those of the highest mutual information; ten times
+        `n_instances` if that is more. Take more, for example 5000, for a wider choice.
     random_state : int, RandomState or None, default=None
         Seed of the draw.
 
@@ -136,6 +149,10 @@ def diverse_sampling(query, *, features="draws", n_candidates=1000):
     ValueError
         If `features` or `n_candidates` is out of range.
 
+    References
+    ----------
+    Arthur & Vassilvitskii 2007, SODA, 1027 (k-means++).
+
     Examples
     --------
     >>> from skgalaxy import VotePosterior, query
@@ -145,10 +162,12 @@ def diverse_sampling(query, *, features="draws", n_candidates=1000):
     [1 2] [0.69 0.45]
     """
     if check_choice(features, "features", ("draws", "embedding")) == "embedding":
-        check_method(query.learner, "embed")
+        check_method(query.learner, "embed")  # now, not after the pool is scored
     n_candidates = check_int(n_candidates, "n_candidates", 1)
 
-    def select(candidates, n_instances, random_state):
+    def select(
+        candidates: Candidates, n_instances: int, random_state: np.random.RandomState
+    ) -> tuple[NDArray, NDArray]:
         if features == "draws":
             values = acquisition.standardised_draws(candidates.posterior)
         else:
@@ -159,26 +178,28 @@ def diverse_sampling(query, *, features="draws", n_candidates=1000):
 
 
 @strategy
-def epig_sampling(query, *, target=None, n_targets=100, target_votes=10):
-    """Pick the galaxies whose votes would tell most about those of the galaxies you care about.
+def epig_sampling(
+    query: Query, *, target: Any = None, n_targets: int = 100, target_votes: int = 10
+) -> Picked:
+    """Pick the galaxies that would tell most about the votes on galaxies you care about.
 
-    Expected predictive information gain (EPIG). Mutual information with the weights is also high
-    for odd images of which the network knows nothing, and of which nothing is to be learned about
-    others; this is not. Use many draws. The time grows with the number of targets.
+    The score is the expected predictive information gain (EPIG). Mutual information with the
+    weights is also high for outliers that teach nothing about other galaxies, for example
+    artefacts. EPIG is not. Use many draws. The time grows with the number of targets.
 
     Parameters
     ----------
     target : array-like of shape (n_targets, ...), default=None
-        Galaxies you care about, like those of X: a random draw of the sky, or those of a kind.
-        None takes random galaxies of the pool, which are predicted beforehand; of batches all
-        are read for that. Where `learner` is a VotePosterior, row numbers of it.
+        Galaxies you care about, like those of X: for example a random draw of the sky, or all
+        galaxies of one kind. None takes random galaxies of the pool and predicts them beforehand;
+        this reads all of your batches if X is batches. If `learner` is a VotePosterior, pass row
+        numbers of it.
     n_targets : int, default=100
-        Galaxies of the pool that are targets, where `target` is None.
+        Number of random targets if `target` is None.
     target_votes : int, default=10
-        Volunteers whose answers about a target are to be foretold. More take longer and rank
-        galaxies nearly alike.
+        Number of votes on a target to predict. More take longer and rank galaxies nearly alike.
     random_state : int, RandomState or None, default=None
-        Seed of the targets, and of what breaks ties. With a checkpoint give the same number.
+        Seed of the targets and of ties. With a checkpoint pass the same number again.
 
     Returns
     -------
@@ -196,8 +217,7 @@ def epig_sampling(query, *, target=None, n_targets=100, target_votes=10):
 
     Examples
     --------
-    The networks' opinions of the first galaxy have nothing to do with those of the target, which
-    is the third:
+    The target is the third galaxy. The draws of the second go with it, those of the first do not:
 
     >>> from skgalaxy import VotePosterior, query
     >>> draws = [[0.1, 0.1, 0.9, 0.9], [0.3, 0.6, 0.3, 0.6], [0.2, 0.7, 0.2, 0.7]]
@@ -205,24 +225,32 @@ def epig_sampling(query, *, target=None, n_targets=100, target_votes=10):
     >>> print(indices, scores.round(2))
     [1 0] [0.53 0.  ]
     """
+    # before the targets are predicted, which may take long
     check_expected_votes(query.n_votes, n_rows(query.X))
     target_votes = check_int(target_votes, "target_votes", 1)
     n_targets = check_int(n_targets, "n_targets", 1)
     if target is None:
         target = _random_rows(query, n_targets)
     wanted = predict_posterior(query.learner, target)
+    # a checkpoint names the plain arguments of a partial: `target_votes`, but not the targets
     return pick(query, partial(_predictive_gain, target=wanted, target_votes=target_votes))
 
 
-def _predictive_gain(posterior, n_votes, *, target, target_votes):
+def _predictive_gain(
+    posterior: VotePosterior,
+    n_votes: NDArray | int,
+    *,
+    target: VotePosterior,
+    target_votes: int,
+) -> NDArray:
     return acquisition.expected_predictive_information_gain(
         posterior, n_votes, target, target_votes
     )
 
 
-def _random_rows(query, n_galaxies):
-    """So many random galaxies of those that may be picked, or all if there are fewer."""
+def _random_rows(query: Query, n_galaxies: int) -> Any:
+    """Random galaxies of those that may be picked, or all if there are fewer."""
     rows = np.arange(count_rows(query.X))
     rows = rows if query.eligible is None else rows[query.eligible]
     places = query.rng.permutation(len(rows))[:n_galaxies]
-    return take_rows(query.X, rows[np.sort(places)])
+    return take_rows(query.X, rows[np.sort(places)])  # `take_rows` wants rising numbers

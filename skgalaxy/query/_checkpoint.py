@@ -1,8 +1,9 @@
 """Scores kept in a file while a pool is scored, so that an interrupt costs one block of them.
 
-The file is an SQLite database: whatever kills the process, or the machine, a block is in it whole
-or not at all. It belongs to the scoring that the caller describes; the first and the last block
-are scored again when scoring goes on, and must be the same.
+The file is an SQLite database. If the process or the machine dies, a block is in it whole or not
+at all. It belongs to one scoring, which the caller describes, for example by the number of
+galaxies. When scoring goes on, the first and the last block are scored again: they must be the
+same.
 """
 
 import json
@@ -29,7 +30,7 @@ CREATE TABLE blocks (number INTEGER PRIMARY KEY, scores BLOB, means BLOB)
 
 
 class ScoreCheckpoint:
-    """Blocks of scores, in memory and, if it has a path, in a file.
+    """Blocks of scores, in memory and, if you give a path, in a file.
 
     Parameters
     ----------
@@ -51,18 +52,21 @@ class ScoreCheckpoint:
         If it cannot be read or written.
     """
 
-    def __init__(self, path: str | os.PathLike | None, **description: str | int | None):
+    def __init__(
+        self, path: str | os.PathLike[str] | None, **description: str | int | None
+    ) -> None:
         self.path = path
-        self.scores: list[NDArray] = []
-        self._means: list[NDArray] = []
+        self.scores: list[NDArray[np.float64]] = []
+        self._means: list[NDArray[np.float64]] = []
         if path is not None:
             with sqlite_errors(path, _RULE):
                 self._read(json.dumps(description, sort_keys=True))
 
-    def append(self, scores: NDArray, means: NDArray) -> None:
+    def append(self, scores: NDArray[np.float64], means: NDArray[np.float64]) -> None:
         """Keep a block of scores and posterior means; it is on the disk when this returns."""
         if self.path is not None:
             row = len(self.scores), scores.tobytes(), means.tobytes()
+            # opened for each block: nothing stays open if the caller asks for no more blocks
             with (
                 sqlite_errors(self.path, _RULE),
                 closing(sqlite3.connect(self.path, isolation_level=None)) as database,
@@ -71,14 +75,18 @@ class ScoreCheckpoint:
         self.scores.append(scores)
         self._means.append(means)
 
-    def check(self, number: int, scores: NDArray, means: NDArray) -> None:
+    def check(self, number: int, scores: NDArray[np.float64], means: NDArray[np.float64]) -> None:
         """Raise ValueError unless a block that was computed again is the one that was kept."""
+        # means, too: another model may have the same scores, for example all 0
         kept = self.scores[number], self._means[number]
         for old, new in zip(kept, (scores, means), strict=True):
             # another machine may round otherwise
             if old.shape != new.shape or not np.allclose(old, new, rtol=1e-3, atol=1e-6):
                 with sqlite_errors(self.path, _RULE):
-                    raise UnusableFileError(f"whose block {number} of scores is another")
+                    raise UnusableFileError(
+                        f"where block {number} of the scores differs from that of this learner "
+                        "and pool"
+                    )
 
     def _read(self, description: str) -> None:
         """Take the blocks that are kept, or begin a file without any."""

@@ -1,55 +1,59 @@
-"""Strategies of parts: a score, a selector, and a random share."""
+"""Strategies that you put together: a score, a selector, and a random share."""
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any, ParamSpec
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from skgalaxy._pools import count_rows
 from skgalaxy._validation import check_float, check_int
 from skgalaxy.query._learners import pool_of
 from skgalaxy.query._pool import Score, check_eligible, check_n_instances
-from skgalaxy.query._selectors import select_best
-from skgalaxy.query._strategy import Strategy, pick, strategy
+from skgalaxy.query._selectors import Select, select_best
+from skgalaxy.query._strategy import Picked, Query, Strategy, pick, strategy
 
 __all__ = ["make_query", "mix_random"]
 
+P = ParamSpec("P")
+
 
 def make_query(
-    score: Score, select: Callable = select_best, *, n_candidates: int | None = None
+    score: Score, select: Select = select_best, *, n_candidates: int | None = None
 ) -> Strategy:
-    """Make a query strategy of a score and a selector.
+    """Make a query strategy from a score and a selector.
 
     Parameters
     ----------
     score : callable
-        ``score(posterior, n_votes)`` returns a number per galaxy, the higher the better. Methods
-        of `VotePosterior` will do.
+        ``score(posterior, n_votes)`` returns a number per galaxy; the highest are asked first. You
+        can pass a method of `VotePosterior`, for example ``VotePosterior.mutual_information``.
     select : callable, default=select_best
         ``select(candidates, n_instances, random_state)`` returns places among `Candidates`, best
         first, and the scores to report: `select_best`, `select_power`, `select_jointly`, or your
         own.
     n_candidates : int, default=None
-        None gives `select` the scores of the whole pool. A number gives it a shortlist of the
-        highest scores with its posterior, which is kept while the pool goes by: so many
-        galaxies, or ten times `n_instances` if that is more.
+        Size of the shortlist, for selectors that compare galaxies. `select` then gets this many
+        galaxies of the highest scores with their posterior, or ten times `n_instances` if that is
+        more. None gives it the scores of the whole pool, without a posterior.
 
     Returns
     -------
     strategy : callable
         ``strategy(learner, X, n_instances=1, *, n_votes=40, eligible=None, random_state=None,
-        checkpoint=None, verbose=False)``, as `mutual_information_sampling`. It can
-        be pickled if its parts can.
+        checkpoint=None, verbose=False)``, as `mutual_information_sampling`. It can be pickled if
+        its parts can.
 
     Raises
     ------
     TypeError, ValueError
-        If a part is no callable or `n_candidates` no number >= 1.
+        If a part is not callable, or `n_candidates` is not an integer >= 1.
 
     Examples
     --------
-    Galaxies for which the posterior of ρ is widest, drawn at random by that width:
+    Galaxies drawn at random, with a chance that grows with the width of the posterior of ρ:
 
     >>> from skgalaxy import VotePosterior, query
     >>> def width(posterior, n_votes):
@@ -66,25 +70,26 @@ def make_query(
             raise TypeError(f"`{name}` must be callable. Got {part!r}.")
     if n_candidates is not None:
         check_int(n_candidates, "n_candidates", 1)
+    # a partial of a module's function can be pickled; a function made in here could not
     return partial(_composed, score=score, select=select, n_candidates=n_candidates)
 
 
 @strategy
-def _composed(query, *, score, select, n_candidates):
+def _composed(query: Query, *, score: Score, select: Select, n_candidates: int | None) -> Picked:
     """Pick galaxies by a score and a selector."""
     return pick(query, score, select, n_candidates)
 
 
-def mix_random(strategy: Strategy, share: float = 0.1) -> Strategy:
+def mix_random(strategy: Callable[P, Picked], share: float = 0.1) -> Callable[P, Picked]:
     """Make a strategy that asks about a share of galaxies at random.
 
-    Galaxies that a strategy picks are no random draw of the sky: what is learned of their votes
-    cannot tell whether the posterior is calibrated there. Those picked at random can.
+    A strategy's picks are no random draw of the sky. So their votes cannot show you whether the
+    posterior is calibrated there. The votes on galaxies picked at random can.
 
     Parameters
     ----------
     strategy : callable
-        Any strategy in modAL's signature that takes `random_state`.
+        Any strategy in modAL's signature that takes `random_state`, for example `joint_sampling`.
     share : float, default=0.1
         Share of every batch in [0, 1]; rounded up or down at random so that it is right on
         average.
@@ -92,13 +97,13 @@ def mix_random(strategy: Strategy, share: float = 0.1) -> Strategy:
     Returns
     -------
     strategy : callable
-        In the same signature. The random galaxies come last, drawn evenly from those that the
-        strategy did not pick; their scores are NaN, by which they can be told.
+        In the same signature. The random galaxies come last, drawn evenly from those that
+        `strategy` did not pick. You can tell them by their scores, which are NaN.
 
     Raises
     ------
     TypeError, ValueError
-        If `strategy` is no callable, or `share` is outside [0, 1].
+        If `strategy` is not callable, or `share` is outside [0, 1].
 
     Examples
     --------
@@ -115,19 +120,29 @@ def mix_random(strategy: Strategy, share: float = 0.1) -> Strategy:
 
 
 def _mixed(
-    strategy, share, learner, X, n_instances=1, *, eligible=None, random_state=None, **options
-):
+    strategy: Callable[..., Picked],
+    share: float,
+    learner: Any,
+    X: Any,
+    n_instances: int = 1,
+    *,
+    eligible: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    **options: Any,
+) -> Picked:
     X = pool_of(learner, X)
     total = count_rows(X)
     rows = np.arange(total)
-    if eligible is not None:  # a strategy of somebody else need not know it
-        options["eligible"] = check_eligible(eligible, total)
-        rows = rows[options["eligible"]]
-    check_n_instances(n_instances, total, options.get("eligible"))
+    mask = check_eligible(eligible, total)
+    if mask is not None:  # passed on only if given: a strategy of yours need not know it
+        options["eligible"] = mask
+        rows = rows[mask]
+    check_n_instances(n_instances, total, mask)
     rng = check_random_state(random_state)
+    # rounded up or down at random, so that the share is right on average
     n_random = int(share * n_instances + rng.uniform())
     picked, scores = np.empty(0, dtype=np.intp), np.empty(0)
-    if n_random < n_instances:
+    if n_random < n_instances:  # else nothing need be predicted
         n_picked = n_instances - n_random
         picked, scores = strategy(learner, X, n_picked, random_state=rng, **options)
     at_random = rng.choice(np.setdiff1d(rows, picked), n_random, replace=False)

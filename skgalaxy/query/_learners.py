@@ -1,11 +1,12 @@
-"""What a fitted thing says of galaxies, whatever holds the estimator."""
+"""Posteriors and features from a learner: an estimator, or a wrapper that holds one."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from skgalaxy._pools import blocks_ahead
@@ -27,19 +28,20 @@ __all__ = [
 MANY_DRAWS = 1000  # nearly free, and enough to tell batches of hundreds of galaxies apart
 
 
-def predict_posterior(learner: object, X: ArrayLike | None) -> VotePosterior:
-    """Posterior that any fitted thing predicts for `X`.
+def predict_posterior(learner: Any, X: Any) -> VotePosterior:
+    """Posterior of every galaxy in `X`, from any fitted learner.
 
     Parameters
     ----------
     learner : object
-        A fitted estimator with ``predict_posterior``; a Pipeline ending in one; a search object
-        (its ``best_estimator_``); a modAL learner (its ``estimator``); or a modAL committee,
-        whose members' draws are put side by side. Or a VotePosterior, predicted beforehand.
+        A fitted estimator with ``predict_posterior``, for example a
+        `skgalaxy.BayesianCNNRegressor`; a Pipeline ending in one; a search object (its
+        ``best_estimator_``); a modAL learner (its ``estimator``); or a modAL committee, which puts
+        the draws of its members side by side. If you have predicted already, a VotePosterior.
     X : array-like or None
-        Galaxies as the learner takes them. A Pipeline's steps see them block by block: a column
-        of paths need not be images in memory all at once. Of a VotePosterior None is all its
-        galaxies, and row numbers are some of them.
+        Galaxies as your learner takes them. A Pipeline's steps see them block by block, so the
+        images of a column of paths are never in memory all at once. With a VotePosterior, None is
+        all its galaxies, and row numbers are some of them.
 
     Returns
     -------
@@ -65,53 +67,57 @@ def predict_posterior(learner: object, X: ArrayLike | None) -> VotePosterior:
 
 
 def predict_blocks(
-    learner: object, X: ArrayLike, parts: Sequence[slice | int] = ()
+    learner: Any, X: Any, parts: Sequence[slice | int] = ()
 ) -> Iterator[VotePosterior]:
-    """Yield the posterior of `skgalaxy._pools.blocks` of X; the next is prepared meanwhile."""
+    """Yield the posterior of each block of X; the next block is prepared meanwhile."""
     return _call_blocks(learner, "predict_posterior", X, parts)
 
 
-def embed(learner: object, X: ArrayLike) -> NDArray:
+def embed(learner: Any, X: Any) -> NDArray:
     """Features of every galaxy, shape (n_galaxies, n_features)."""
     return _call(learner, "embed", X)
 
 
-def was_trained_on(learner: object, X: ArrayLike) -> NDArray[np.bool_]:
+def was_trained_on(learner: Any, X: Any) -> NDArray[np.bool_]:
     """Mask of the galaxies that the networks were trained on, shape (n_galaxies,)."""
     return _call(learner, "was_trained_on", X)
 
 
-def check_method(learner: object, method: str) -> None:
+def check_method(learner: Any, method: str) -> None:
     """Raise TypeError unless the learner is, or holds, an estimator with `method`."""
     _find(learner, method)
 
 
-_JOINED = {  # of each method: how blocks of galaxies are joined, and how members of a committee
+# For each method: the function that joins blocks of galaxies, and that for members of a committee.
+_JOINED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "embed": (np.concatenate, np.hstack),
     "predict_posterior": (VotePosterior.concatenate, VotePosterior.combine),
     "was_trained_on": (np.concatenate, partial(np.any, axis=0)),
 }
 
 
-def _call(learner, method, X):
+def _call(learner: Any, method: str, X: Any) -> Any:
     join_blocks, _ = _JOINED[method]
     return join_blocks(list(_call_blocks(learner, method, X)))
 
 
-def _call_blocks(learner, method, X, parts=()):
+def _call_blocks(
+    learner: Any, method: str, X: Any, parts: Sequence[slice | int] = ()
+) -> Iterator[Any]:
     prepare, call = _find(learner, method)
     return map(call, blocks_ahead(X, prepare, parts))
 
 
-def _call_members(members, method, X):
+def _call_members(members: list[Any], method: str, X: Any) -> Any:
     _, join_members = _JOINED[method]
     return join_members([_call(member, method, X) for member in members])
 
 
-def _find(learner: object, method: str) -> tuple[Callable | None, Callable]:
-    """Transform of the Pipelines on the way to an estimator, and the `method` of that, bound."""
+def _find(learner: Any, method: str) -> tuple[Callable[..., Any] | None, Callable[..., Any]]:
+    """Transform of the Pipelines on the way to an estimator, and the bound `method` of that."""
     if isinstance(learner, VotePosterior) and method == "predict_posterior":
-        return None, learner.__getitem__
+        return None, learner.__getitem__  # its galaxies are row numbers
+    # first of all its own: a Pipeline or a recalibrated estimator may know better than its parts
     if hasattr(learner, method):
         return None, getattr(learner, method)
     held = _held_by(learner)
@@ -122,41 +128,46 @@ def _find(learner: object, method: str) -> tuple[Callable | None, Callable]:
         )
     found = [_find(one, method) for one in held]
     if hasattr(learner, "learner_list"):
+        # each member has its own transform, so X goes to all of them as it is
         return None, partial(_call_members, held, method)
     prepare, call = found[0]
     if isinstance(learner, Pipeline) and len(learner) > 1:
-        prepare = _then(learner[:-1].transform, prepare)
+        prepare = _transform_first(learner, prepare)
     return prepare, call
 
 
-def _then(first: Callable, second: Callable | None) -> Callable:
-    return first if second is None else lambda rows: second(first(rows))
+def _transform_first(pipeline: Any, prepare: Callable[..., Any] | None) -> Callable[..., Any]:
+    """Transform of all steps but the last, and then `prepare`."""
+    transform = pipeline[:-1].transform
+    return transform if prepare is None else lambda rows: prepare(transform(rows))
 
 
-def _held_by(learner: object) -> list[object]:
-    """List the members of a committee, or the one learner that a learner wraps."""
+def _held_by(learner: Any) -> list[Any]:
+    """Members of a committee, or the one learner inside a wrapper; empty for anything else."""
     if isinstance(learner, Pipeline):
         return [learner[-1]]
     if hasattr(learner, "learner_list"):
         return list(learner.learner_list)
     if hasattr(learner, "best_estimator_"):
         return [learner.best_estimator_]
-    if hasattr(learner, "query_strategy") and hasattr(learner, "estimator"):  # a modAL learner
+    # a modAL learner; searches have an `estimator`, too, which is not fitted
+    if hasattr(learner, "query_strategy") and hasattr(learner, "estimator"):
         return [learner.estimator]
     return []
 
 
-def pool_of(learner: object, X: ArrayLike | None) -> ArrayLike:
-    """Check X; of a VotePosterior it is row numbers, and None is all of them."""
+def pool_of(learner: Any, X: Any) -> Any:
+    """Check X; with a VotePosterior X is row numbers of it, and None becomes all of them."""
     if not isinstance(learner, VotePosterior):
         if X is None:
             raise ValueError(
                 "`X` must be galaxies as `learner` takes them; it may be None only of a "
-                f"VotePosterior. Got None for {type(learner).__name__}."
+                f"VotePosterior. Got None for {type(learner).__name__}; pass the pool."
             )
         return X
     total = len(learner)
     rows = np.arange(total) if X is None else np.asarray(X)
+    # an empty list is an array of floats
     whole = rows.ndim == 1 and (rows.dtype.kind in "iu" or rows.size == 0)
     if not whole or ((rows < 0) | (rows >= total)).any():
         got = f"{rows.dtype} of shape {rows.shape}"
@@ -169,19 +180,19 @@ def pool_of(learner: object, X: ArrayLike | None) -> ArrayLike:
     return rows.astype(np.intp)
 
 
-def fitted_estimators(learner: object) -> list[object]:
-    """List the estimators inside a learner, for example one per member of a committee."""
-    held = _held_by(learner) or getattr(learner, "estimators_", [])  # calibrated: one per fold
+def fitted_estimators(learner: Any) -> list[Any]:
+    """Estimators inside a learner, for example one per member of a committee."""
+    held = _held_by(learner) or getattr(learner, "estimators_", [])  # recalibrated: one per fold
     if not held:
         return [learner]
     return [estimator for one in held for estimator in fitted_estimators(one)]
 
 
-def ensure_draws(learner: object, n_draws: int = MANY_DRAWS) -> object:
-    """Let a learner draw at least so many networks in all; fitted or not, in place.
+def ensure_draws(learner: Any, n_draws: int = MANY_DRAWS) -> Any:
+    """Let a learner draw at least `n_draws` networks in all; fitted or not, in place.
 
-    More draws take hardly longer where dropout is late in the network, and tell more galaxies
-    apart: `joint_sampling` and `epig_sampling` want many.
+    More draws tell more galaxies apart, so `joint_sampling` and `epig_sampling` want many. They
+    take hardly longer if dropout comes late in your network.
 
     Parameters
     ----------
@@ -189,7 +200,8 @@ def ensure_draws(learner: object, n_draws: int = MANY_DRAWS) -> object:
         As in `predict_posterior`, or a `skgalaxy.calibration.CalibratedRegressorCV`. The
         parameter ``n_draws`` of the estimators in it is raised, never lowered.
     n_draws : int, default=1000
-        Draws of all networks of all estimators together, shared out evenly.
+        Draws of all networks of all estimators together, shared evenly: for example 250 for each
+        of four networks.
 
     Returns
     -------
@@ -216,11 +228,12 @@ def ensure_draws(learner: object, n_draws: int = MANY_DRAWS) -> object:
             f"Got {type(learner).__name__}."
         )
     n_networks = sum(getattr(one, "n_networks", 1) for one in estimators)
+    # rounded up: at least `n_draws` in all
     each = math.ceil(check_int(n_draws, "n_draws", 1) / n_networks)
     for one in estimators:
         one.set_params(n_draws=max(each, one.n_draws))
     return learner
 
 
-def _has_parameter(estimator, name):
+def _has_parameter(estimator: Any, name: str) -> bool:
     return hasattr(estimator, "get_params") and name in estimator.get_params(deep=False)

@@ -1,9 +1,10 @@
 """One pass over a pool: scores of all galaxies, and the posterior of a few."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,7 @@ from skgalaxy.query._checkpoint import ScoreCheckpoint
 from skgalaxy.query._learners import pool_of, predict_blocks, predict_posterior
 
 __all__ = [
+    "Score",
     "Shortlist",
     "check_eligible",
     "check_expected_votes",
@@ -28,12 +30,12 @@ Score = Callable[[VotePosterior, NDArray | int], ArrayLike]
 
 
 def score_pool(
-    learner: object,
-    X: ArrayLike | None,
+    learner: Any,
+    X: Any,
     score: Score = VotePosterior.mutual_information,
     *,
     n_votes: int | ArrayLike = 40,
-    checkpoint: str | PathLike | None = None,
+    checkpoint: str | PathLike[str] | None = None,
     verbose: bool = False,
 ) -> NDArray[np.float64]:
     """Score every galaxy of a pool, which may be larger than memory.
@@ -43,17 +45,18 @@ def score_pool(
     learner : object
         As in `predict_posterior`.
     X : array-like, keras.utils.PyDataset or None
-        The pool: an array, a column of paths (for a Pipeline that reads them), a memory map, a
-        Zarr or HDF5 array, or batches of images. It is read in blocks of at most 32 MB and 2,048
-        galaxies, the next one while this one is scored. Of a VotePosterior row numbers, or None.
+        The pool: for example an array, a column of paths (for a Pipeline that reads them), a
+        memory map, a Zarr or HDF5 array, or batches of images. It is read in blocks of at most
+        32 MB and 2,048 galaxies, the next one while this one is scored. With a VotePosterior, row
+        numbers of it, or None.
     score : callable, default=VotePosterior.mutual_information
         ``score(posterior, n_votes)`` returns a number per galaxy.
     n_votes : int or array-like of shape (n_galaxies,), default=40
-        Volunteers who would be asked about a galaxy, N; for batches one number.
+        Number of volunteers you would ask about a galaxy, N; one number if X is batches.
     checkpoint : str or path-like, default=None
-        File (SQLite) in which scores are kept while they are computed. If it is there already,
-        scoring goes on where it stopped, with the same result; the first and the last block are
-        scored again, to see that learner and pool are the same.
+        File (SQLite) to keep scores in while they are computed. If it is there already, scoring
+        goes on where it stopped, with the same result. The first and the last block are scored
+        again, to see that you passed the same learner and pool.
     verbose : bool, default=False
         Show a progress bar.
 
@@ -66,8 +69,8 @@ def score_pool(
     TypeError
         If `learner` predicts no posterior.
     ValueError
-        If X or `n_votes` is out of range, `score` returns something else, or `checkpoint` is
-        not of this learner, pool, score and `n_votes`.
+        If X or `n_votes` is out of range, `score` does not return one finite number per galaxy,
+        or `checkpoint` is not of this learner, pool, score and `n_votes`.
 
     Examples
     --------
@@ -81,59 +84,62 @@ def score_pool(
 
 
 def score_blocks(
-    learner: object,
-    X: ArrayLike,
+    learner: Any,
+    X: Any,
     score: Score,
     n_votes: int | ArrayLike,
-    checkpoint: str | PathLike | None,
+    checkpoint: str | PathLike[str] | None,
     verbose: bool,
 ) -> Iterator[tuple[NDArray[np.float64], VotePosterior | None]]:
-    """Yield the scores of a pool block by block, and the posterior where that is predicted now.
+    """Yield the scores of a pool block by block, each with its posterior.
 
-    A checkpoint's blocks come first, with None for their posterior.
+    The blocks that a checkpoint kept come first, with None in place of a posterior.
     """
     total = n_rows(X)
     n_votes = check_expected_votes(n_votes, total)
     kept = ScoreCheckpoint(checkpoint, **_description(X, score, n_votes))
     starts = np.cumsum([0, *map(len, kept.scores)]).tolist()
     again = _first_and_last(kept.scores)
+    # these parts first, to refuse a wrong checkpoint before any work; then all that is not kept
     parts = again if is_batched(X) else [slice(starts[i], starts[i + 1]) for i in again]
-    posteriors = predict_blocks(learner, X, parts)  # of these parts, then of what is not kept
+    posteriors = predict_blocks(learner, X, parts)
     for number, posterior in zip(again, posteriors, strict=False):  # `again` ends first
         scores = _scores_of(posterior, score, n_votes, starts[number])
         kept.check(number, scores, posterior.mean)
     yield from [(scores, None) for scores in kept.scores]
     start = starts[-1]
+    # `total` is None for batches: tqdm then counts without a bar
     with tqdm(total=total, initial=start, unit="galaxy", desc="scores", disable=not verbose) as bar:
         for posterior in posteriors:
             scores = _scores_of(posterior, score, n_votes, start)
-            kept.append(scores, posterior.mean)
+            kept.append(scores, posterior.mean)  # before the caller may stop asking
             yield scores, posterior
             bar.update(len(scores))
             start += len(scores)
 
 
-def _first_and_last(blocks):
-    """Numbers of the blocks that tell whether a checkpoint is of this learner and pool."""
+def _first_and_last(blocks: Sequence[NDArray]) -> list[int]:
+    """Numbers of the blocks to score again, as a check of a checkpoint."""
     return sorted({0, len(blocks) - 1}) if blocks else []
 
 
-def _description(X, score, n_votes):
-    """Describe a scoring, for its checkpoint, in JSON's types."""
+def _description(X: Any, score: Score, n_votes: NDArray | int) -> dict[str, str | int | None]:
+    """Description of a scoring for its checkpoint, in JSON's types."""
     total = n_rows(X)
     return {
         "galaxies": total,
         "batches": len(X) if total is None else None,
-        "n_votes": hashlib.sha256(np.asarray(n_votes)).hexdigest()[:16],
+        # one number per galaxy of a survey would make a file of its own
+        "n_votes": hashlib.sha256(np.asarray(n_votes).data).hexdigest()[:16],
         "score": _name_of(score),
     }
 
 
-def _name_of(score):
-    """Name of a score; of a partial one with those of its arguments that are plain."""
+def _name_of(score: Callable[..., Any]) -> str:
+    """Name of a score; for a partial one with its plain arguments, for example ``power=2``."""
     if not isinstance(score, partial):
         return getattr(score, "__qualname__", type(score).__qualname__)
-    plain = [
+    plain = [  # arrays and posteriors have no short name that would tell them apart
         f"{name}={value!r}"
         for name, value in sorted(score.keywords.items())
         if isinstance(value, bool | int | float | str)
@@ -141,42 +147,45 @@ def _name_of(score):
     return f"{_name_of(score.func)}({', '.join(plain)})"
 
 
-def _scores_of(posterior, score, n_votes, start):
-    """Scores of a block that starts at a row, one finite number per galaxy."""
-    if np.ndim(n_votes):
+def _scores_of(
+    posterior: VotePosterior, score: Score, n_votes: NDArray | int, start: int
+) -> NDArray[np.float64]:
+    """Scores of the block that starts at row `start`, one finite number per galaxy."""
+    if isinstance(n_votes, np.ndarray):
         n_votes = n_votes[start : start + len(posterior)]
     scores = np.asarray(score(posterior, n_votes), dtype=np.float64)
-    if scores.shape != (len(posterior),) or not np.isfinite(scores).all():
-        problem = "NaN or infinity" if scores.shape == (len(posterior),) else f"{scores.shape}"
-        raise ValueError(
-            "`score` must return one finite number per galaxy, shape "
-            f"({len(posterior)},) here. Got {problem}."
-        )
+    rule = f"`score` must return one finite number per galaxy, shape ({len(posterior)},) here"
+    if scores.shape != (len(posterior),):
+        raise ValueError(f"{rule}. Got {scores.shape}.")
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):  # not sorted last, which would hide a mistake in a score of yours
+        raise ValueError(f"{rule}. Got {scores[bad[0]]} for the galaxy in row {start + bad[0]}.")
     return scores
 
 
 def check_expected_votes(n_votes: int | ArrayLike, total: int | None) -> NDArray | int:
-    """N of every galaxy, or one N if it is not known how many there are."""
+    """Number of votes of every galaxy, or one number if X is batches (`total` None)."""
     if total is not None:
         return check_n_votes(n_votes, total)
     if np.ndim(n_votes):
         raise ValueError(
-            "`n_votes` must be one integer where X is batches, whose galaxies are not counted. "
+            "`n_votes` must be one integer where X is batches, which are not counted. "
             f"Got an array of shape {np.shape(n_votes)}."
         )
     return check_n_votes(n_votes, 1)[0]
 
 
 def check_eligible(eligible: ArrayLike | None, total: int | None) -> NDArray[np.bool_] | None:
-    """Mask of the galaxies that may be picked; None for all."""
+    """Mask of the galaxies that you allow to be picked; None for all."""
     if eligible is None:
         return None
     if total is None:
         raise ValueError(
-            "`eligible` must be None where X is batches, whose galaxies are not counted. "
+            "`eligible` must be None where X is batches, which are not counted. "
             f"Got an array of shape {np.shape(eligible)}."
         )
     mask = np.asarray(eligible)
+    # no 0 and 1: integers would be taken for row numbers
     if mask.dtype != bool or mask.shape != (total,):
         raise ValueError(
             "`eligible` must be True or False for each galaxy, a mask of shape "
@@ -188,7 +197,7 @@ def check_eligible(eligible: ArrayLike | None, total: int | None) -> NDArray[np.
 def check_n_instances(
     n_instances: int, total: int | None, eligible: NDArray[np.bool_] | None = None
 ) -> None:
-    """Raise ValueError unless so many of the pool may be picked, where its size is known."""
+    """Raise ValueError unless the pool, if its size is known, has so many galaxies to pick."""
     most, which = total, "galaxies of the pool"
     if eligible is not None:
         most, which = int(eligible.sum()), f"eligible of the {total} galaxies of the pool"
@@ -197,16 +206,16 @@ def check_n_instances(
 
 
 class Shortlist:
-    """The galaxies of the highest scores so far, and their posterior, while a pool goes by.
+    """The galaxies of the highest scores so far, with their posterior, while a pool goes by.
 
     Parameters
     ----------
     size : int
-        Galaxies to keep.
+        Number of galaxies to keep, for example a thousand of a million.
     random_state : RandomState
-        Breaks ties; the same however the pool comes in blocks.
+        Breaks ties. The size of the blocks does not matter to it.
     eligible : ndarray of shape (n_galaxies,), default=None
-        Mask of the galaxies to keep any of; None for all.
+        Mask of the galaxies that may be kept; None for all.
 
     Attributes
     ----------
@@ -219,15 +228,16 @@ class Shortlist:
         size: int,
         random_state: np.random.RandomState,
         eligible: NDArray[np.bool_] | None = None,
-    ):
+    ) -> None:
         self.size, self._rng, self._eligible = size, random_state, eligible
         self.rows = np.empty(0, dtype=np.intp)
-        self._keys = np.empty((0, 2))  # scores, and what breaks their ties
-        self._posterior = None  # of the last ones: not of those whose scores a checkpoint kept
+        self._keys = np.empty((0, 2))  # scores, and random numbers that break their ties
+        # Of the last rows only: the first may have come without, from a checkpoint.
+        self._posterior: VotePosterior | None = None
         self._n_seen = 0
 
     def add(self, scores: NDArray, posterior: VotePosterior | None = None) -> None:
-        """Take the next galaxies of the pool; without a posterior they come before all others."""
+        """Take the next galaxies of the pool; those without a posterior come first of all."""
         rows = self._n_seen + np.arange(len(scores))
         self._n_seen += len(scores)
         if self._eligible is not None:
@@ -238,13 +248,14 @@ class Shortlist:
         rows = np.append(self.rows, rows)
         keys = np.column_stack([scores, self._rng.uniform(size=len(scores))])
         keys = np.append(self._keys, keys, axis=0)
+        # lexsort takes its last key first, the score; rows stay rising, as HDF5 reads them
         kept = np.sort(np.lexsort(keys.T[::-1])[-self.size :])
         self.rows, self._keys = rows[kept], keys[kept]
         if posterior is not None:
             self._keep_posterior(posterior, kept, n_before)
 
-    def _keep_posterior(self, posterior, kept, n_before):
-        """Keep the posterior of the `kept` of `n_before` galaxies and those of `posterior`."""
+    def _keep_posterior(self, posterior: VotePosterior, kept: NDArray, n_before: int) -> None:
+        """Keep the posterior of the galaxies `kept`: places among `n_before` old ones and new."""
         parts = [posterior[kept[kept >= n_before] - n_before]]
         if self._posterior is not None:
             first = n_before - len(self._posterior)
@@ -252,9 +263,10 @@ class Shortlist:
             parts.insert(0, self._posterior[before - first])
         self._posterior = VotePosterior.concatenate(parts)
 
-    def posterior(self, learner: object, X: ArrayLike) -> VotePosterior:
-        """Posterior of all of `rows`; of those never seen it is predicted now."""
+    def posterior(self, learner: Any, X: Any) -> VotePosterior:
+        """Posterior of all of `rows`; if a checkpoint kept only their scores, predicted now."""
         parts = [] if self._posterior is None else [self._posterior]
+        # `_posterior` is of the last rows, so the first are missing
         missing = self.rows[: len(self.rows) - sum(map(len, parts))]
         if len(missing):
             parts.insert(0, predict_posterior(learner, take_rows(X, missing)))

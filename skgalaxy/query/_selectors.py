@@ -1,14 +1,15 @@
 """From scores of single galaxies to a batch: ``select(candidates, n_instances, random_state)``.
 
 A selector returns ``(positions, scores)``: places among the candidates, best first, each once, and
-the scores to report.
+the scores to report. You can pass one to `make_query`, for example `select_power`.
 """
 
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import kmeans_plusplus
 
 from skgalaxy._validation import check_float, check_int
@@ -19,6 +20,8 @@ from skgalaxy.query._learners import MANY_DRAWS
 
 __all__ = [
     "Candidates",
+    "Select",
+    "best_first",
     "largest_batch",
     "select_best",
     "select_jointly",
@@ -33,23 +36,32 @@ class Candidates(NamedTuple):
     Attributes
     ----------
     rows : ndarray of shape (n_candidates,)
-        Where they are in the pool.
+        Their rows in the pool.
     scores : ndarray of shape (n_candidates,)
-        What the score says of each.
+        Their scores, for example mutual information in nats.
     n_votes : ndarray of shape (n_candidates,)
-        Volunteers who would be asked about each, N.
+        Number of volunteers you would ask about each, N.
     posterior : VotePosterior or None
-        Of a shortlist; None of a whole pool.
+        Posterior of a shortlist; None if the candidates are the whole pool.
     """
 
-    rows: np.ndarray
-    scores: np.ndarray
-    n_votes: np.ndarray
+    rows: NDArray[np.intp]
+    scores: NDArray[np.float64]
+    n_votes: NDArray
     posterior: VotePosterior | None
 
 
-def select_best(candidates, n_instances, random_state):
+# a selector, which you may have written: lists will do as results
+Select = Callable[[Candidates, int, np.random.RandomState], tuple[ArrayLike, ArrayLike]]
+
+
+def select_best(
+    candidates: Candidates, n_instances: int, random_state: np.random.RandomState
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Select the highest scores: top-k.
+
+    Near-duplicates have nearly the same score, so you may select them together. `select_power` and
+    `select_jointly` avoid that, for example where galaxies come as several cutouts.
 
     Parameters
     ----------
@@ -76,20 +88,26 @@ def select_best(candidates, n_instances, random_state):
     >>> print(positions, scores)
     [1 2] [0.5 0.2]
     """
-    positions = _order(candidates.scores, random_state)[:n_instances]
+    positions = best_first(candidates.scores, random_state)[:n_instances]
     return positions, candidates.scores[positions]
 
 
-def _order(keys, random_state):
-    """Return places by falling key, ties in random order."""
+def best_first(keys: NDArray[np.float64], random_state: np.random.RandomState) -> NDArray[np.intp]:
+    """Places by falling key, ties in random order."""
+    # lexsort takes its last key first
     return np.lexsort((random_state.permutation(len(keys)), -keys))
 
 
-def select_power(candidates, n_instances, random_state, *, beta=1.0):
-    """Draw without replacement, a score's chance growing as its power β (PowerBALD).
+def select_power(
+    candidates: Candidates,
+    n_instances: int,
+    random_state: np.random.RandomState,
+    *,
+    beta: float = 1.0,
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Draw galaxies without replacement, each with a chance that grows as score ** β (PowerBALD).
 
-    Adds Gumbel noise to β log score and takes the highest, which is such a draw. Near-duplicates
-    are seldom drawn together, as nothing is drawn for certain.
+    No galaxy is certain to be drawn, so you seldom draw near-duplicates together.
 
     Parameters
     ----------
@@ -98,9 +116,10 @@ def select_power(candidates, n_instances, random_state, *, beta=1.0):
     n_instances : int
         Number of galaxies to select.
     random_state : RandomState
-        The noise.
+        Seed of the draw.
     beta : float, default=1.0
-        0 is random, infinity top-k. Scores of 0 or less come last, in random order.
+        Power of the score, for example 0 for a random draw and infinity for top-k. Scores of 0 or
+        less come last, in random order.
 
     Returns
     -------
@@ -132,24 +151,26 @@ def select_power(candidates, n_instances, random_state, *, beta=1.0):
     scores = candidates.scores
     log_scores = np.log(np.where(scores > 0, scores, 1))
     noise = random_state.gumbel(size=len(scores))
+    # Gumbel top-k: the highest of β log score + noise are a draw by score ** β
     keys = log_scores if np.isinf(beta) else beta * log_scores + noise
     keys = np.where(scores > 0, keys, -np.inf)
-    positions = _order(keys, random_state)[:n_instances]
+    positions = best_first(keys, random_state)[:n_instances]
     return positions, scores[positions]
 
 
 def largest_batch(n_draws: int = MANY_DRAWS) -> int:
-    """Compute how many galaxies so many draws tell apart well: half as many.
+    """Number of galaxies that `n_draws` draws tell apart well: half as many.
 
-    D draws of a galaxy, their mean aside, are a point in D - 1 dimensions. By chance alone m other
-    galaxies account for m / (D - 1) of it, as m regressors do for D random numbers. With half as
-    many galaxies as draws, half of what they seem to have in common is chance. With D - 1 galaxies
-    all is: nothing tells a next one from those before, and `select_jointly` warns of that.
+    D draws of a galaxy, less their mean, are a point in D - 1 dimensions. By chance alone, m other
+    galaxies explain m / (D - 1) of it, as m regressors explain a share of D random numbers. If
+    your batch is half the number of draws, half of the information that a galaxy seems to share
+    with it is chance. If it is D - 1 galaxies, all is chance: a next galaxy cannot be told from
+    those before, and `select_jointly` warns you.
 
     Parameters
     ----------
     n_draws : int, default=1000
-        Networks drawn, of all estimators together.
+        Draws of all networks of all estimators together, for example 250 of each of four networks.
 
     Returns
     -------
@@ -172,11 +193,11 @@ def largest_batch(n_draws: int = MANY_DRAWS) -> int:
 
 def select_jointly(
     candidates: Candidates, n_instances: int, random_state: np.random.RandomState
-) -> tuple[NDArray, NDArray]:
-    """Select one after the other the galaxy that adds most to those before it.
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Select galaxies one by one, each time the one that adds most to those before it.
 
-    The scores must be information in nats; what galaxies share is told by their draws
-    (`skgalaxy.acquisition.greedy_information`).
+    Your scores must be information in nats, for example mutual information. The draws show how
+    much of it galaxies share (`skgalaxy.acquisition.greedy_information`).
 
     Parameters
     ----------
@@ -192,7 +213,8 @@ def select_jointly(
     positions : ndarray of shape (n_instances,)
         Places among the candidates, in the order picked.
     scores : ndarray of shape (n_instances,)
-        What each adds to those before it, nats: the first its own score, then never rising.
+        The information that each adds to those before it, in nats: first the score itself, then
+        never rising.
 
     Raises
     ------
@@ -218,34 +240,41 @@ def select_jointly(
     """
     if candidates.posterior is None:
         raise ValueError(
-            "`candidates` must have a posterior to be selected jointly. Got None; set "
-            "`n_candidates` of `make_query`."
+            "`candidates` must have a posterior to be selected jointly. Got the scores of a whole "
+            "pool, which come without; set `n_candidates` of `make_query`."
         )
     _warn_of_too_few_draws(candidates.posterior.likelihood.n_draws, n_instances)
-    shuffled = random_state.permutation(len(candidates.scores))
+    shuffled = random_state.permutation(len(candidates.scores))  # of equal gains the first is taken
     picks, gains = greedy_information(
         candidates.posterior[shuffled], candidates.scores[shuffled], n_instances
     )
     return shuffled[picks], gains
 
 
-def _warn_of_too_few_draws(n_draws, n_instances):
+def _warn_of_too_few_draws(n_draws: int, n_instances: int) -> None:
     if n_instances > max(1, n_draws - 1):  # the dimensions that they span
         warnings.warn(
             f"{n_draws} draws cannot tell more than {max(1, n_draws - 1)} galaxies apart: "
             f"`n_instances` must be less than the draws, better half of them. Got {n_instances}; "
             "let skgalaxy.query.ensure_draws draw more networks, or pick fewer.",
             TooFewDrawsWarning,
-            stacklevel=3,
+            stacklevel=3,  # the caller of `select_jointly`
         )
 
 
-def select_spread(candidates, n_instances, random_state, *, features):
+def select_spread(
+    candidates: Candidates,
+    n_instances: int,
+    random_state: np.random.RandomState,
+    *,
+    features: NDArray,
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Select galaxies far from each other in `features`: k-means++ seeds, weighted by score.
 
-    Returned best first. A galaxy is drawn by its score times its squared distance from those
-    that are drawn already; where all distances are 0, the best of the rest make up the number.
+    The chance of a galaxy is its score times its squared distance from those drawn already. If
+    all distances are 0, the best of the rest make up the number. The results are best first.
     """
+    # k-means++ wants weights >= 0 with a positive sum; rounding may leave a score of -1e-17
     weights = np.maximum(candidates.scores, 0)
     _, seeds = kmeans_plusplus(
         features,
@@ -253,8 +282,8 @@ def select_spread(candidates, n_instances, random_state, *, features):
         sample_weight=weights if weights.any() else None,
         random_state=random_state,
     )
-    order = _order(candidates.scores, random_state)
-    seeds = np.unique(seeds)
+    order = best_first(candidates.scores, random_state)
+    seeds = np.unique(seeds)  # among equal rows of `features` one may be drawn twice
     rest = order[~np.isin(order, seeds)]
     picked = np.append(seeds, rest[: n_instances - len(seeds)])
     positions = order[np.isin(order, picked)]

@@ -1,16 +1,19 @@
 """Strategies that score galaxies one by one and take the best, and the random one."""
 
+from __future__ import annotations  # as in _strategy.py
+
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skgalaxy import acquisition
 from skgalaxy._pools import count_rows
 from skgalaxy._validation import check_bool
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query._pool import check_n_instances
-from skgalaxy.query._selectors import Candidates, select_best
-from skgalaxy.query._strategy import pick, score_strategy, strategy
+from skgalaxy.query._selectors import best_first
+from skgalaxy.query._strategy import Picked, Query, pick, score_strategy, strategy
 
 __all__ = [
     "mutual_information_sampling",
@@ -21,13 +24,16 @@ __all__ = [
 
 
 @strategy
-def mutual_information_sampling(query, *, jackknife=False):
-    """Pick the galaxies whose votes would tell most about the network's weights (BALD).
+def mutual_information_sampling(query: Query, *, jackknife: bool = False) -> Picked:
+    """Pick the galaxies with the votes that would tell most about the network's weights (BALD).
+
+    It suits small batches, for example one galaxy at a time. If you ask about many at once,
+    `joint_sampling` avoids near-duplicates.
 
     Parameters
     ----------
     jackknife : bool, default=False
-        Correct the bias of few draws, as `skgalaxy.acquisition.mutual_information` says.
+        Correct the bias of few draws, as in `skgalaxy.acquisition.mutual_information`.
 
     Returns
     -------
@@ -48,15 +54,17 @@ def mutual_information_sampling(query, *, jackknife=False):
     """
     if check_bool(jackknife, "jackknife"):
         return pick(query, partial(VotePosterior.mutual_information, jackknife=True))
+    # not a partial: checkpoints of `score_pool` and `joint_sampling` hold the same scores
     return pick(query, VotePosterior.mutual_information)
 
 
 @score_strategy
-def predictive_entropy_sampling(posterior, n_votes):
-    """Pick the galaxies whose votes are hardest to foresee, for whatever reason.
+def predictive_entropy_sampling(posterior: VotePosterior, n_votes: NDArray | int) -> NDArray:
+    """Pick the galaxies with the votes that are hardest to predict, for any reason.
 
-    That votes will scatter counts as much as that the networks disagree: it asks about galaxies on
-    which volunteers are divided, though that be known. A baseline.
+    Entropy does not distinguish disagreement between networks from scatter of votes. So it also
+    picks galaxies that are already known to divide volunteers, for example where every network
+    says that ρ is 0.5. Use it as a baseline for your own strategy.
 
     Returns
     -------
@@ -75,11 +83,12 @@ def predictive_entropy_sampling(posterior, n_votes):
 
 
 @score_strategy
-def variance_sampling(posterior, n_votes):
-    """Pick the galaxies of whose vote fraction the networks differ most.
+def variance_sampling(posterior: VotePosterior, n_votes: NDArray | int) -> NDArray:
+    """Pick the galaxies with the vote fractions on which the networks differ most.
 
-    Of two galaxies on which they differ alike, mutual information prefers the one of extreme ρ,
-    whose votes scatter less; the variance does not. Of `n_votes` it only matters whether it is 0.
+    Take two galaxies on which the networks differ equally: variance ranks them alike. Mutual
+    information prefers the one with ρ near 0 or 1, where votes scatter less. It matters only
+    whether your `n_votes` is 0.
 
     Returns
     -------
@@ -99,7 +108,7 @@ def variance_sampling(posterior, n_votes):
 
 
 @strategy
-def random_sampling(query):
+def random_sampling(query: Query) -> Picked:
     """Pick galaxies at random: the baseline that every strategy must beat.
 
     Parameters
@@ -127,6 +136,6 @@ def random_sampling(query):
     total = count_rows(query.X)
     check_n_instances(query.n_instances, total)
     rows = np.arange(total) if query.eligible is None else np.flatnonzero(query.eligible)
-    candidates = Candidates(rows, query.rng.uniform(size=len(rows)), None, None)
-    positions, scores = select_best(candidates, query.n_instances, query.rng)
-    return rows[positions], scores
+    scores = query.rng.uniform(size=len(rows))
+    positions = best_first(scores, query.rng)[: query.n_instances]
+    return rows[positions], scores[positions]
