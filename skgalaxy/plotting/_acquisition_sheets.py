@@ -26,7 +26,7 @@ from skgalaxy.query import predict_posterior
 
 if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
     from matplotlib.text import Text
 
@@ -77,7 +77,7 @@ class AcquisitionDisplay:
     [1 3] [0 2]
     """
 
-    figure_: "Figure | SubFigure"
+    figure_: "Figure"  # the SubFigure, if you pass axes of one
     axes_: NDArray[np.object_]
     indices_: tuple[NDArray[np.intp], NDArray[np.intp]]
     images_: "tuple[list[AxesImage], list[AxesImage]]"

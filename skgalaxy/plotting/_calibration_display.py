@@ -14,7 +14,7 @@ from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
 
 if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
 ONLY_NAME = "posterior"  # of one alone, which needs no title
 ROUNDING = 1e-9  # a share may leave [0, 1] by the rounding of a sum, but not by more
@@ -27,7 +27,7 @@ class CalibrationDisplay(ABC):
     its own options in `from_estimator` and passes them on, so that you see them in the signature.
     """
 
-    figure_: "Figure | SubFigure"
+    figure_: "Figure"  # the SubFigure, if you pass axes of one
     axes_: NDArray[np.object_]
 
     @classmethod

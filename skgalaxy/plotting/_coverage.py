@@ -253,6 +253,7 @@ class CoverageDisplay(CalibrationDisplay):
     ) -> None:
         """Mark the coverage error at the half-width nearest to the one asked for."""
         place = np.abs(half_widths - half_width).argmin()
+        # the posterior said, the votes have shown
         said, seen = predicted[place], observed[place]
         self.errors_[name] = float(said - seen)
         (self.error_lines_[name],) = ax.plot(

@@ -1,7 +1,7 @@
 """A decision tree drawn from left to right."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,7 @@ from skgalaxy.votes import DecisionTree
 
 if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
     from matplotlib.patches import FancyBboxPatch, PathPatch
     from matplotlib.text import Text
 
@@ -68,7 +68,7 @@ class DecisionTreeDisplay:
     {'disk-edge-on': 40.0, 'bar': 30.0} ('disk-edge-on', 'no', 'bar')
     """
 
-    figure_: "Figure | SubFigure"
+    figure_: "Figure"  # the SubFigure, if you pass axes of one
     ax_: "Axes"
     boxes_: "dict[str, FancyBboxPatch]"
     texts_: "dict[str, list[Text]]"
@@ -126,7 +126,7 @@ class DecisionTreeDisplay:
                 self.ax_ = plt.subplots(figsize=size, layout="constrained")[1]
             else:
                 self.ax_ = ax
-            self.figure_ = self.ax_.figure
+            self.figure_ = cast("Figure", self.ax_.figure)
             self.boxes_, self.texts_, self.lines_ = {}, {}, {}
             for question, place in places.items():
                 self._plot_question(question, titles[question], *place)

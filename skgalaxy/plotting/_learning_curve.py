@@ -1,6 +1,6 @@
 """Learning curves of strategies, with the noise floor of the votes."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from skgalaxy.plotting._style import QUIET, STYLE, check_rows, pyplot
 if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.text import Annotation
 
@@ -69,7 +69,7 @@ class LearningCurveDisplay:
     array([0.21 , 0.175, 0.15 ])
     """
 
-    figure_: "Figure | SubFigure"
+    figure_: "Figure"  # the SubFigure, if you pass axes of one
     ax_: "Axes"
     lines_: "dict[str, Line2D]"
     bands_: "dict[str, PolyCollection]"
@@ -156,12 +156,13 @@ class LearningCurveDisplay:
                 self.ax_ = plt.subplots(figsize=(6.4, 3.8), layout="constrained")[1]
             else:
                 self.ax_ = ax
-            self.figure_ = self.ax_.figure
+            self.figure_ = cast("Figure", self.ax_.figure)
             styles = strategy_styles(self.scores)
             for name, scores in self.scores.items():
                 self._plot_strategy(name, scores, styles[name], band)
             self.floor_line_ = self._plot_reference(self.floor, (0, (4, 2)))
             self.baseline_line_ = self._plot_reference(self.baseline, (0, (1, 1.5)))
+            # room beside the first and last marker, and between the lines and the reference lines
             self.ax_.margins(x=0.03, y=0.08)
             self.ax_.set(xlabel="labelled galaxies", ylabel=self.score_name)
             # after the limits are set, as labels are placed by them

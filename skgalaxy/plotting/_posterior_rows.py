@@ -28,7 +28,7 @@ from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
 
 if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
     from matplotlib.lines import Line2D
     from matplotlib.text import Text
@@ -89,7 +89,7 @@ class PosteriorDisplay:
     volunteers: 11 of 38
     """
 
-    figure_: "Figure | SubFigure"
+    figure_: "Figure"  # the SubFigure, if you pass axes of one
     axes_: NDArray[np.object_]
     images_: "list[AxesImage]"
     network_lines_: "list[Line2D]"
@@ -264,6 +264,7 @@ class PosteriorDisplay:
                 )
             self.axes_ = check_ax(ax, (n_galaxies, 3))
             self.figure_ = self.axes_[0, 0].figure
+            # row by row, so that the lists of artists are in the order of the galaxies
             for row in range(n_galaxies):
                 self._plot_image(row)
                 self._plot_pmfs(row, draw)
