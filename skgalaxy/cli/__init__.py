@@ -114,7 +114,11 @@ def commands() -> None:
 @click.option("--output", default="demo", help="Folder to write to.")
 @click.option("--seed", type=int, default=0, help="Seed of all random numbers.")
 def demo(data: str | None, output: str, seed: int) -> None:
-    """Learn from votes, rank, ask, and learn again; write figures and a table."""
+    """Learn from votes, rank, ask, and learn again.
+
+    Prints a table and writes figures and a catalogue to a folder. You can pass your own images and
+    votes with --data.
+    """
     with hushed():  # it imports TensorFlow
         from skgalaxy.demo import run
 

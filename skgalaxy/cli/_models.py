@@ -88,7 +88,7 @@ CONTENT = ("pipeline", "question", "answer", "n_galaxies")
 @click.option(
     "--folds",
     type=click.IntRange(min=2),
-    help="Number of folds, for example 5. For each, networks are trained on the other folds and "
+    help="Number of folds, for example 5. For each fold, networks are trained on the others and "
     "recalibrated by its votes. All networks predict.  [default: no recalibration]",
 )
 @click.option(
@@ -187,12 +187,13 @@ def predict(
     quiet: bool,
     force: bool,
 ) -> None:
-    """Predict the votes on every image of a folder, and write a catalogue.
+    """Write a catalogue of the votes predicted on each image.
 
     MODEL is a file from `skgalaxy train`. Like any pickle it can run code, so open it only if you
     trust its maker. CATALOGUE ends in .csv, .ecsv, .parquet or .fits. For each galaxy it holds the
     fraction of volunteers who would give the answer, with its 5th and 95th percentile; the number
-    of such votes to expect of N; and the mutual information of the votes with the model, in nats.
+    of such votes to expect from N volunteers; and the mutual information of their votes with the
+    model, in nats.
     """
     from skgalaxy.catalogue import make_catalogue, write_catalogue
 
@@ -259,12 +260,13 @@ def rank(
     quiet: bool,
     force: bool,
 ) -> None:
-    """Rank the images of a folder by how much N votes on them would teach the model.
+    """Rank images by how much votes on them would teach the model.
 
     By default each image is ranked by the information it adds to the images above it, so
     near-duplicates drop down; you can list up to 500. With --strategy mutual-information each image
-    is ranked on its own. The columns are id_str, image and mutual_information, in nats. --manifest
-    makes a folder for `panoptes subject-set upload-subjects`.
+    is ranked on its own. IMAGES is a folder of {id}.jpg, .jpeg, .png or .fits. The columns are
+    id_str, image and mutual_information, in nats. --manifest makes a folder for `panoptes
+    subject-set upload-subjects`.
     """
     import pandas as pd
 

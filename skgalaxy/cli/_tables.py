@@ -34,10 +34,11 @@ from skgalaxy.cli._common import (
 @seed_option
 @quiet_option
 def simulate(folder: Path, n_galaxies: int, size: int, seed: int, quiet: bool) -> None:
-    """Draw galaxies and the votes of volunteers, so that you can try the other commands.
+    """Draw galaxies and the votes of volunteers on them.
 
-    Makes FOLDER with images/{id}.png, votes.csv (votes on several questions) and truth.csv (the
-    parameters of the galaxies). Needs GalSim: pip install galsim.
+    You can try the other commands on these. Makes FOLDER with images/{id}.png, votes.csv (votes on
+    several questions) and truth.csv (the parameters of the galaxies). Needs GalSim: pip install
+    galsim.
     """
     # imported here, as in all commands: --help is quick
     from PIL import Image
@@ -104,7 +105,7 @@ def votes(
     output: Path | None,
     force: bool,
 ) -> None:
-    """List the questions of a vote table, or write the votes on one question.
+    """List the questions of a vote table, or write votes on one.
 
     TABLE is CSV, Parquet or FITS, for example from Galaxy Zoo 2, GZ DECaLS, Zoobot or Panoptes.
     With --task it is a Zooniverse export of classifications. If you give --question or --output,
