@@ -161,7 +161,7 @@ def list_images(folder: Path) -> dict[str, Path]:
                 f"{path.name!r} in {str(folder)!r}; remove one."
             )
     if not files:
-        found = f"{len(paths)} others, for example {paths[0].name!r}" if paths else "no file at all"
+        found = f"other files, for example {paths[0].name!r}," if paths else "no file at all"
         raise ValueError(
             "`IMAGES` must hold files called {id}.jpg, .jpeg, .png or .fits. "
             f"Got {found} in {str(folder)!r}; give the folder that your images are in."
