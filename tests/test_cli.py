@@ -3,11 +3,13 @@
 import errno
 import hashlib
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
 
+import click
 import joblib
 import numpy as np
 import pandas as pd
@@ -124,11 +126,20 @@ def test_help_is_quick():
     assert not {"numpy", "pandas", "sklearn", "keras"} & set(ran.stdout.split())
 
 
-def test_tensorflow_does_not_greet(sky, tmp_path):
-    command = ["predict", sky / "model.joblib", sky / "images", tmp_path / "c.csv", "--quiet"]
-    run = [sys.executable, "-m", "skgalaxy", *command]
-    ran = subprocess.run(run, capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("name", ["train", "predict", "rank"])
+def test_tensorflow_does_not_greet(name, sky, tmp_path):
+    output = tmp_path / "c.csv"
+    settings = ("--answer", "featured", "--size", "16", "--epochs", "1", "--model", output)
+    command = {
+        "train": (sky / "images", sky / "votes.csv", *settings),
+        "predict": (sky / "model.joblib", sky / "images", output),
+        "rank": (sky / "model.joblib", sky / "images", "-n", "2", "-o", output),
+    }[name]
+    run = [sys.executable, "-m", "skgalaxy", name, *command, "--quiet"]
+    untold = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+    ran = subprocess.run(run, capture_output=True, text=True, check=True, env=untold)
     assert ran.stdout == ran.stderr == ""
+    assert output.exists()
 
 
 @pytest.mark.parametrize(
@@ -142,6 +153,41 @@ def test_tensorflow_does_not_greet(sky, tmp_path):
 )
 def test_wrong_command_lines(arguments, capsys):
     assert fails(capsys, 2, *arguments).startswith("Usage:")
+
+
+@pytest.mark.parametrize("name", cli.commands.commands)
+def test_an_option_said_twice(name, capsys):
+    """The second value would silently take the place of the first."""
+    for option in cli.commands.commands[name].params:
+        if isinstance(option, click.Option) and not (option.multiple or option.is_flag):
+            twice = (option.opts[0], "1", option.opts[-1], "2")
+            said = f"Option '{option.opts[-1]}' takes one value. Got 2; keep one of them."
+            assert said in fails(capsys, 2, name, *twice)
+
+
+def test_a_flag_said_twice(sky, tmp_path):
+    output = ("--question", "smooth-or-featured", "-o", tmp_path / "v.csv")
+    assert run("votes", sky / "votes.csv", "--force", *output, "--force") == 0
+
+
+def test_interrupted(sky, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skgalaxy.votes.list_questions", interrupt)
+    assert fails(capsys, 130, "votes", sky / "votes.csv") == "\nskgalaxy: interrupted.\n"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_bars_are_for_terminals(terminal, sky, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    command = ("rank", sky / "model.joblib", sky / "images", "-n", 2, "-o", tmp_path / "r.csv")
+    assert run(*command) == 0
+    error = capsys.readouterr().err
+    assert ("scores: 100%" in error) == ("image" in error) == terminal
+    assert terminal or error == ""
+    assert run(*command, "--force", "--quiet") == 0
+    assert capsys.readouterr().err == ""
 
 
 # train
@@ -198,6 +244,7 @@ def test_train_learns_from_the_joined(sky, tmp_path, capsys):
         paths = (sky / "images", tmp_path / f"{name}.csv", "--model", tmp_path / name)
         assert run("train", *paths, *settings) == 0
         error = capsys.readouterr().err
+        assert error.count("\n") == 2  # two notes and no progress bar
         left_out = re.search(r"(\d+) galaxies .*: (\d+) images .*, (\d+) rows .*, (\d+) ", error)
         expected = {"more": (23, 0, 2, 1), "less": (23, 1, 0, 0)}[name]
         assert tuple(map(int, left_out.groups())) == expected
@@ -351,7 +398,9 @@ def test_bad_folders(sky, tmp_path, capsys):
     folder.mkdir()
     (folder / ".hidden.png").touch()
     command = ("predict", sky / "model.joblib", folder, tmp_path / "c.csv")
-    assert "Got none" in fails(capsys, 1, *command)
+    assert "Got other files, for example '.hidden.png'," in fails(capsys, 1, *command)
+    (folder / ".hidden.png").unlink()
+    assert "Got no file at all" in fails(capsys, 1, *command)
     for name in ("7.png", "7.JPEG"):
         (folder / name).touch()
     assert "'7.JPEG' and '7.png'" in fails(capsys, 1, *command)

@@ -1,22 +1,26 @@
 """The command line: one command per job, no logic.
 
-``simulate`` or ``votes`` make a table of votes, ``train`` a model of it and a folder of images,
-``predict`` a catalogue, and ``rank`` the galaxies to ask about next. Notes and progress go to
-stderr, so that tables can be piped. An output is complete or absent, and one that is there stays,
-unless told ``--force``. The exit status is 1 for bad data and 2 for a wrong command line.
+``simulate`` or ``votes`` make a table of votes. ``train`` makes a model of it and a folder of
+images, ``predict`` a catalogue, and ``rank`` a list of the galaxies to ask about next. Notes go to
+stderr, so that you can pipe tables; progress bars are drawn only on a terminal. An output is
+complete or absent, and one that is there stays unless you say ``--force``. The exit status is 1
+for bad data, 2 for a wrong command line, and 130 after Ctrl-C.
 """
 
 import os
 import warnings
+from typing import IO, Any
 
 import click
 
 from skgalaxy import __version__
-from skgalaxy.cli._common import examples, hushed, note, one_line
+from skgalaxy.cli._common import Command, examples, hushed, note, one_line
 from skgalaxy.cli._models import predict, rank, train
 from skgalaxy.cli._tables import simulate, votes
 
 __all__ = ["main"]
+
+_INTERRUPTED = 130  # as shells have it: 128 + the number of SIGINT
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 for bad data, or 2 for a wrong command line.
+        The exit status: 0, 1 for bad data, 2 for a wrong command line, or 130 after Ctrl-C.
 
     Examples
     --------
@@ -39,38 +43,44 @@ def main(arguments: list[str] | None = None) -> int:
     >>> main(["train"])  # stderr says what is missing
     2
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter
+    # TensorFlow reads it when it is imported; a level of your own stays
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with warnings.catch_warnings():
+        # a line for people, without the place in the code
         warnings.showwarning = _show_warning
         try:
             commands.main(arguments, prog_name="skgalaxy")
         except SystemExit as end:
-            return end.code
+            return int(end.code or 0)
+    return 0
 
 
 class _Failure(click.ClickException):
-    """What the library says about bad data, as one line."""
+    """The library's message about bad data, as one line."""
 
-    def show(self, file=None):
+    def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"skgalaxy: {one_line(self.message)}", file=file, err=True)
 
 
 class _Commands(click.Group):
-    """Commands in the order of a user's work, which fail without a traceback."""
+    """Commands in the order of your work, which fail without a traceback."""
 
-    def list_commands(self, ctx):
-        return list(self.commands)
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # click would sort them
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # nobody reads on: click ends quietly
             raise
+        except KeyboardInterrupt:  # click would say "Aborted!" and exit with 1, as for bad data
+            note("\nskgalaxy: interrupted.")  # the terminal's line begins with ^C
+            ctx.exit(_INTERRUPTED)
         except (ValueError, OSError, ImportError) as error:
             raise _Failure(str(error)) from error
 
 
-def _show_warning(message, *_, **__):
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     note(f"skgalaxy: warning: {one_line(message)}")
 
 
@@ -90,24 +100,31 @@ def _show_warning(message, *_, **__):
     ),
 )
 @click.version_option(__version__, prog_name="skgalaxy")
-def commands():
-    """Learn from labels that people vote on, and rank what to ask them next.
+def commands() -> None:
+    """Learn from labels that people vote on, and rank the images to ask about next.
 
-    Models are Bayesian networks of k of N votes, as for Galaxy Zoo by Walmsley et al. 2020.
+    Models are Bayesian neural networks that learn from k of N votes, as for Galaxy Zoo
+    (Walmsley et al. 2020). Begin with `skgalaxy demo`, or give your own images and votes to
+    `skgalaxy train`.
     """
 
 
-@click.command(epilog=examples("skgalaxy demo", "skgalaxy demo --data galaxy_zoo_2"))
+@click.command(cls=Command, epilog=examples("skgalaxy demo", "skgalaxy demo --data galaxy_zoo_2"))
 @click.option("--data", help="Folder of images and votes.csv.  [default: simulate galaxies]")
 @click.option("--output", default="demo", help="Folder to write to.")
-@click.option("--seed", type=int, default=0, help="Seed of everything random.")
-def demo(data, output, seed):
-    """Learn from votes, rank, ask, learn again; figures and a table."""
-    with hushed():
+@click.option("--seed", type=int, default=0, help="Seed of all random numbers.")
+def demo(data: str | None, output: str, seed: int) -> None:
+    """Learn from votes, rank, ask, and learn again.
+
+    Prints a table and writes figures and a catalogue to a folder. You can pass your own images and
+    votes with --data.
+    """
+    with hushed():  # it imports TensorFlow
         from skgalaxy.demo import run
 
     run(data, output, seed=seed)
 
 
+# in the order that the help lists them
 for command in (demo, simulate, votes, train, predict, rank):
     commands.add_command(command)

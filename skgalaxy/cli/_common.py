@@ -1,14 +1,22 @@
-"""What several commands share: options, and files in and out."""
+"""Parts that several commands share: options, and files in and out."""
 
 import os
 import re
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:  # --help is quick: it imports neither NumPy nor pandas
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from skgalaxy.images import ImageLoader
 
 IMAGE_FILE = re.compile(r"([^.].*?)\.(?:jpe?g|png|(?:fits?|fts)(?:\.gz|\.fz)?)", re.IGNORECASE)
 
@@ -18,55 +26,87 @@ NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 NEW_FOLDER = click.Path(path_type=Path)
 POSITIVE = click.IntRange(min=1)
 
-force_option = click.option("--force", is_flag=True, help="Replace a file that is there.")
+force_option = click.option("--force", is_flag=True, help="Replace the output if it exists.")
 id_column_option = click.option(
     "--id-column",
     metavar="NAME",
-    help="Column of the galaxies' ids.  [default: id_str, dr7objid ...]",
+    help="Column that holds your galaxies' ids.  [default: id_str, dr7objid ...]",
 )
 n_votes_option = click.option(
-    "--n-votes", type=POSITIVE, default=40, help="Volunteers who would be asked, N."
+    "--n-votes",
+    type=POSITIVE,
+    default=40,
+    help="Number of volunteers you would ask about a galaxy, N.",
 )
-output_option = click.option("-o", "--output", type=NEW_FILE, help="CSV file.  [default: stdout]")
+output_option = click.option(
+    "-o", "--output", type=NEW_FILE, help="CSV file to write.  [default: stdout]"
+)
 pool_crop_option = click.option(
-    "--crop", type=POSITIVE, help="Central pixels of an image to keep.  [default: as in training]"
+    "--crop",
+    type=POSITIVE,
+    help="Central pixels of each image to keep, for example 256.  [default: as in training]",
 )
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say only what is wrong.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print only warnings and errors.")
 seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of everything random."
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of all random numbers."
 )
 store_option = click.option(
     "--store",
     type=NEW_FOLDER,
-    help="Folder to keep the images in, packed: what is in it is not decoded again.  "
+    help="Folder to keep the decoded images in, so that your next run need not decode them.  "
     "[default: a temporary one]",
 )
 strict_option = click.option(
-    "--strict", is_flag=True, help="Stop at a broken image. Else it is named and left out."
+    "--strict",
+    is_flag=True,
+    help="Stop at a broken image. Without it, broken images are named and left out.",
 )
 
 
-def examples(*lines):
-    """Return the end of a command's help."""
+class Command(click.Command):
+    """A command that refuses an option that takes one value and is given two."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # click silently takes the last value; only its parser sees how often an option is given
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option in given:
+            single = isinstance(option, click.Option) and not (option.multiple or option.is_flag)
+            if single and given.count(option) > 1 and not ctx.resilient_parsing:
+                raise click.UsageError(
+                    f"Option {option.opts[-1]!r} takes one value. Got {given.count(option)}; "
+                    "keep one of them.",
+                    ctx,
+                )
+        return super().parse_args(ctx, args)
+
+
+def examples(*lines: str) -> str:
+    """Examples for the end of a command's help."""
+    # \b: click must not fill these lines
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
-def note(text, quiet=False):
+def note(text: str, quiet: bool = False) -> None:
     """Write a line to stderr."""
     if not quiet:
         click.echo(text, err=True)
 
 
-def one_line(message):
-    """Return a message, of a library perhaps, without line breaks."""
+def wants_bars(quiet: bool) -> bool:
+    """True if progress bars may be drawn: stderr is a terminal, and you did not say --quiet."""
+    return not quiet and sys.stderr.isatty()
+
+
+def one_line(message: object) -> str:
+    """Text of a message without line breaks, for example of another library's error."""
     return " ".join(str(message).splitlines())
 
 
 @contextmanager
-def hushed():
+def hushed() -> Iterator[None]:
     """Import TensorFlow in this block: it greets on file descriptor 2, whatever it is told."""
     with open(os.devnull, "w") as null:
-        stderr = os.dup(2)
+        stderr = os.dup(2)  # C++ writes to the descriptor: `redirect_stderr` does not reach it
         os.dup2(null.fileno(), 2)
         try:
             yield
@@ -75,8 +115,8 @@ def hushed():
             os.close(stderr)
 
 
-def check_new(path, force=False):
-    """Refuse, before any work, to write where something is, or where there is no folder."""
+def check_new(path: Path | None, force: bool = False) -> None:
+    """Refuse, before any work, an output that exists or that has no folder."""
     if path is None:
         return
     if path.exists() and not force:
@@ -88,10 +128,11 @@ def check_new(path, force=False):
         )
 
 
-def write_csv(frame, path):
+def write_csv(frame: "pd.DataFrame", path: Path | None) -> None:
     """Write a table to a file, or to stdout if `path` is None."""
     from skgalaxy._files import complete_file
 
+    # the same bytes on every system, for example \n on Windows, too
     text = frame.to_csv(index=False, lineterminator="\n")
     if path is None:
         sys.stdout.write(text)
@@ -100,13 +141,15 @@ def write_csv(frame, path):
         file.write(text.encode())
 
 
-def list_images(folder):
-    """Return the image files of a folder by the galaxies' ids, sorted."""
-    files = {}
-    for path in sorted(folder.iterdir()):
+def list_images(folder: Path) -> dict[str, Path]:
+    """Image files of a folder by the galaxies' ids, sorted."""
+    files: dict[str, Path] = {}
+    paths = sorted(folder.iterdir())
+    for path in paths:
         match = IMAGE_FILE.fullmatch(path.name)
         if match is None:
             continue
+        # a name that is no UTF-8 cannot be written to a catalogue
         if not path.name.isprintable():
             raise ValueError(
                 f"The names of images must be printable UTF-8. Got {str(path)!r}; rename it."
@@ -118,16 +161,24 @@ def list_images(folder):
                 f"{path.name!r} in {str(folder)!r}; remove one."
             )
     if not files:
+        found = f"other files, for example {paths[0].name!r}," if paths else "no file at all"
         raise ValueError(
             "`IMAGES` must hold files called {id}.jpg, .jpeg, .png or .fits. "
-            f"Got none in {str(folder)!r}."
+            f"Got {found} in {str(folder)!r}; give the folder that your images are in."
         )
     return files
 
 
 @contextmanager
-def packed(paths, loader, store=None, *, strict, quiet):
-    """Read image files as `loader` does; those that are broken are named, unless `strict`.
+def packed(
+    paths: Iterable[Path],
+    loader: "ImageLoader",
+    store: Path | None = None,
+    *,
+    strict: bool,
+    quiet: bool,
+) -> Iterator[tuple[Any, "NDArray"]]:
+    """Read image files as `loader` does. Broken ones are named, or end the run if `strict`.
 
     Parameters
     ----------
@@ -136,6 +187,7 @@ def packed(paths, loader, store=None, *, strict, quiet):
     store : path-like, default=None
         See `skgalaxy.images.pack_images`. None is a folder that goes when the block ends.
     strict, quiet : bool
+        As you say on the command line.
 
     Yields
     ------
@@ -147,7 +199,11 @@ def packed(paths, loader, store=None, *, strict, quiet):
     from skgalaxy.images._picture import Picture
 
     picture = {name: getattr(loader, name) for name in Picture._fields}
-    how = {"on_error": "raise" if strict else "report", "verbose": not quiet}
+    how: dict[str, Any] = {
+        "on_error": "raise" if strict else "report",
+        "verbose": wants_bars(quiet),
+    }
+    # Windows cannot remove files that are still mapped
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         store = store or Path(scratch) / "images"
         with warnings.catch_warnings():

@@ -1,13 +1,15 @@
 """The commands about a model: `train` writes one, `predict` and `rank` use it.
 
-It is a file that ``joblib.load`` reads: a dict of the fitted ``pipeline``, from paths to
+You can read its file with ``joblib.load``. It is a dict of the fitted ``pipeline``, from paths to
 posteriors; of ``question`` and ``answer``, which name the columns of a catalogue; and of
-``n_galaxies``, how many it was trained on.
+``n_galaxies``, the number of galaxies it was trained on.
 """
 
 import hashlib
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +19,7 @@ from skgalaxy.cli._common import (
     NEW_FILE,
     NEW_FOLDER,
     POSITIVE,
+    Command,
     check_new,
     examples,
     force_option,
@@ -32,67 +35,90 @@ from skgalaxy.cli._common import (
     seed_option,
     store_option,
     strict_option,
+    wants_bars,
     write_csv,
 )
+
+if TYPE_CHECKING:  # as in _common.py
+    from skgalaxy.images import ImageLoader
+    from skgalaxy.votes import VoteTable
 
 CONTENT = ("pipeline", "question", "answer", "n_galaxies")
 
 
 @click.command(
+    cls=Command,
     epilog=examples(
         "skgalaxy train images votes.csv --answer featured --model featured.joblib",
         "skgalaxy train images gz_decals.csv --question bar --answer strong --answer weak \\",
         "    --crop 256 --epochs 100 --model bars.joblib",
-    )
+    ),
 )
 @click.argument("images", type=FOLDER)
 @click.argument("votes", type=FILE)
-@click.option("--question", metavar="NAME", help="What was asked.  [default: the only question]")
+@click.option(
+    "--question",
+    metavar="NAME",
+    help="Question to learn, for example bar.  [default: the only one of the table]",
+)
 @click.option(
     "--answer",
     "answers",
     metavar="NAME",
     multiple=True,
     required=True,
-    help="The answer to learn, or how it begins. Several are taken as one.",
+    help="Answer to learn, or its first letters. Repeat it to count several answers as one.",
 )
-@click.option("--model", type=NEW_FILE, required=True, help="The file to write.")
+@click.option("--model", type=NEW_FILE, required=True, help="File to write.")
 @id_column_option
 @click.option("--size", type=POSITIVE, default=64, help="Width of the network's images in pixels.")
-@click.option("--crop", type=POSITIVE, help="Central pixels of an image to keep.  [default: all]")
-@click.option("--color", is_flag=True, help="Learn from three channels instead of their mean.")
-@click.option("--epochs", type=POSITIVE, default=60, help="Passes over the galaxies.")
-@click.option("--batch-size", type=POSITIVE, default=32, help="Galaxies per training step.")
+@click.option("--crop", type=POSITIVE, help="Central pixels of each image to keep.  [default: all]")
+@click.option("--color", is_flag=True, help="Learn from three colours instead of their mean.")
+@click.option("--epochs", type=POSITIVE, default=60, help="Number of passes over the galaxies.")
+@click.option(
+    "--batch-size", type=POSITIVE, default=32, help="Number of galaxies per training step."
+)
 @click.option(
     "--likelihood",
     type=click.Choice(["binomial", "beta-binomial"]),
     default="binomial",
-    help="How votes scatter: as coins do, or more.",
+    help="Distribution of votes. In beta-binomial they may scatter more than tossed coins do.",
 )
-@click.option("--networks", type=POSITIVE, default=1, help="Size of the ensemble.")
+@click.option("--networks", type=POSITIVE, default=1, help="Number of networks in the ensemble.")
 @click.option(
     "--folds",
     type=click.IntRange(min=2),
-    help="Train on all but one fold at a time, and recalibrate the posterior by the votes of "
-    "that one; all networks predict.  [default: no recalibration]",
+    help="Number of folds, for example 5. For each fold, networks are trained on the others and "
+    "recalibrated by its votes. All networks predict.  [default: no recalibration]",
 )
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="float32",
-    help="Of the computation; auto is what the processor does fastest.",
+    help="Number format of the computation; auto is the fastest on your processor.",
 )
 @seed_option
 @strict_option
 @quiet_option
 @force_option
 def train(
-    images, votes, question, answers, model, id_column, folds, strict, quiet, force, **parameters
-):
-    """Train a model of votes on images.
+    images: Path,
+    votes: Path,
+    question: str | None,
+    answers: tuple[str, ...],
+    model: Path,
+    id_column: str | None,
+    folds: int | None,
+    strict: bool,
+    quiet: bool,
+    force: bool,
+    **parameters: Any,
+) -> None:
+    """Train a model of the votes on your images.
 
-    IMAGES is a folder of {id}.jpg, .jpeg, .png or .fits, VOTES a table that `skgalaxy votes`
-    reads. They are joined by id; galaxies that lack one of the two are counted and left out.
+    IMAGES is a folder of {id}.jpg, .jpeg, .png or .fits. VOTES is a table that `skgalaxy votes`
+    can read. They are joined by id. Galaxies without an image or without votes are counted and
+    left out.
     """
     import joblib
     from sklearn.pipeline import make_pipeline
@@ -103,11 +129,11 @@ def train(
 
     check_new(model, force)
     table = read_votes(votes, question, id_column=id_column)
-    table.votes(*answers)  # known answers, or an error now
+    table.votes(*answers)  # an unknown answer is an error now, before images are listed
     table, paths = _join(table, list_images(images), images, quiet)
     y = table.votes(*answers)
 
-    with hushed():
+    with hushed():  # after all that can be refused without TensorFlow
         from skgalaxy import BayesianCNNRegressor
         from skgalaxy.calibration import CalibratedRegressorCV
     loader = ImageLoader(**{name: parameters.pop(name) for name in ("size", "crop", "color")})
@@ -117,14 +143,15 @@ def train(
         n_networks=parameters.pop("networks"),
         **parameters,
         random_state=seed,
-        verbose=not quiet,
+        verbose=wants_bars(quiet),
     )
     if folds:
         estimator = CalibratedRegressorCV(estimator, cv=folds, random_state=seed)
     with packed(paths, loader, strict=strict, quiet=quiet) as (pixels, readable):
-        y[~readable] = 0  # without votes it is not learned from
+        y[~readable] = 0  # a galaxy without votes is not learned from
         estimator.fit(pixels, y)
     answer = "-or-".join(_full_name(answer, table.answers) for answer in answers)
+    # a file for Python, too, where progress is shown if you ask for it
     pipeline = make_pipeline(loader, _show_progress(estimator, False))
     n_galaxies = int((y[:, 1] > 0).sum())
     content = dict(zip(CONTENT, (pipeline, table.question, answer, n_galaxies), strict=True))
@@ -134,10 +161,11 @@ def train(
 
 
 @click.command(
+    cls=Command,
     epilog=examples(
         "skgalaxy predict featured.joblib images catalogue.csv",
         "skgalaxy predict bars.joblib /survey/jpegs bars.parquet --n-votes 5 --store packed",
-    )
+    ),
 )
 @click.argument("model", type=FILE)
 @click.argument("images", type=FOLDER)
@@ -148,13 +176,24 @@ def train(
 @strict_option
 @quiet_option
 @force_option
-def predict(model, images, catalogue, n_votes, crop, store, strict, quiet, force):
-    """Predict the votes on every image of a folder: a catalogue.
+def predict(
+    model: Path,
+    images: Path,
+    catalogue: Path,
+    n_votes: int,
+    crop: int | None,
+    store: Path | None,
+    strict: bool,
+    quiet: bool,
+    force: bool,
+) -> None:
+    """Write a catalogue of the votes predicted on each image.
 
-    MODEL is from `skgalaxy train`; like any pickle it can run code, so open none from strangers.
-    CATALOGUE ends in .csv, .ecsv, .parquet or .fits. Its columns are, for each galaxy, the
-    fraction of volunteers who would give the answer, the 5th and 95th percentile of that, the
-    votes to expect of N, and their mutual information with the model (nats).
+    MODEL is a file from `skgalaxy train`. Like any pickle it can run code, so open it only if you
+    trust its maker. CATALOGUE ends in .csv, .ecsv, .parquet or .fits. For each galaxy it holds the
+    fraction of volunteers who would give the answer, with its 5th and 95th percentile; the number
+    of such votes to expect from N volunteers; and the mutual information of their votes with the
+    model, in nats.
     """
     from skgalaxy.catalogue import make_catalogue, write_catalogue
 
@@ -165,8 +204,9 @@ def predict(model, images, catalogue, n_votes, crop, store, strict, quiet, force
     header = {"model": model.name, "metadata": {**named, **_provenance(model, content, n_votes)}}
     _rehearse(catalogue, named, header)
     loader, estimator = content["pipeline"]
+    # the pool may show another part of the sky than the images of training
     loader.set_params(crop=crop or loader.crop)
-    _show_progress(estimator, not quiet)
+    _show_progress(estimator, wants_bars(quiet))
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         posterior = estimator.predict_posterior(pixels)[readable]
     ids = [id_ for id_, good in zip(files, readable, strict=True) if good]
@@ -176,28 +216,29 @@ def predict(model, images, catalogue, n_votes, crop, store, strict, quiet, force
 
 
 @click.command(
+    cls=Command,
     epilog=examples(
         "skgalaxy rank featured.joblib images -n 20",
         "skgalaxy rank featured.joblib pool -n 500 -o round_2.csv --manifest round_2 \\",
         "    --store packed --checkpoint scores.sqlite",
-    )
+    ),
 )
 @click.argument("model", type=FILE)
 @click.argument("images", type=FOLDER)
-@click.option("-n", "--n", type=POSITIVE, default=100, help="How many galaxies.")
+@click.option("-n", "--n", type=POSITIVE, default=100, help="Number of images to list.")
 @click.option(
     "--strategy",
     type=click.Choice(["joint", "mutual-information"]),
     default="joint",
-    help="Rank by what a galaxy would tell besides those above it, or by itself.",
+    help="Rank each image by the information it adds to those above it, or by its own.",
 )
 @n_votes_option
 @output_option
-@click.option("--manifest", type=NEW_FOLDER, help="Folder to make, of what Zooniverse shows.")
+@click.option("--manifest", type=NEW_FOLDER, help="Folder to make for an upload to Zooniverse.")
 @click.option(
     "--checkpoint",
     type=NEW_FILE,
-    help="File to keep scores in: an interrupted run of the same --strategy goes on.",
+    help="File to keep scores in, so that you can go on with an interrupted run.",
 )
 @pool_crop_option
 @store_option
@@ -205,27 +246,27 @@ def predict(model, images, catalogue, n_votes, crop, store, strict, quiet, force
 @quiet_option
 @force_option
 def rank(
-    model,
-    images,
-    n,
-    strategy,
-    n_votes,
-    output,
-    manifest,
-    checkpoint,
-    crop,
-    store,
-    strict,
-    quiet,
-    force,
-):
-    """Rank the images of a folder: which to ask about, best first.
+    model: Path,
+    images: Path,
+    n: int,
+    strategy: str,
+    n_votes: int,
+    output: Path | None,
+    manifest: Path | None,
+    checkpoint: Path | None,
+    crop: int | None,
+    store: Path | None,
+    strict: bool,
+    quiet: bool,
+    force: bool,
+) -> None:
+    """Rank images by how much votes on them would teach the model.
 
-    Best is whose N votes would tell most about the model, their mutual information with the
-    network's weights in nats. What those above it in the table would tell already does not
-    count, so that one of two alike is asked about, of at most 500 at a time. With --strategy
-    mutual-information it does count. Written are id_str, image and mutual_information; and with
-    --manifest what `panoptes subject-set upload-subjects` uploads.
+    By default each image is ranked by the information it adds to the images above it, so
+    near-duplicates drop down; you can list up to 500. With --strategy mutual-information each image
+    is ranked on its own. IMAGES is a folder of {id}.jpg, .jpeg, .png or .fits. The columns are
+    id_str, image and mutual_information, in nats. --manifest makes a folder for `panoptes
+    subject-set upload-subjects`.
     """
     import pandas as pd
 
@@ -235,6 +276,7 @@ def rank(
     check_new(output, force)
     check_new(manifest)
     if strategy == "joint" and n > query.largest_batch():
+        # now: the library only warns, after the pool is scored
         raise ValueError(
             f"`-n` must be at most {query.largest_batch()} to rank jointly. Got {n}; add "
             "--strategy mutual-information."
@@ -242,25 +284,36 @@ def rank(
     files = list_images(images)
     loader, estimator = _load(model)["pipeline"]
     loader.set_params(crop=crop or loader.crop)
-    scoring = {"n_votes": n_votes, "checkpoint": checkpoint, "verbose": not quiet}
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
+        # the library would name its own `n_instances`
         if n > readable.sum():
             raise ValueError(f"`-n` must not exceed the {readable.sum()} galaxies. Got {n}.")
         ask = query.mutual_information_sampling
         if strategy == "joint":
             ask, estimator = query.joint_sampling, query.ensure_draws(estimator)
-        rows, scores = ask(estimator, pixels, n, eligible=readable, random_state=0, **scoring)
+        rows, scores = ask(
+            estimator,
+            pixels,
+            n,
+            n_votes=n_votes,
+            eligible=readable,
+            random_state=0,  # of ties: the same command writes the same table
+            checkpoint=checkpoint,
+            verbose=wants_bars(quiet),
+        )
+    # ids are text: spreadsheets and float columns mangle numbers of 18 digits
     pool = pd.DataFrame({"id_str": list(files), "image": list(map(str, files.values()))})
     ranking = pool.iloc[rows].assign(mutual_information=scores)
     if manifest is not None:
+        # columns with a # are not shown to volunteers
         hidden = {"#acquisition": ranking["mutual_information"], "#model_version": model.name}
         write_manifest(manifest, ranking["id_str"], ranking["image"], metadata=hidden)
         note(f"Wrote {n} images and their table to {manifest}.", quiet)
     write_csv(ranking, output)
 
 
-def _show_progress(estimator, verbose):
-    """Let the estimators, of a recalibrated one those of all folds, show progress or not."""
+def _show_progress(estimator: Any, verbose: bool) -> Any:
+    """Let an estimator show progress or not, for example all folds of a recalibrated one."""
     from skgalaxy.query._learners import fitted_estimators
 
     for one in fitted_estimators(estimator):
@@ -268,8 +321,10 @@ def _show_progress(estimator, verbose):
     return estimator
 
 
-def _join(table, files, folder, quiet):
-    """Return the rows of a vote table that have an image and votes, and the image files."""
+def _join(
+    table: "VoteTable", files: Mapping[str, Path], folder: Path, quiet: bool
+) -> tuple["VoteTable", list[Path]]:
+    """Rows of a vote table that have an image and votes, with the image files."""
     ids = [id_ for id_ in table.ids.tolist() if id_ in files]
     if not ids:
         raise ValueError(
@@ -277,7 +332,7 @@ def _join(table, files, folder, quiet):
             f"{table.source!r} and {next(iter(files))!r} in {str(folder)!r}; name the column with "
             "--id-column."
         )
-    joined = table.reindex(ids)
+    joined = table.reindex(ids)  # a galaxy may have a row, and N = 0 on this question
     asked = [id_ for id_, n in zip(ids, joined.n_votes, strict=True) if n > 0]
     if not asked:
         raise ValueError(f"`VOTES` must hold votes on {table.question!r}. Got N = 0 everywhere.")
@@ -290,40 +345,56 @@ def _join(table, files, folder, quiet):
     return table.reindex(asked), [files[id_] for id_ in asked]
 
 
-def _full_name(answer, answers):
-    """Return the answer so called or, as only one is, so begun."""
+def _full_name(answer: str, answers: Sequence[str]) -> str:
+    """Answer of this name or, if there is none, the one that begins so."""
+    # `votes` has refused a beginning of several; the shortest is the name itself
     return min((name for name in answers if name.startswith(answer)), key=len)
 
 
-def _load(path):
-    """Return what `train` wrote."""
+def _load(path: Path) -> dict[str, Any]:
+    """Content of a file that `train` wrote, with its pipeline as a loader and an estimator."""
     import joblib
 
-    from skgalaxy.images import ImageLoader
-
+    rule = f"`MODEL` must be a file that `skgalaxy train` wrote. Got {str(path)!r}"
     try:
-        with hushed():
+        with hushed():  # unpickling a network imports TensorFlow
             content = joblib.load(path)
-        loader, estimator = (step for _, step in content["pipeline"].steps)
-        whole = isinstance(loader, ImageLoader) and hasattr(estimator, "predict_posterior")
-        if not whole or not all(name in content for name in CONTENT):
-            raise ValueError("it holds something else")
     except Exception as error:  # damaged pickles raise anything
         raise ValueError(
-            f"`MODEL` must be a file that `skgalaxy train` wrote. Got {str(path)!r}: "
-            f"{type(error).__name__}, {error}."
+            f"{rule}, which is damaged or no pickle ({type(error).__name__}: {error}); copy it "
+            "again, or train it again."
         ) from error
-    return {**content, "pipeline": (loader, estimator)}
+    if not isinstance(content, dict) or not content.keys() >= {*CONTENT}:
+        raise ValueError(f"{rule}, a pickle without {', '.join(CONTENT)}; train a model first.")
+    return {**content, "pipeline": _loader_and_estimator(content["pipeline"], rule)}
 
 
-def _provenance(path, content, n_votes):
-    """Return what a catalogue says of its model; 16 digits, as a FITS card does not hold 64."""
+def _loader_and_estimator(pipeline: Any, rule: str) -> tuple["ImageLoader", Any]:
+    from skgalaxy.images import ImageLoader
+
+    steps = [step for _, step in getattr(pipeline, "steps", [])]
+    whole = (
+        len(steps) == 2
+        and isinstance(steps[0], ImageLoader)
+        and hasattr(steps[1], "predict_posterior")
+    )
+    if not whole:
+        raise ValueError(
+            f"{rule}, whose pipeline is not an ImageLoader and an estimator of posteriors; "
+            "train a model first."
+        )
+    return steps[0], steps[1]
+
+
+def _provenance(path: Path, content: Mapping[str, Any], n_votes: int) -> dict[str, Any]:
+    """Metadata of a catalogue about its model."""
     with path.open("rb") as file:
+        # 16 digits of it: a FITS card does not hold 64
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     return {"n_votes": n_votes, "n_trained_on": content["n_galaxies"], "model_sha256": digest}
 
 
-def _rehearse(path, named, header):
+def _rehearse(path: Path, named: Mapping[str, str], header: Mapping[str, Any]) -> None:
     """Write a small catalogue elsewhere, to fail before the work if one cannot be written."""
     from skgalaxy import VotePosterior
     from skgalaxy.catalogue import WRITERS, make_catalogue, write_catalogue

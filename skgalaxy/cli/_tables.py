@@ -1,11 +1,14 @@
 """The commands that make votes: `simulate` and `votes`."""
 
+from pathlib import Path
+
 import click
 
 from skgalaxy.cli._common import (
     FILE,
     NEW_FOLDER,
     POSITIVE,
+    Command,
     check_new,
     examples,
     force_option,
@@ -14,36 +17,44 @@ from skgalaxy.cli._common import (
     output_option,
     quiet_option,
     seed_option,
+    wants_bars,
     write_csv,
 )
 
 
 @click.command(
-    epilog=examples("skgalaxy simulate sky", "skgalaxy simulate sky -n 5000 --size 128 --seed 7")
+    cls=Command,
+    epilog=examples("skgalaxy simulate sky", "skgalaxy simulate sky -n 5000 --size 128 --seed 7"),
 )
 @click.argument("folder", type=NEW_FOLDER)
-@click.option("-n", "--n-galaxies", type=POSITIVE, default=1000, help="How many galaxies.")
-@click.option("--size", type=click.IntRange(min=16), default=64, help="Width in pixels.")
+@click.option("-n", "--n-galaxies", type=POSITIVE, default=1000, help="Number of galaxies.")
+@click.option(
+    "--size", type=click.IntRange(min=16), default=64, help="Width of the images in pixels."
+)
 @seed_option
 @quiet_option
-def simulate(folder, n_galaxies, size, seed, quiet):
-    """Draw galaxies and volunteers, to try things on.
+def simulate(folder: Path, n_galaxies: int, size: int, seed: int, quiet: bool) -> None:
+    """Draw galaxies and the votes of volunteers on them.
 
-    Makes FOLDER: images/{id}.png; votes.csv, their votes on several questions; and truth.csv,
-    what the galaxies are. Needs GalSim: pip install galsim.
+    You can try the other commands on these. Makes FOLDER with images/{id}.png, votes.csv (votes on
+    several questions) and truth.csv (the parameters of the galaxies). Needs GalSim: pip install
+    galsim.
     """
+    # imported here, as in all commands: --help is quick
     from PIL import Image
 
     from skgalaxy._files import complete_folder
     from skgalaxy.datasets import make_galaxies
 
     check_new(folder)
-    drawing = {"n_jobs": -1, "verbose": not quiet}
-    galaxies = make_galaxies(n_galaxies, image_size=size, random_state=seed, **drawing)
+    galaxies = make_galaxies(
+        n_galaxies, image_size=size, random_state=seed, n_jobs=-1, verbose=wants_bars(quiet)
+    )
     with complete_folder(folder) as partial:
         (partial / "images").mkdir()
         for id_, image in zip(galaxies.ids, galaxies.images, strict=True):
             Image.fromarray(image).save(partial / "images" / f"{id_}.png")
+        # the name that `train` looks for
         galaxies.frame.insert(0, "id_str", galaxies.ids)
         write_csv(galaxies.table, partial / "votes.csv")
         write_csv(galaxies.frame, partial / "truth.csv")
@@ -51,39 +62,54 @@ def simulate(folder, n_galaxies, size, seed, quiet):
 
 
 @click.command(
+    cls=Command,
     epilog=examples(
         "skgalaxy votes gz_decals.csv",
         "skgalaxy votes gz_decals.csv --question bar -o bars.csv",
         "skgalaxy votes classifications.csv --task T0 --question bar \\",
         "    --answer 'Yes, a bar=yes' --answer 'No bar=no' -o bars.csv",
-    )
+    ),
 )
 @click.argument("table", type=FILE)
-@click.option("--question", metavar="NAME", help="What was asked; of an export, what to call it.")
+@click.option(
+    "--question",
+    metavar="NAME",
+    help="Question to write, for example bar. With --task, your name for the question.",
+)
 @click.option(
     "--dialect",
     type=click.Choice(["auto", "gz2", "zoobot", "panoptes", "plain"]),
     default="auto",
-    help="How the columns are named.",
+    help="Naming of the columns, for example gz2 for Galaxy Zoo 2.",
 )
 @id_column_option
-@click.option("--task", help="Read TABLE as a Zooniverse export, of this task: T0 ...")
-@click.option("--workflow", metavar="ID", help="Of an export that holds several.")
+@click.option("--task", help="Task to read if TABLE is a Zooniverse export, for example T0.")
+@click.option("--workflow", metavar="ID", help="Workflow to read if the export holds several.")
 @click.option(
     "--answer",
     "answers",
     metavar="TEXT=NAME",
     multiple=True,
-    help="Of an export: what to call the answer that volunteers read as TEXT. Once for each.",
+    help="Name for the answer that volunteers read as TEXT in an export. Repeat it for each one.",
 )
 @output_option
 @force_option
-def votes(table, question, dialect, id_column, task, workflow, answers, output, force):
-    """List the questions of a vote table, or write the votes on one.
+def votes(
+    table: Path,
+    question: str | None,
+    dialect: str,
+    id_column: str | None,
+    task: str | None,
+    workflow: str | None,
+    answers: tuple[str, ...],
+    output: Path | None,
+    force: bool,
+) -> None:
+    """List the questions of a vote table, or write votes on one.
 
-    TABLE is CSV, Parquet or FITS, as of Galaxy Zoo 2, GZ DECaLS, Zoobot or Panoptes; or, with
-    --task, a Zooniverse export of classifications. Written are id_str, k of each answer, and N,
-    in columns that `skgalaxy train` reads.
+    TABLE is CSV, Parquet or FITS, for example from Galaxy Zoo 2, GZ DECaLS, Zoobot or Panoptes.
+    With --task it is a Zooniverse export of classifications. If you give --question or --output,
+    the columns id_str, k of each answer, and N are written, as `skgalaxy train` reads them.
     """
     from skgalaxy.votes import list_questions, read_votes
     from skgalaxy.zooniverse import read_classifications
@@ -101,7 +127,8 @@ def votes(table, question, dialect, id_column, task, workflow, answers, output, 
         write_csv(counted.to_frame(), output)
 
 
-def _text_and_name(answer):
+def _text_and_name(answer: str) -> tuple[str, str]:
+    # the last "=": a text may hold one, a name of a column may not
     text, equals, name = answer.rpartition("=")
     if not (text and equals and name):
         raise click.BadParameter(f"{answer!r} is not TEXT=NAME.", param_hint="'--answer'")
