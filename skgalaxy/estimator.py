@@ -60,7 +60,6 @@ __all__ = ["BayesianCNNRegressor"]
 _BAR_AFTER = 5  # seconds: a pool that is scored in blocks has a bar of its own
 
 _ValidationData = tuple[Any, ArrayLike] | tuple[Any, ArrayLike, ArrayLike | None]
-_MeanAndStd = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
@@ -78,7 +77,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         None you get `skgalaxy.networks.GalaxyZooNetwork`, the network of Walmsley et al. 2020.
         Give your own if your images are large or if you have a pretrained one.
     likelihood : {"binomial", "beta_binomial"}, default="binomial"
-        How the votes on a galaxy scatter about the vote fraction that a network predicts. With
+        Scatter of the votes on a galaxy about the vote fraction that a network predicts. With
         "binomial" they scatter like tosses of a coin. With "beta_binomial" they scatter more, and
         training finds out how much more: it learns one concentration for all galaxies, or one for
         each if `network` gives its logarithm as a second output. Choose "beta_binomial" if the
@@ -93,13 +92,13 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         trained apart disagree where the draws of a single one do not. Try 5 if you can afford the
         time.
     n_draws : int, default=50
-        Number of networks to draw, by dropout, from each trained one. The posterior has
-        `n_networks` x `n_draws` draws. More of them rank galaxies better and cost little; you can
-        raise the number after `fit`, for example to 1000.
+        Number of dropout draws from each trained network. The posterior has `n_networks` x
+        `n_draws` draws. More of them rank galaxies better and cost little; you can raise the
+        number after `fit`, for example to 1000.
     epochs : int, default=60
         Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
-        steps. Raise it for few galaxies, so that there are about a thousand steps in all: 500
-        epochs for 64 galaxies, 90 for 350.
+        steps. Raise the number for few galaxies, so that there are about a thousand steps in all:
+        500 epochs for 64 galaxies, 90 for 350.
     batch_size : int, default=32
         Number of galaxies per training step. If you raise it, raise `epochs` too, because an epoch
         then has fewer steps. Lower it if large images do not fit in memory.
@@ -120,13 +119,13 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         those processors and float32 elsewhere; `fit` chooses, and the fitted network keeps the
         choice. Weights, losses and the output layer are always float32.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) in pixels, for images that are flat rows of X,
-        because a step before this one in your Pipeline wants them so. With None flat rows are
-        plain features, not pixels. Images that are not flat need no `image_shape`.
+        (height, width) or (height, width, channels) in pixels, for images that come as flat rows
+        of X. Give it if, for example, an earlier step of your Pipeline needs flat rows. With None
+        flat rows are plain features, not pixels. Images that are not flat need no `image_shape`.
     validation_fraction : float in [0, 1), default=0
         Share of the images that `fit` does not train on. It computes their loss after every epoch,
-        as "val_loss" in `history_` and for your `callbacks`. Give 0.1, for example, to stop early;
-        but images held out teach the network nothing.
+        as "val_loss" in `history_` and for your `callbacks`. Give 0.1, for example, if a callback
+        is to stop training early. The price: these images teach the network nothing.
     callbacks : list of keras.callbacks.Callback, default=None
         Keras callbacks to use in training, for example ``keras.callbacks.EarlyStopping()``. Every
         network is trained with copies of them, so yours stay as they are.
@@ -224,7 +223,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.augment = augment
-        self.precision = precision
+        self.precision: Literal["float32", "bfloat16", "auto"] = precision
         self.image_shape = image_shape
         self.validation_fraction = validation_fraction
         self.callbacks = callbacks
@@ -237,7 +236,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         X: Any,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
-        validation_data: _ValidationData | None = None,
+        validation_data: tuple[Any, ArrayLike]
+        | tuple[Any, ArrayLike, ArrayLike | None]
+        | None = None,
     ) -> Self:
         """Train the network on images and votes.
 
@@ -372,9 +373,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
                 "`validation_data` must be (X, y) or (X, y, sample_weight). "
                 f"Got {type(validation_data).__name__}."
             )
-        X, *votes = validation_data
+        X, y, *weight = validation_data
         X = check_images(copy.copy(self), X, image)
-        return TrainingSet.of(X, *votes).batches(self.batch_size)
+        return TrainingSet.of(X, y, *weight).batches(self.batch_size)
 
     def _architecture(self, image: ImageSpec) -> Architecture:
         """Recipe of the networks, from the parameters."""
@@ -440,10 +441,16 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     @overload
     def predict(self, X: Any, return_std: Literal[False] = False) -> NDArray[np.float64]: ...
     @overload
-    def predict(self, X: Any, return_std: Literal[True]) -> _MeanAndStd: ...
+    def predict(
+        self, X: Any, return_std: Literal[True]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
     @overload
-    def predict(self, X: Any, return_std: bool) -> NDArray[np.float64] | _MeanAndStd: ...
-    def predict(self, X: Any, return_std: bool = False) -> NDArray[np.float64] | _MeanAndStd:
+    def predict(
+        self, X: Any, return_std: bool
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+    def predict(
+        self, X: Any, return_std: bool = False
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Posterior mean of the vote fraction.
 
         Parameters

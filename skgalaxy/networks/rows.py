@@ -70,7 +70,7 @@ def _as_rows(X: Any) -> Any:
     """X as an array; unchanged if it has dimensions, as a table or a stored array has."""
     if is_batched(X):
         raise ValueError(
-            "`X` must be an array here: batches can be predicted and queried, but not trained on. "
+            "`X` must be an array to train on or to compare with; batches can only be predicted. "
             f"Got {type(X).__name__}; put its images in one array, for example a memory map."
         )
     try:
