@@ -19,7 +19,7 @@ import io
 import json
 import math
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,7 +41,7 @@ LEVEL = 0.9  # between the columns _5pc and _95pc
 
 def make_catalogue(
     posterior: VotePosterior,
-    ids: Sequence[str] | Sequence[int],
+    ids: ArrayLike,
     *,
     question: str,
     answer: str,

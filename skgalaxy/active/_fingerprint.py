@@ -101,7 +101,7 @@ def array_text(array: Any, *, whole: bool = False) -> str:
     kind = str(array.dtype)
     if array.dtype.kind not in "biufc":  # text, as wide as its widest, or objects
         kind, values = "text", np.frombuffer(repr(values.tolist()).encode(), np.uint8)
-    digest = hashlib.sha256(np.ascontiguousarray(values)).hexdigest()[:8]
+    digest = hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()[:8]
     return f"{kind}{tuple(array.shape)} {digest}"
 
 

@@ -27,7 +27,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from skgalaxy._files import (
@@ -182,7 +182,7 @@ class Ledger:
         self._path = path
         seed = random_state
         if seed is None:
-            seed = np.random.SeedSequence().entropy % 2**31
+            seed = int(np.random.SeedSequence().generate_state(1)[0]) % 2**31
         first = {"run": [*sorted(identity.items()), ("random_state", str(seed))]}
         with sqlite_errors(path, "`ledger` must be a new file, or the ledger of this run"):
             self._database = own_sqlite(path, _FORMAT, first, name="ledger")
@@ -241,9 +241,7 @@ class Ledger:
         row, k, n_votes = np.array(found, dtype=np.int64).reshape(-1, 3).T
         return row, np.stack([k, n_votes], axis=1)
 
-    def record_requests(
-        self, number: int, rows: ArrayLike, ids: ArrayLike, scores: ArrayLike
-    ) -> None:
+    def record_requests(self, number: int, rows: NDArray, ids: NDArray, scores: NDArray) -> None:
         """Note what a round asks about, before anybody is asked."""
         requests = [
             (str(id_), number, rank, int(row), float(score))
@@ -254,7 +252,7 @@ class Ledger:
             self._database.execute("INSERT INTO rounds (round, seed) VALUES (?, ?)", row)
             self._database.executemany("INSERT INTO requests VALUES (?, ?, ?, ?, ?)", requests)
 
-    def record_answers(self, ids: ArrayLike, votes: ArrayLike) -> None:
+    def record_answers(self, ids: NDArray, votes: NDArray) -> None:
         """Note votes [k, N]; of a galaxy that has been answered already they are passed over."""
         with self._transaction():
             pending = set(self.pending().tolist())

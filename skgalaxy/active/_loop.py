@@ -254,9 +254,10 @@ def _choose(plan: Plan, ledger: Ledger, learner: Any) -> str | None:
 def _pick_initial(
     plan: Plan, _: Any, left: NDArray, size: int, seed: int
 ) -> tuple[NDArray, NDArray]:
-    rows = plan.initial
-    if np.ndim(rows) == 0:
+    if isinstance(plan.initial, int):
         rows = np.random.default_rng(seed).choice(left, size, replace=False)
+    else:
+        rows = plan.initial
     return rows, np.full(len(rows), np.nan)
 
 

@@ -78,7 +78,7 @@ class Plan:
     @property
     def n_initial(self) -> int:
         """Galaxies of round 0."""
-        return self.initial if np.ndim(self.initial) == 0 else len(self.initial)
+        return self.initial if isinstance(self.initial, int) else len(self.initial)
 
     @property
     def taught(self) -> tuple[NDArray, NDArray] | None:
@@ -209,7 +209,7 @@ def _defaults(strategy: Callable) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters}
 
 
-def _check_pool(pool: ArrayLike) -> NDArray:
+def _check_pool(pool: Any) -> NDArray:
     """Pool as an array of one or two dimensions, paths as text."""
     pool = pool if hasattr(pool, "shape") else np.asarray(pool)
     if len(pool.shape) not in (1, 2) or pool.shape[0] == 0:

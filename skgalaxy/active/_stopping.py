@@ -95,7 +95,7 @@ def next_size(plan: Plan, rounds: pd.DataFrame, left: NDArray) -> tuple[int, str
     if len(left) == 0:
         return 0, "the pool is exhausted"
     n_labelled, n_votes = map(int, rounds[["n_labelled", "n_votes_learned"]].iloc[-1])
-    limits = [(len(left), "the pool is exhausted")]
+    limits: list[tuple[float, str]] = [(len(left), "the pool is exhausted")]
     if plan.n_rounds is not None and len(rounds) > plan.n_rounds:
         limits.append((0, "n_rounds is reached"))
     if plan.max_labels is not None:

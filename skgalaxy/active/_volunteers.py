@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._validation import check_fractions, check_ids, check_int, check_n_votes, check_votes
 from skgalaxy.zooniverse import read_classifications, write_manifest
@@ -29,7 +30,7 @@ class Volunteers(Protocol):
     True
     """
 
-    def request(self, ids):
+    def request(self, ids: NDArray[np.str_]) -> None:
         """Ask about galaxies.
 
         Parameters
@@ -40,8 +41,8 @@ class Volunteers(Protocol):
             it has no answers to, because it cannot know how far the killed one came.
         """
 
-    def collect(self):
-        """Return what has been answered so far.
+    def collect(self) -> tuple[ArrayLike, ArrayLike]:
+        """Collect the answers that have come so far.
 
         Returns
         -------
@@ -50,6 +51,7 @@ class Volunteers(Protocol):
         votes : array-like of shape (n_answered, 2)
             Columns [k, N]. N = 0 gives a galaxy up: the run goes on without its votes.
         """
+        ...
 
 
 class SimulatedVolunteers:
@@ -97,11 +99,11 @@ class SimulatedVolunteers:
             self.n_votes = check_n_votes(n_votes, len(self.ids))
         else:
             self.vote_fraction = None
-            self._votes, self.n_votes = check_votes(*y.T, len(self.ids))
+            self._votes, self.n_votes = check_votes(y[:, 0], y[:, 1], len(self.ids))
         self._rows = pd.Index(self.ids)
         self._requested = {}
 
-    def request(self, ids):
+    def request(self, ids: NDArray[np.str_]) -> None:
         """Note which galaxies to answer about; arguments as in `Volunteers`."""
         ids = check_ids(ids, "ids", None)
         rows = self._rows.get_indexer(ids)
@@ -113,14 +115,14 @@ class SimulatedVolunteers:
             )
         self._requested.update(zip(ids, rows, strict=True))
 
-    def collect(self):
+    def collect(self) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
         """Return ids and votes of all galaxies requested, in that order; as in `Volunteers`."""
         rows = np.fromiter(self._requested.values(), dtype=np.int64)
         votes = [(self._yes(row), self.n_votes[row]) for row in rows]
         return self.ids[rows], np.array(votes, dtype=np.int64).reshape(-1, 2)
 
-    def _yes(self, row):
-        """Return how many say yes."""
+    def _yes(self, row: int) -> int:
+        """Number of volunteers who say yes."""
         if self.vote_fraction is None:
             return self._votes[row]
         digest = hashlib.sha256(f"{self.random_state} {self.ids[row]}".encode()).digest()
@@ -197,7 +199,7 @@ class FileVolunteers:
         self.min_votes = check_int(min_votes, "min_votes", 0)
         self.reading, self.writing = dict(reading or {}), dict(writing or {})
 
-    def request(self, ids):
+    def request(self, ids: NDArray[np.str_]) -> None:
         """Write a folder of the galaxies that are in none yet; arguments as in `Volunteers`."""
         ids = check_ids(ids, "ids", None)
         unknown = [id_ for id_ in ids.tolist() if id_ not in self.images]
@@ -212,7 +214,7 @@ class FileVolunteers:
             folder = self.folder / f"request_{len(self._folders()) + 1:04d}"
             write_manifest(folder, new, [self.images[id_] for id_ in new], **self.writing)
 
-    def collect(self):
+    def collect(self) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
         """Return ids and votes of the galaxies that have `min_votes`; as in `Volunteers`."""
         asked = self._requested()
         if not (asked and self.export.exists()):
@@ -247,7 +249,8 @@ def check_answers(answers, asked):
         )
     wanted = np.isin(ids, asked)
     try:
-        k, n_votes = check_votes(*votes[wanted].T, wanted.sum())
+        asked_for = votes[wanted]
+        k, n_votes = check_votes(asked_for[:, 0], asked_for[:, 1], len(asked_for))
     except ValueError as error:
         raise ValueError(f"`volunteers.collect()` must return votes [k, N]: {error}") from error
     return ids[wanted], np.stack([k, n_votes], axis=1)

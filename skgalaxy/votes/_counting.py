@@ -72,6 +72,8 @@ def _count(
         residual = 0.0
     else:
         names = columns.fractions.values()
+        if columns.total is None or total is None:
+            raise ValueError(f"Fractions need a column of totals. Got none in {galaxies.path!r}.")
         recovered = [_recover(galaxies, name, columns.total, total, tolerance) for name in names]
         counts = [count for count, _ in recovered]
         residual = max(residual for _, residual in recovered)
@@ -128,7 +130,7 @@ def _recover(
             f"Got {fractions[bad[0]]:g} {galaxies.place(bad[0])}."
         )
     product = np.where(total > 0, fractions * total, np.nan)
-    counts = np.round(product)
+    counts = np.round(product).astype(np.float64)
     distance = np.nan_to_num(np.abs(product - counts))
     worst = int(distance.argmax())
     if distance[worst] > tolerance:

@@ -98,7 +98,7 @@ def read_votes(
         if answers is None:
             asked = _find_question(find_questions(table, dialect), question, table.path)
         else:
-            asked = Question(question, _columns_of_answers(table, question, answers))
+            asked = _question_of_answers(table, question, answers)
         id_column = _find_id_column(table, id_column)
         return count_votes(table, asked, id_column, tolerance)
 
@@ -176,7 +176,7 @@ def _find_question(questions: Mapping[str, Question], called: str | None, path: 
     countable = list(list_answers(questions))
     if called is None and len(countable) == 1:
         return questions[countable[0]]
-    if called in questions:
+    if called is not None and called in questions:
         return questions[called]
     found = [name for name in questions if without_release(name) == called]
     if len(found) == 1:
@@ -188,8 +188,8 @@ def _find_question(questions: Mapping[str, Question], called: str | None, path: 
     )
 
 
-def _columns_of_answers(table: Table, question: str, answers: Sequence[str]) -> Columns:
-    """Columns that count the answers, as the caller names them."""
+def _question_of_answers(table: Table, question: str | None, answers: Sequence[str]) -> Question:
+    """Question with columns that count the answers, as you name them."""
     if not isinstance(question, str) or not question:
         raise ValueError(f"`question` must be given with `answers`. Got {question!r}.")
     if isinstance(answers, str) or len(answers) < 2:
@@ -200,7 +200,7 @@ def _columns_of_answers(table: Table, question: str, answers: Sequence[str]) -> 
             f"`answers` must be columns of {table.path!r}: {', '.join(table.names)}. "
             f"Got {unknown[0]!r}."
         )
-    return Columns({name: name for name in answers}, {})
+    return Question(question, Columns({name: name for name in answers}, {}))
 
 
 def _find_id_column(table: Table, id_column: str | None) -> str:
@@ -208,7 +208,7 @@ def _find_id_column(table: Table, id_column: str | None) -> str:
     found = find_id_columns(table.names)
     if id_column is None and found:
         return found[0]
-    if id_column in table.names:
+    if id_column is not None and id_column in table.names:
         return id_column
     raise ValueError(
         f"`id_column` must be a column of {table.path!r}: {', '.join(table.names)}. "

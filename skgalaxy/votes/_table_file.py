@@ -14,7 +14,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,7 @@ def check_is_file(path: str | Path) -> None:
 
 
 @contextlib.contextmanager
-def open_unpacked(path: str | Path) -> Iterator[BinaryIO]:
+def open_unpacked(path: str | Path) -> Iterator[io.BufferedIOBase]:
     """Open a file for its bytes, unpacked if it is gzipped; a damaged gzip file is named."""
     check_is_file(path)
     with open(path, "rb") as raw:
@@ -138,7 +138,7 @@ class Table(ABC):
 
 
 class _CsvTable(Table):
-    def __init__(self, file: BinaryIO, path: str) -> None:
+    def __init__(self, file: Any, path: str) -> None:
         self._text = io.TextIOWrapper(file, encoding=ENCODING, newline="")
         header = next(_csv_rows(self._text, path), None)
         if header is None:
@@ -199,7 +199,7 @@ def _csv_rows(text: io.TextIOWrapper, path: str) -> Iterator[list[str]]:
         ) from error
 
 
-def _bad_line(file: BinaryIO) -> int:
+def _bad_line(file: Any) -> int:
     """Find the first line that is not UTF-8, numbered from 1 as editors do."""
     file.seek(0)
     lines = enumerate(file, start=1)
@@ -207,7 +207,7 @@ def _bad_line(file: BinaryIO) -> int:
 
 
 class _ParquetTable(Table):
-    def __init__(self, file: BinaryIO, path: str) -> None:
+    def __init__(self, file: Any, path: str) -> None:
         pyarrow = require("pyarrow", "parquet", for_="read_votes")
         parquet = require("pyarrow.parquet", "parquet", for_="read_votes")
         self._errors = (pyarrow.ArrowException, OSError)
@@ -226,13 +226,14 @@ class _ParquetTable(Table):
 
 
 class _FitsTable(Table):
-    def __init__(self, file: BinaryIO, path: str) -> None:
+    def __init__(self, file: Any, path: str) -> None:
         fits = require("astropy.io.fits", "fits", for_="read_votes")
         with _must_be("FITS", path, OSError, TypeError, ValueError):
             kinds = (fits.BinTableHDU, fits.TableHDU)
-            self._table = next((hdu for hdu in fits.open(file) if isinstance(hdu, kinds)), None)
-            if self._table is None:
+            found = [hdu for hdu in fits.open(file) if isinstance(hdu, kinds)]
+            if not found:
                 raise ValueError("it holds no table")
+            self._table: Any = found[0]
             super().__init__(path, self._table.columns.names)
 
     def _read(self, places: list[int]) -> Iterable[NDArray]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._validation import MANGLED, check_ids
 from skgalaxy.votes import VoteTable
@@ -44,7 +44,7 @@ def read_classifications(
     task: str,
     answers: Sequence[str] | Mapping[str, str] | None = None,
     question: str | None = None,
-    ids: Sequence[str] | Sequence[int] | None = None,
+    ids: ArrayLike | None = None,
     workflow_id: int | str | None = None,
     workflow_version: int | str | None = None,
     id_name: str = "#id_str",
@@ -174,7 +174,7 @@ class _Tally:
         path: str,
         task: str,
         names_by_label: Mapping[str, str] | None,
-        ids: Iterable[str] | None,
+        ids: ArrayLike | None,
         id_name: str,
     ) -> None:
         self.path, self.task, self.id_name = path, task, id_name
@@ -354,10 +354,11 @@ def _names_by_label(answers: Iterable[str] | Mapping[str, str] | None) -> dict[s
     if isinstance(answers, str) or not all(isinstance(label, str) for label in answers):
         raise TypeError(f"`answers` must be a sequence of text or a mapping. Got {answers!r}.")
     pairs = answers.items() if isinstance(answers, Mapping) else zip(answers, answers, strict=True)
-    names = {_without_images(label): name for label, name in pairs}
-    if not names or None in names:
+    names = [(_without_images(label), name) for label, name in pairs]
+    known = {label: name for label, name in names if label is not None}
+    if not names or len(known) < len({label for label, _ in names}):
         raise ValueError(f"`answers` must not be empty. Got {answers!r}.")
-    return names
+    return known
 
 
 def _check_columns(chunk: pd.DataFrame) -> None:

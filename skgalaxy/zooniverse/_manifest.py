@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._files import complete_folder
 from skgalaxy._validation import check_ids, check_int
@@ -26,7 +26,7 @@ TABLE_NAME = "manifest.csv"
 
 def write_manifest(
     folder: str | Path,
-    ids: Sequence[str] | Sequence[int],
+    ids: ArrayLike,
     images: Sequence[str | os.PathLike],
     *,
     metadata: Mapping[str, Any] | None = None,
@@ -135,7 +135,7 @@ def read_manifest_ids(folder: str | Path) -> list[str]:
         return table.columns([ID_NAME])[ID_NAME].tolist()
 
 
-def _file_names(ids: Iterable[str]) -> list[str]:
+def _file_names(ids: NDArray[np.str_]) -> list[str]:
     """File name, without its suffix, for each id; no two alike on any system."""
     names, rows = [re.sub(r"[^A-Za-z0-9._+-]", "_", id_) for id_ in ids], {}
     for row, name in enumerate(names):

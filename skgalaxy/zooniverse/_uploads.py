@@ -53,7 +53,7 @@ def _fit_suffix(path):
         with Image.open(path) as image:
             fit = image.mode in MODES and not image.has_transparency_data
             small = os.path.getsize(path) <= MAX_BYTES
-            return SUFFIXES.get(image.format) if fit and small else None
+            return SUFFIXES.get(image.format or "") if fit and small else None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None  # FITS; or read_image says what is wrong
 
