@@ -133,7 +133,7 @@ def write_catalogue(
         From `make_catalogue`, with more columns of numbers or text as you like. The index is not
         written.
     model : str
-        What predicted it, as you would have to name it in a paper: a name and a version.
+        Model that predicted it, by the name and version that you would give in a paper.
     metadata : mapping of str to str, int, float or bool, default=None
         More for the header. The version of skgalaxy is there without asking.
 

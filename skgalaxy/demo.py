@@ -86,7 +86,7 @@ def run(data: str | PathLike | None = None, output: str | PathLike = "demo", *, 
 
 
 def _load(data: str | PathLike | None, seed: int) -> tuple[Bunch, str]:
-    """Galaxies and what to call them; `column` says what their votes are on."""
+    """Galaxies and their names; `column` names the question that their votes answer."""
     if data is not None:
         return load_galaxy_zoo(data), f"galaxies of {data}"
     print("No --data given: simulating galaxies and volunteers. Nothing below is an observation.")

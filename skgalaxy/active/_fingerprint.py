@@ -1,7 +1,7 @@
-"""What a run is of, as text by name: a ledger goes on only with the run that it was begun for.
+"""Fingerprints of a run's arguments: a ledger goes on only with the run that it was begun for.
 
-Two things that make a run go otherwise have different texts; what changes only how fast it goes,
-or what is shown, is left out. Short values stand as they are, so that a refusal says what differs.
+Arguments that change the result of a run get different fingerprints. Arguments that only change
+speed or display are ignored. Short values stand as they are, so that you can read a refusal.
 A hash of the pickle would do for neither: there is none of a local function, it would read a
 memory-mapped pool to its end, and it changes with the version of a library.
 """
@@ -82,7 +82,7 @@ def text_of(thing: Any, *, shallow: bool = False, depth: int = 0) -> str:
 
 
 def array_text(array: Any, *, whole: bool = False) -> str:
-    """Kind and shape of an array, in memory or not, and a hash of what is in it.
+    """Kind and shape of an array, in memory or not, and a hash of its values.
 
     Of more than 4 MB the hash is of 64 rows, from the first to the last, unless `whole`.
 
@@ -111,9 +111,9 @@ def _name(thing: Any) -> str:
 
 
 def _is_importable(function: Callable) -> bool:
-    """Look a function up by its name; what is found, a decorated one for example, needs no parts.
+    """Look a function up by its name; one that is found, if decorated, too, needs no parts.
 
-    What another function returned is not found, though `functools.wraps` may name it alike.
+    A function that another one returned is not found, though `functools.wraps` may name it alike.
     """
     found = sys.modules.get(function.__module__)
     for part in function.__qualname__.split("."):

@@ -3,8 +3,8 @@
 Each change is one transaction, so that a run killed at any moment finds the ledger as it was
 before the change or after it, and can go on from there. The tables, for ``sqlite3`` or pandas::
 
-    run       name, value: what the run is of (galaxies, learner, strategy, sizes, random_state);
-              with these, nothing else than the answers decides what happens
+    run       name, value: the fingerprint of the run (galaxies, learner, strategy, sizes, seed);
+              with these, nothing but the answers decides how it goes on
     rounds    round, seed, asked_at; round 0 is the initial set
     requests  id (text), round, rank (0 is the best), row (of the pool), score
     answers   id, k, n_votes, answered_at: k of n_votes volunteers said yes
@@ -99,7 +99,7 @@ def read_ledger(path: str | os.PathLike) -> Bunch:
     -------
     ledger : sklearn.utils.Bunch
         run : pandas.Series
-            What the run is of, text by name.
+            Fingerprint of the run, text by name.
         rounds : pandas.DataFrame
             As in a `Result`: of every round done the seed, how many galaxies were asked about,
             the size of the training set and its votes, the model's version, the scores.
@@ -150,14 +150,14 @@ def read_ledger(path: str | os.PathLike) -> Bunch:
 
 
 class Ledger:
-    """What a run has done, kept in a file or, without one, in memory.
+    """Record of a run, kept in a file or, without one, in memory.
 
     Parameters
     ----------
     path : str, path-like or None
         The file; begun if it is not there.
     identity : dict of str to str
-        What the run is of.
+        Fingerprint of the run.
     random_state : int or None
         The run's seed; None takes that of the ledger, or a new one.
     ids : ndarray of str of shape (n_galaxies,)
@@ -242,7 +242,7 @@ class Ledger:
         return row, np.stack([k, n_votes], axis=1)
 
     def record_requests(self, number: int, rows: NDArray, ids: NDArray, scores: NDArray) -> None:
-        """Note what a round asks about, before anybody is asked."""
+        """Note the galaxies of a round, before anybody is asked."""
         requests = [
             (str(id_), number, rank, int(row), float(score))
             for rank, (id_, row, score) in enumerate(zip(ids, rows, scores, strict=True))
@@ -307,7 +307,7 @@ class Ledger:
                 raise UnusableFileError(f"whose `{name}` is {_short(old)} and not {_short(new)}")
 
     def _check_rows(self, ids: NDArray) -> None:
-        """Refuse a ledger whose rows are not what was written."""
+        """Refuse a ledger with rows that `run` has not written."""
         n_asked, n_learned = self.n_rounds_asked, self.n_rounds_learned
         last = self._one("SELECT max(round) FROM rounds")
         seeds = self._database.execute("SELECT seed FROM rounds ORDER BY round").fetchall()

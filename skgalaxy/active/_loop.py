@@ -1,8 +1,8 @@
-"""`run`: rounds of asking volunteers and learning from what they say.
+"""`run`: rounds of asking volunteers and learning from their answers.
 
 A round is four steps, each recorded in the ledger before the next begins: choose galaxies, ask
-volunteers and take their answers, train on all answers, test. What a step does follows from the
-arguments and from what is recorded before it; so a run that was stopped anywhere goes on as if it
+volunteers and take their answers, train on all answers, test. Each step follows from the
+arguments and from the records before it; so a run that was stopped anywhere goes on as if it
 had not been.
 """
 
@@ -30,7 +30,7 @@ _modal_compat.mend()
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """What a run has done so far.
+    """Record of a run so far.
 
     Attributes
     ----------
@@ -103,12 +103,12 @@ def run(
         already, it keeps what it knows, and starts from there. The learner itself is left as it
         is; the result has the trained one.
     pool : array-like of shape (n_galaxies,) or (n_galaxies, n_features)
-        What the learner takes for galaxies: row numbers for a `PoolReader`, or paths for an
-        `skgalaxy.images.ImageLoader`; not images, which would be copied every round.
+        Galaxies, as your learner takes them: for example row numbers for a `PoolReader`, or paths
+        for an `skgalaxy.images.ImageLoader`; not images, which would be copied every round.
     volunteers : Volunteers
         Whom to ask, such as `SimulatedVolunteers` or `FileVolunteers`.
     ids : sequence of str or int of shape (n_galaxies,), default=None
-        What volunteers call the galaxies. None is the pool itself, as text; for a pool of
+        Names of the galaxies among volunteers. None is the pool itself, as text; for a pool of
         features the row numbers.
     initial : int or array-like of int, default=256
         Round 0: how many galaxies to choose at random, or which rows of the pool; 0 if the
@@ -132,7 +132,7 @@ def run(
     test : tuple (X, y), default=None
         Galaxies that are not in the pool, as the learner takes them, and their votes.
     scoring : str, callable, list, tuple or dict, default=None
-        What to score on the test set, as in ``sklearn.model_selection.cross_validate``; higher
+        Scores on the test set, as in ``sklearn.model_selection.cross_validate``; higher
         is better. None is the estimator's own ``score``, called ``test_score``.
     callbacks : callable or sequence of callables, default=()
         ``callback(result)`` after each round, with the `Result` so far. A call that goes on from
@@ -162,10 +162,10 @@ def run(
 
     Notes
     -----
-    What may be changed between two calls with one ledger: `volunteers`, `n_rounds`, `max_labels`,
+    You may change between two calls with one ledger: `volunteers`, `n_rounds`, `max_labels`,
     `max_votes`, `stop`, `callbacks`, `verbose`, and parameters of the estimator such as `n_jobs`.
 
-    To go on, the model of the last round is trained again from what is recorded, and with
+    To go on, the model of the last round is trained again from the records, and with
     `warm_start` those of all rounds: on one machine, the same inputs and seeds give the same
     model.
 
@@ -218,7 +218,7 @@ def run(
 
 
 def _go_on(plan: Plan, ledger: Ledger, learner: Any, bar: tqdm) -> Result:
-    """Do what is not done yet."""
+    """Do the steps that are not done yet."""
     # Models of earlier rounds are needed only where a model goes on from the one before.
     number = 0 if plan.is_warm else max(0, ledger.n_rounds_asked - 1)
     status = _ask(plan, ledger)  # before any training: there may be no answers yet
@@ -310,7 +310,7 @@ def _test(plan: Plan, ledger: Ledger, learner: Any, number: int, size: tuple[int
 
 
 def _check_picked(picked: Any, size: int, n_candidates: int) -> tuple[NDArray, NDArray]:
-    """Return what a strategy has picked: distinct rows, and their scores."""
+    """Rows that a strategy has picked, each once, and their scores."""
     rule = f"`query_strategy` must return (indices, scores) of {size} distinct rows"
     if not isinstance(picked, tuple) or len(picked) != 2:
         raise ValueError(f"{rule}. Got {type(picked).__name__}.")

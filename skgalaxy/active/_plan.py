@@ -1,4 +1,4 @@
-"""The arguments of `run`: checked before anything is done, and what follows from them."""
+"""The arguments of `run`, checked before anything is done, and their consequences for a round."""
 
 import inspect
 import os
@@ -180,7 +180,7 @@ class Plan:
 
 
 def _check_learner(learner: Any) -> None:
-    """Refuse what is no ActiveLearner, and random states that cannot be had again."""
+    """Refuse a learner that is not an ActiveLearner, and random states that cannot be repeated."""
     if not all(hasattr(learner, name) for name in ("estimator", "query_strategy", "X_training")):
         raise TypeError(
             "`learner` must be a modAL ActiveLearner of an estimator or a Pipeline. "

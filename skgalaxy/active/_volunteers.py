@@ -18,10 +18,10 @@ __all__ = ["FileVolunteers", "SimulatedVolunteers", "Volunteers", "check_answers
 
 @runtime_checkable
 class Volunteers(Protocol):
-    """What `run` asks: anything with these two methods.
+    """Source of answers for `run`: anything with these two methods.
 
-    A request may take seconds or weeks. The loop asks for what it wants to know, and takes what
-    has been answered; if that is not all, it stops, and goes on when it is called again.
+    A request may take seconds or weeks. The loop requests votes and collects those that have
+    come. If some are missing, it stops, and goes on when you call it again.
 
     Examples
     --------
@@ -37,8 +37,8 @@ class Volunteers(Protocol):
         ----------
         ids : ndarray of str of shape (n_galaxies,)
             The galaxies. Those that were requested before, by this process or by one that was
-            killed, must not be shown to people again: a run that goes on requests once more what
-            it has no answers to, because it cannot know how far the killed one came.
+            killed, must not be shown to people again. A run that goes on requests all galaxies
+            without answers once more, because it cannot know how far the killed one came.
         """
 
     def collect(self) -> tuple[ArrayLike, ArrayLike]:
@@ -66,7 +66,7 @@ class SimulatedVolunteers:
     n_votes : int or array-like of shape (n_galaxies,), default=40
         Volunteers per galaxy, N, where ρ is given.
     random_state : int, default=0
-        Seed. What is said of a galaxy depends on it and on the galaxy's id only, not on when,
+        Seed. The answer about a galaxy depends on it and on the galaxy's id only, not on when,
         with which others or how often it is asked about.
 
     Raises
@@ -135,7 +135,7 @@ class FileVolunteers:
 
     A request becomes a folder, ``request_0001`` and so on, to upload as
     `skgalaxy.zooniverse.write_manifest` says. Their answers are in the project's export of
-    classifications, once somebody has put it at `export`. What was requested is read from the
+    classifications, once somebody has put it at `export`. Earlier requests are read from the
     folders, so that no galaxy is requested twice.
 
     Parameters

@@ -47,7 +47,7 @@ def count_votes(
 
 
 class _Galaxies(NamedTuple):
-    """A table's galaxies: cells by column, and for messages what the galaxies are called."""
+    """A table's galaxies: cells by column, and for messages the galaxies' names."""
 
     cells: Mapping[str, NDArray]
     path: str

@@ -1,4 +1,4 @@
-"""Who is asked what: questions whose answers lead to further questions."""
+"""Decision trees: questions with answers that lead to further questions."""
 
 from collections.abc import Iterable, Mapping
 
@@ -139,7 +139,7 @@ class DecisionTree:
         return self._parents[self._check_question(question)]
 
     def asked(self, said):
-        """Return what a volunteer is asked who gives these answers.
+        """Questions that a volunteer is asked who gives these answers.
 
         Parameters
         ----------

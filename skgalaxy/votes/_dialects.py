@@ -1,4 +1,4 @@
-"""What the columns of a survey's vote table mean, read off their names.
+"""Meaning of the columns of a survey's vote table, read off their names.
 
 A dialect takes the names of all columns and returns what it finds for each question.
 """

@@ -33,7 +33,7 @@ def read_votes(
     path : str or path-like
         The file.
     question : str, default=None
-        What was asked, as Zoobot calls it in every dialect: "smooth-or-featured", "bar",
+        Question, by its name in Zoobot in every dialect, for example "smooth-or-featured", "bar",
         "has-spiral-arms"; or a task of Panoptes such as "T0". A release ("bar-dr5") may be left
         out if the table has the question once. None is the table's only question.
     dialect : {"auto", "gz2", "zoobot", "panoptes", "plain"}, default="auto"
@@ -42,7 +42,7 @@ def read_votes(
         - "gz2", of the Galaxy Zoo 2 catalogues: ``t03_bar_a06_bar_count``, ``..._fraction``;
         - "zoobot", also of Galaxy Zoo DECaLS, galaxy-datasets and Galaxy Zoo's reductions:
           ``bar_strong`` or ``bar-dr5_strong``, ``bar_total-votes``, ``bar_strong_fraction``;
-        - "panoptes", what panoptes_aggregation makes of question tasks: one row per subject and
+        - "panoptes", panoptes_aggregation's reductions of question tasks: one row per subject and
           task, ``subject_id``, ``task``, ``data.yes``, ``data.no``;
         - "plain": ``smooth``, ``featured``, ``artifact``.
     answers : sequence of str, default=None
@@ -75,7 +75,7 @@ def read_votes(
 
     See Also
     --------
-    list_questions : What there is to ask for.
+    list_questions : Names of a table's questions and answers.
 
     Examples
     --------

@@ -133,7 +133,7 @@ class Table(ABC):
         """Read the columns at these places."""
 
     def _series(self, name: str, values: NDArray) -> pd.Series:
-        """Make of a column what pandas would read."""
+        """Column as pandas would read it."""
         return pd.Series(list(values))
 
 
@@ -254,7 +254,7 @@ class _FitsTable(Table):
 
 @contextlib.contextmanager
 def _must_be(kind: str, path: str, *errors: type[Exception]) -> Iterator[None]:
-    """Say in one sentence what another library has against a file."""
+    """Say another library's complaint about a file in one sentence."""
     try:
         yield
     except errors as error:

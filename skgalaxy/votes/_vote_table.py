@@ -12,12 +12,12 @@ class VoteTable:
     Parameters
     ----------
     ids : array-like of shape (n_galaxies,)
-        What names the galaxies, text or integers, each once; kept as text, because 64-bit ids do
+        Names of the galaxies, text or integers, each once; kept as text, because 64-bit ids do
         not survive as floats.
     question : str
-        What was asked.
+        The question that was asked.
     answers : sequence of str of length n_answers
-        What could be answered.
+        The possible answers.
     counts : array-like of shape (n_galaxies, n_answers)
         Volunteers who gave each answer, whole numbers >= 0.
     n_votes : array-like of shape (n_galaxies,), default=None

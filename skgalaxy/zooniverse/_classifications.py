@@ -1,7 +1,7 @@
 """`read_classifications`: from an export of classifications to votes.
 
 An export has a row per classification: one volunteer's answers to the tasks of a workflow, about
-one subject. It is read piece by piece; what is kept of a row is four numbers.
+one subject. It is read piece by piece, and four numbers are kept of each row.
 """
 
 import json
@@ -63,7 +63,7 @@ def read_classifications(
         together those it gives the same name. An answer that is not among them is an error. None
         takes all that were given, in alphabetical order.
     question : str, default=None
-        What to call the question; None is `task`.
+        Name for the question; None is `task`.
     ids : sequence of str or int, default=None
         The galaxies that were asked about: the votes of these are returned, in this order, N = 0
         where there are none yet. Subjects without an id, or with another, are passed over. None
@@ -167,7 +167,7 @@ class _Numbering(dict):
 
 
 class _Tally:
-    """What has been read of an export so far."""
+    """Answers read from an export so far."""
 
     def __init__(
         self,
@@ -348,7 +348,7 @@ def _check_text(value: str, name: str) -> str:
 
 
 def _names_by_label(answers: Iterable[str] | Mapping[str, str] | None) -> dict[str, str] | None:
-    """Names of the answers by what volunteers read, or None."""
+    """Names of the answers by the labels that volunteers read, or None."""
     if answers is None:
         return None
     if isinstance(answers, str) or not all(isinstance(label, str) for label in answers):

@@ -23,7 +23,7 @@ def to_upload(path, size, flux_range):
     path : str or path-like
         The image, of any kind that `skgalaxy.images.read_image` reads.
     size : int
-        Width in pixels of what is rendered.
+        Width in pixels of the rendered image.
     flux_range : (float, float) or None
         Of FITS, as for `read_image`.
 
@@ -37,7 +37,7 @@ def to_upload(path, size, flux_range):
     Raises
     ------
     FileNotFoundError, ImportError, ValueError
-        As `read_image`, and if what is rendered is too large.
+        As `read_image`, and if the rendered image is too large.
     """
     suffix = _fit_suffix(path)
     if suffix:
@@ -47,8 +47,8 @@ def to_upload(path, size, flux_range):
     return _encode(read_image(path, size=size, color=True, flux_range=flux_range), path)
 
 
-def _fit_suffix(path):
-    """Return the suffix of an image that can be uploaded as it is, else None."""
+def _fit_suffix(path: str | os.PathLike) -> str | None:
+    """Suffix of an image that can be uploaded as it is, else None."""
     try:
         with Image.open(path) as image:
             fit = image.mode in MODES and not image.has_transparency_data
