@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from skgalaxy.images import ImageLoader, read_image, read_images
+from skgalaxy.images._picture import Picture, PictureOptions
 
 
 @pytest.fixture
@@ -510,3 +511,7 @@ class TestFITS:
             ImportError, match=r"`galaxy\.fits` needs astropy.*skgalaxy's extra \[fits\]"
         ):
             read_images([path])
+
+
+def test_keywords_for_editors_are_the_parameters_of_a_picture():
+    assert list(PictureOptions.__annotations__) == list(Picture._fields)
