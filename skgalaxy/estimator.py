@@ -236,9 +236,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         X: Any,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
-        validation_data: tuple[Any, ArrayLike]
-        | tuple[Any, ArrayLike, ArrayLike | None]
-        | None = None,
+        validation_data: _ValidationData | None = None,
     ) -> Self:
         """Train the network on images and votes.
 
@@ -368,10 +366,12 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """Batches to compute "val_loss" on: `validation_data` if given, else those held out."""
         if validation_data is None:
             return held_out.batches(self.batch_size) if len(held_out) else None
-        if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+        is_sequence = isinstance(validation_data, tuple | list)
+        if not is_sequence or len(validation_data) not in (2, 3):
+            got = type(validation_data).__name__
             raise ValueError(
                 "`validation_data` must be (X, y) or (X, y, sample_weight). "
-                f"Got {type(validation_data).__name__}."
+                f"Got {f'{got} of length {len(validation_data)}' if is_sequence else got}."
             )
         X, y, *weight = validation_data
         X = check_images(copy.copy(self), X, image)

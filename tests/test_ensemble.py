@@ -225,6 +225,16 @@ def test_embed_gives_what_dropout_acts_on(rungs, toy):
         rungs["ensemble", "binomial"].embed(X)
 
 
+def without_dropout(image_shape, *, dropout):
+    return GalaxyZooNetwork(((4,),), 4)(image_shape, dropout=0)
+
+
+def test_embed_with_a_network_that_ignores_dropout(toy):
+    model = BayesianCNNRegressor(network=without_dropout, epochs=1).fit(toy[0], toy[1])
+    with pytest.raises(ValueError, match=r"Got `dropout` of 0.5, which `network` does not use"):
+        model.embed(toy[0])
+
+
 def test_dropout_may_act_before_the_dense_layer(toy):
     X, y, _ = toy
     network = GalaxyZooNetwork(((4,), (8,)), 16, dropout_before="dense")

@@ -279,6 +279,8 @@ class TestTraining:
             model.fit(X, y, validation_data=(X, y[:, ::-1] + [1, 0]))
         with pytest.raises(ValueError, match=r"`validation_data` must be \(X, y\)"):
             model.fit(X, y, validation_data=X)
+        with pytest.raises(ValueError, match=r"Got tuple of length 1\."):
+            model.fit(X, y, validation_data=(X,))
         assert not hasattr(model, "n_iter_")
 
 
