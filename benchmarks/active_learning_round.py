@@ -27,7 +27,7 @@ def main():
     options = parser(__doc__)
     options.add_argument("--precision", default="float32", help="default: %(default)s")
     options = options.parse_args()
-    n_labelled, n_pool, epochs, repeats = (64, 256, 1, 2) if options.quick else (500, 20_000, 50, 5)
+    n_labelled, n_pool, epochs, repeats = (64, 256, 1, 1) if options.quick else (500, 20_000, 50, 5)
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (n_labelled, 64, 64, 1), dtype=np.uint8)
     y = np.column_stack([rng.integers(0, 41, n_labelled), np.full(n_labelled, 40)])

@@ -86,6 +86,7 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in SCRIPTS],
