@@ -57,6 +57,12 @@ BY_VOTES = {"mutual_information", "jackknife", "predictive_entropy", "variance",
 every_strategy = pytest.mark.parametrize("name", list(STRATEGIES))
 
 
+def test_every_strategy_is_held_to_the_contract():
+    functions = [getattr(strategy, "func", strategy) for strategy in STRATEGIES.values()]
+    named = {name for name in query.__all__ if name.endswith("_sampling")}
+    assert named <= {getattr(function, "__name__", "") for function in functions}
+
+
 class Oracle(RegressorMixin, BaseEstimator):
     """A regressor whose draws are its input, which counts what it predicts."""
 

@@ -8,8 +8,8 @@ members together. If you have predicted already, pass the `VotePosterior`, with 
 broken by `random_state`.
 
 A strategy is a *score* of single galaxies and a *selector* that makes a batch of them. You can put
-your own together with `make_query`; a new one in the library is a function of three lines
-(``_single.py``). The pool is scored in one pass, block by block (`score_pool`). Only scores are
+your own together with `make_query`. A new one in the library is a function with a body of a few
+lines in ``_single.py``; CONTRIBUTING lists the rest. The pool is scored in one pass, block by block (`score_pool`). Only scores are
 kept, and the posterior of a shortlist if the selector compares galaxies. So the pool may be larger
 than memory, for example a survey in a Zarr array. With a checkpoint, interrupted scoring goes on
 where it stopped.
