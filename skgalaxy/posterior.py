@@ -73,7 +73,7 @@ class VotePosterior:
            [0.3 , 0.4 , 0.3 ]])
     """
 
-    def __init__(self, draws: ArrayLike | Likelihood) -> None:
+    def __init__(self, draws: "ArrayLike | Likelihood | VotePosterior") -> None:
         self.likelihood = as_likelihood(draws)
 
     @property

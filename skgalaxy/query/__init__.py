@@ -9,10 +9,10 @@ broken by `random_state`.
 
 A strategy is a *score* of single galaxies and a *selector* that makes a batch of them. You can put
 your own together with `make_query`. A new one in the library is a function with a body of a few
-lines in ``_single.py``; CONTRIBUTING lists the rest. The pool is scored in one pass, block by block (`score_pool`). Only scores are
-kept, and the posterior of a shortlist if the selector compares galaxies. So the pool may be larger
-than memory, for example a survey in a Zarr array. With a checkpoint, interrupted scoring goes on
-where it stopped.
+lines in ``_single.py``; CONTRIBUTING lists the rest. The pool is scored in one pass, block by
+block (`score_pool`). Only scores are kept, and the posterior of a shortlist if the selector
+compares galaxies. So the pool may be larger than memory, for example a survey in a Zarr array.
+With a checkpoint, interrupted scoring goes on where it stopped.
 
 Importing this module also mends modAL for scikit-learn >= 1.8 (`skgalaxy._modal_compat`).
 """
