@@ -27,7 +27,7 @@ TABLE_NAME = "manifest.csv"
 def write_manifest(
     folder: str | Path,
     ids: ArrayLike,
-    images: Sequence[str | os.PathLike],
+    images: ArrayLike | Sequence[str | os.PathLike],
     *,
     metadata: Mapping[str, Any] | None = None,
     size: int = 424,
@@ -149,7 +149,7 @@ def _file_names(ids: NDArray[np.str_]) -> list[str]:
     return names
 
 
-def _check_image_paths(images: Sequence[str | os.PathLike], n_galaxies: int) -> list:
+def _check_image_paths(images: Any, n_galaxies: int) -> list:
     """Check that there is an image file for each galaxy."""
     if isinstance(images, (str, bytes, os.PathLike)):
         raise TypeError(f"`images` must be a sequence of paths. Got the single path {images!r}.")
