@@ -364,8 +364,9 @@ def _load(path: Path) -> dict[str, Any]:
             f"{rule}, which is damaged or no pickle ({type(error).__name__}: {error}); copy it "
             "again, or train it again."
         ) from error
-    if not isinstance(content, dict) or not content.keys() >= {*CONTENT}:
-        raise ValueError(f"{rule}, a pickle without {', '.join(CONTENT)}; train a model first.")
+    held = content if isinstance(content, dict) else {}
+    if missing := [name for name in CONTENT if name not in held]:
+        raise ValueError(f"{rule}, a pickle without {', '.join(missing)}; train a model first.")
     return {**content, "pipeline": _loader_and_estimator(content["pipeline"], rule)}
 
 

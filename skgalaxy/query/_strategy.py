@@ -85,8 +85,8 @@ def _as_strategy(
     """Make a strategy with the name and text of one function, and the results of another."""
     own = _keyword_only(described)
 
-    # the name and the module of `described`, so that a strategy can be pickled
-    @wraps(described)
+    # the name and the module of `described`, so that a strategy can be pickled; not its annotations
+    @wraps(described, assigned=("__module__", "__name__", "__qualname__", "__doc__"))
     def ask(
         learner: Any,
         X: Any,
