@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from skgalaxy import BayesianCNNRegressor, active
 from skgalaxy.datasets import make_galaxies
 from skgalaxy.images import PoolReader
-from skgalaxy.metrics import neg_vote_fraction_rmse_scorer
+from skgalaxy.model_selection import neg_vote_fraction_rmse_scorer
 from skgalaxy.query import joint_sampling
 
 X, y = make_galaxies(1000, 32, question="edge-on", return_X_y=True, random_state=0)

@@ -1,5 +1,8 @@
 """The guide's blocks run, in order, in an empty folder, and print what they say they print."""
 
+import ast
+import importlib
+
 import pytest
 from pages import ROOT, blocks, run_page
 
@@ -28,3 +31,19 @@ def test_blocks_run(tmp_path, monkeypatch, capsys):
 def test_nothing_else_is_left_out():
     left_out = {block.not_run for block in blocks("docs/guide.md")}
     assert left_out == {"", "not run: it downloads gigabytes"}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "examples").glob("*.py")))
+def test_examples_import_names_that_are_there(name):
+    """Examples take minutes, so that only their imports are tried."""
+    assert f"../examples/{name}" in (ROOT / "docs/examples.md").read_text()
+    imports = [
+        node
+        for node in ast.walk(ast.parse((ROOT / "examples" / name).read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("skgalaxy")
+    ]
+    assert imports
+    for node in imports:
+        module = importlib.import_module(node.module)
+        for alias in node.names:
+            assert hasattr(module, alias.name), f"{node.module}.{alias.name}"
