@@ -48,6 +48,7 @@ format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.installed
+	rm -rf docs/generated
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
 test-oldest: $(OLDEST)/.installed
