@@ -33,19 +33,22 @@ MOST_LOGIT = 30.0  # beyond it float64 rounds ρ to 1, and a vote against it wou
 class Likelihood(ABC):
     """Distributions of votes: one per galaxy and drawn network.
 
-    It has a length, the number of galaxies, and can be sliced over galaxies like an array.
+    It has a length, the number of galaxies, and can be sliced over galaxies like an array. Your own
+    constructor checks its parameters and hands the arrays to ``Likelihood.__init__``. The contract
+    in ``tests/test_likelihoods.py`` asks more of a registered likelihood than the abstract methods:
+    `recalibrated` and `next_yes`, and a loss with a gradient wherever a network is wrong.
 
     Attributes
     ----------
     outputs : tuple of str
-        The numbers that a network gives for a galaxy, by name; the first is checked to be a
-        logit.
+        The numbers that a network gives for a galaxy, by name; the first reads "the ... of ..." in
+        messages.
     starts : tuple of float
         Start values of the last of `outputs`. Your network may leave these out: then each is
         learned as one number for all galaxies.
     draws : ndarray of shape (n_galaxies, n_draws)
-        Vote fractions ρ in [0, 1], read-only; with several answers (n_galaxies, n_draws,
-        n_answers).
+        Vote fractions in [0, 1], E[k] / N of every draw, read-only; with several answers
+        (n_galaxies, n_draws, n_answers).
     """
 
     outputs: ClassVar[tuple[str, ...]]

@@ -1,4 +1,8 @@
-"""Strategies for batches: galaxies that are informative, and not all in the same way."""
+"""Strategies for batches: galaxies that are informative, and not all in the same way.
+
+Each function takes a `Query`, the checked arguments. The decorator gives it the signature that you
+call: learner, X, n_instances and the keywords that all strategies have.
+"""
 
 from __future__ import annotations  # as in _strategy.py
 
