@@ -18,7 +18,7 @@ from sklearn.utils import column_or_1d
 MANGLED = re.compile(r"[+-]?(\d+\.\d*([eE][+-]?\d+)?|\d+[eE]\+\d+)")
 
 
-def first_rows(bad: NDArray) -> str:
+def first_rows(bad: NDArray[Any]) -> str:
     """First few row numbers where `bad` is true, for an error message."""
     rows = np.flatnonzero(bad)
     shown = ", ".join(str(row) for row in rows[:5])
@@ -75,7 +75,7 @@ def check_n_jobs(n_jobs: Any) -> None:
         raise ValueError(f"`n_jobs` must be None or an integer other than 0. Got {n_jobs!r}.")
 
 
-def check_draws(draws: ArrayLike) -> NDArray:
+def check_draws(draws: ArrayLike) -> NDArray[Any]:
     """Vote fractions as a float64 array of shape (n_galaxies, n_draws) in [0, 1]."""
     draws = np.asarray(draws, dtype=np.float64)
     if draws.ndim != 2 or draws.shape[1] == 0:
@@ -93,7 +93,7 @@ def check_draws(draws: ArrayLike) -> NDArray:
     return draws
 
 
-def check_whole(values: ArrayLike, name: str) -> NDArray:
+def check_whole(values: ArrayLike, name: str) -> NDArray[Any]:
     """Whole, finite numbers >= 0 as int64."""
     try:
         values = np.asarray(values)
@@ -109,7 +109,7 @@ def check_whole(values: ArrayLike, name: str) -> NDArray:
     return numbers_.astype(np.int64)
 
 
-def check_n_votes(n_votes: ArrayLike, n_galaxies: int) -> NDArray:
+def check_n_votes(n_votes: ArrayLike, n_galaxies: int) -> NDArray[Any]:
     """Number of votes of every galaxy, int64, of one number for all or one for each."""
     n_votes = check_whole(n_votes, "n_votes")
     if n_votes.ndim == 0:
@@ -122,7 +122,9 @@ def check_n_votes(n_votes: ArrayLike, n_galaxies: int) -> NDArray:
     return n_votes
 
 
-def check_votes(votes: ArrayLike, n_votes: ArrayLike, n_galaxies: int) -> tuple[NDArray, NDArray]:
+def check_votes(
+    votes: ArrayLike, n_votes: ArrayLike, n_galaxies: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Votes k and N as int64 arrays of shape (n_galaxies,), k <= N."""
     n_votes = check_n_votes(n_votes, n_galaxies)
     votes = check_whole(votes, "votes")
@@ -137,7 +139,7 @@ def check_votes(votes: ArrayLike, n_votes: ArrayLike, n_galaxies: int) -> tuple[
     return votes, n_votes
 
 
-def _check_k_le_n(votes: NDArray, n_votes: NDArray) -> None:
+def _check_k_le_n(votes: NDArray[Any], n_votes: NDArray[Any]) -> None:
     over = votes > n_votes
     if over.any():
         row = int(np.flatnonzero(over)[0])
@@ -150,7 +152,7 @@ def _check_k_le_n(votes: NDArray, n_votes: NDArray) -> None:
 
 def check_targets(
     y: Any, sample_weight: ArrayLike | None = None, n_galaxies: int | None = None
-) -> tuple[NDArray, NDArray]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Targets as weighted counts: two float64 arrays, k and N, of shape (n_galaxies,).
 
     Counts ``(n, 2)`` multiply by `sample_weight`; fractions ``(n,)`` take it as N (1 by
@@ -163,7 +165,7 @@ def check_targets(
 
 def check_weighted_votes(
     y: Any, sample_weight: ArrayLike | None = None, n_galaxies: int | None = None
-) -> tuple[NDArray, NDArray, NDArray]:
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Votes k, N and the weight of each galaxy's log-likelihood; there is at least one vote.
 
     `sample_weight` is that weight for counts. For fractions it is N, and their weight is 1.
@@ -179,7 +181,7 @@ def check_weighted_votes(
 
 def _votes_and_weights(
     y: Any, sample_weight: ArrayLike | None, n_galaxies: int | None
-) -> tuple[NDArray, NDArray, NDArray]:
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Votes k, N and weights, three float64 arrays."""
     if y is None:
         raise ValueError(
@@ -209,7 +211,7 @@ def _votes_and_weights(
     return votes * weight, n_votes * weight, np.ones(len(y))
 
 
-def check_fractions(y: NDArray) -> NDArray:
+def check_fractions(y: NDArray[Any]) -> NDArray[Any]:
     """Vote fractions in [0, 1] as float64."""
     try:
         fraction = y.astype(np.float64)
@@ -225,7 +227,7 @@ def check_fractions(y: NDArray) -> NDArray:
     return fraction
 
 
-def check_weight(sample_weight: ArrayLike | None, n_galaxies: int) -> NDArray:
+def check_weight(sample_weight: ArrayLike | None, n_galaxies: int) -> NDArray[Any]:
     """Weights as float64 of shape (n_galaxies,), finite and >= 0; None is ones."""
     if sample_weight is None:
         return np.ones(n_galaxies)
@@ -246,7 +248,7 @@ def check_weight(sample_weight: ArrayLike | None, n_galaxies: int) -> NDArray:
 
 
 def check_ids(
-    ids: ArrayLike, name: str, source: Any, rows: NDArray | None = None
+    ids: ArrayLike, name: str, source: Any, rows: NDArray[Any] | None = None
 ) -> NDArray[np.str_]:
     """Ids as a text array: none missing, mangled by a float, or twice.
 

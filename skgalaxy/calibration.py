@@ -114,7 +114,9 @@ class Recalibration(NamedTuple):
         return VotePosterior(posterior.likelihood.recalibrated(*self))
 
 
-def _most_likely(posteriors: Sequence[VotePosterior], votes: Sequence[NDArray]) -> Recalibration:
+def _most_likely(
+    posteriors: Sequence[VotePosterior], votes: Sequence[NDArray[Any]]
+) -> Recalibration:
     """Recalibration of all posteriors that makes votes most likely; [k, N, w] for each of them."""
     _check_scatter(votes)
     several = [rows[:, 1] > 1 for rows in votes]
@@ -290,7 +292,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 setattr(self, name, getattr(estimators[0], name))
         return self
 
-    def _splits(self, votes: NDArray, groups: Any) -> list[tuple[NDArray, NDArray]]:
+    def _splits(self, votes: NDArray[Any], groups: Any) -> list[tuple[NDArray[Any], NDArray[Any]]]:
         """Pairs of rows to train on and to hold out, of galaxies that have votes."""
         rng = check_random_state(self.random_state)
         if self.cv is None:
@@ -357,7 +359,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         posterior = self.predict_posterior(X)
         return (posterior.mean, posterior.std) if return_std else posterior.mean
 
-    def sample_posterior(self, X: Any) -> NDArray:
+    def sample_posterior(self, X: Any) -> NDArray[Any]:
         """Vote fractions of every draw, shape (n_galaxies, n_draws of all networks)."""
         return self.predict_posterior(X).draws
 
@@ -365,18 +367,18 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """D², `skgalaxy.metrics.d2_binomial_score` of `predict`."""
         return d2_binomial_score(y, self.predict(X), sample_weight)
 
-    def embed(self, X: Any) -> NDArray:
+    def embed(self, X: Any) -> NDArray[Any]:
         """Features of all networks side by side, shape (n_galaxies, n_features)."""
         check_is_fitted(self)
         return np.hstack([embed(estimator, X) for estimator in self.estimators_])
 
-    def was_trained_on(self, X: Any) -> NDArray:
+    def was_trained_on(self, X: Any) -> NDArray[Any]:
         """Galaxies that some network was trained on, bool of shape (n_galaxies,)."""
         check_is_fitted(self)
         return np.any([was_trained_on(estimator, X) for estimator in self.estimators_], axis=0)
 
 
-def _fit(estimator: Any, X: Any, votes: NDArray, train: NDArray) -> Any:
+def _fit(estimator: Any, X: Any, votes: NDArray[Any], train: NDArray[Any]) -> Any:
     """Fit to the votes of some galaxies; all others are given none."""
     k, n_votes, weight = votes.T
     trains = np.isin(np.arange(len(votes)), train)
@@ -393,7 +395,7 @@ def _fit(estimator: Any, X: Any, votes: NDArray, train: NDArray) -> Any:
     return estimator.fit(X, y, **{f"{last}sample_weight": weight})
 
 
-def _unseen(estimator: Any, X: Any, rows: NDArray) -> NDArray:
+def _unseen(estimator: Any, X: Any, rows: NDArray[Any]) -> NDArray[Any]:
     """Rows that the estimator was not trained on: of others it may know a twin."""
     unseen = rows[~was_trained_on(estimator, _rows_of(X, rows))]
     if len(unseen) == 0:
@@ -405,6 +407,6 @@ def _unseen(estimator: Any, X: Any, rows: NDArray) -> NDArray:
     return unseen
 
 
-def _rows_of(X: Any, rows: NDArray) -> Any:
+def _rows_of(X: Any, rows: NDArray[Any]) -> Any:
     """Some rows of X; X itself, uncopied, if these are all."""
     return X if np.array_equal(rows, np.arange(n_rows(X) or 0)) else take_rows(X, rows)

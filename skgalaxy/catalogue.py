@@ -196,7 +196,7 @@ def _check_catalogue(catalogue: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(col, dtype=col.dtype) for name, col in table.items()})
 
 
-def _check_column(name: str, column: pd.Series) -> NDArray:
+def _check_column(name: str, column: pd.Series) -> NDArray[Any]:
     """Make of a column an array of bool, integers, floats, or str objects."""
     values = column.to_numpy()
     if values.dtype.kind in "biuf":
@@ -271,7 +271,7 @@ def _write_fits(file: BinaryIO, table: pd.DataFrame, header: dict[str, Any]) -> 
     file.write(buffer.getbuffer())
 
 
-def _as_fits(column: pd.Series) -> NDArray:
+def _as_fits(column: pd.Series) -> NDArray[Any]:
     """Make of a column what FITS can hold."""
     if column.dtype != object:
         return column.to_numpy()

@@ -37,7 +37,9 @@ N_ON_SHEET = 25  # galaxies asked first, and last
 STRATEGIES = {"joint information": joint_sampling, "random": random_sampling}
 
 
-def run(data: str | PathLike | None = None, output: str | PathLike = "demo", *, seed: int = 0):
+def run(
+    data: str | PathLike[str] | None = None, output: str | PathLike[str] = "demo", *, seed: int = 0
+):
     """Run the demo and write its figures and catalogue.
 
     Parameters
@@ -85,7 +87,7 @@ def run(data: str | PathLike | None = None, output: str | PathLike = "demo", *, 
     print(f"\nWritten to {output}/: posteriors.png, asked.png, learning_curve.png, catalogue.csv")
 
 
-def _load(data: str | PathLike | None, seed: int) -> tuple[Bunch, str]:
+def _load(data: str | PathLike[str] | None, seed: int) -> tuple[Bunch, str]:
     """Galaxies and their names; `column` names the question that their votes answer."""
     if data is not None:
         return load_galaxy_zoo(data), f"galaxies of {data}"
@@ -94,7 +96,7 @@ def _load(data: str | PathLike | None, seed: int) -> tuple[Bunch, str]:
     return Bunch(**galaxies, column="smooth-or-featured_featured-or-disk"), "simulated galaxies"
 
 
-def _split(n_galaxies: int, seed: int) -> tuple[NDArray, NDArray]:
+def _split(n_galaxies: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows for testing, and those of the pool."""
     n_test = n_galaxies // 4
     needed = n_test + N_START + N_ROUNDS * N_ASKED
@@ -108,10 +110,10 @@ def _split(n_galaxies: int, seed: int) -> tuple[NDArray, NDArray]:
 
 
 def _learn(
-    strategy: Callable,
+    strategy: Callable[..., Any],
     galaxies: Bunch,
-    test: NDArray,
-    pool: NDArray,
+    test: NDArray[Any],
+    pool: NDArray[Any],
     seed: int,
     callback: Callable[[active.Result], None],
 ) -> active.Result:
@@ -134,7 +136,7 @@ def _learn(
     )
 
 
-def _scores(estimator: Any, X: NDArray, votes: NDArray) -> dict[str, float]:
+def _scores(estimator: Any, X: NDArray[Any], votes: NDArray[Any]) -> dict[str, float]:
     posterior = predict_posterior(estimator, X)
     return {
         "RMSE": vote_fraction_rmse(votes, posterior.mean),
@@ -160,7 +162,7 @@ def _printer(name: str, floor: float) -> Callable[[active.Result], None]:
 
 
 def _write(
-    output: Path, result: active.Result, galaxies: Bunch, test: NDArray, data_name: str
+    output: Path, result: active.Result, galaxies: Bunch, test: NDArray[Any], data_name: str
 ) -> None:
     """Write the catalogue; draw posteriors and the galaxies to ask about next."""
     posterior = predict_posterior(result.learner, np.arange(len(galaxies.votes)))
@@ -188,7 +190,7 @@ def _write(
 
 
 def _draw_asked(
-    images: NDArray, posterior: VotePosterior, data_name: str
+    images: NDArray[Any], posterior: VotePosterior, data_name: str
 ) -> plotting.AcquisitionDisplay:
     """Draw the galaxies to ask about next, and those that would tell least."""
     n_shown = min(N_ON_SHEET, len(images) // 2)

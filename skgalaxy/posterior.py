@@ -74,10 +74,10 @@ class VotePosterior:
     """
 
     def __init__(self, draws: "ArrayLike | Likelihood | VotePosterior") -> None:
-        self.likelihood = as_likelihood(draws)
+        self.likelihood: Likelihood = as_likelihood(draws)
 
     @property
-    def draws(self) -> NDArray:
+    def draws(self) -> NDArray[Any]:
         """Vote fractions of every draw, ndarray of shape (n_galaxies, n_draws)."""
         return self.likelihood.draws
 
@@ -146,16 +146,16 @@ class VotePosterior:
         return cls(combine(_likelihoods_of(posteriors, "galaxies")))
 
     @property
-    def mean(self) -> NDArray:
+    def mean(self) -> NDArray[Any]:
         """Posterior mean of ρ, ndarray of shape (n_galaxies,)."""
         return self.draws.mean(axis=1)
 
     @property
-    def std(self) -> NDArray:
+    def std(self) -> NDArray[Any]:
         """Standard deviation of ρ, ndarray of shape (n_galaxies,)."""
         return np.sqrt(self.likelihood.variance())
 
-    def pmf(self, n_votes: ArrayLike) -> NDArray:
+    def pmf(self, n_votes: ArrayLike) -> NDArray[Any]:
         """Probability of every outcome k = 0 ... N.
 
         Parameters
@@ -183,13 +183,13 @@ class VotePosterior:
             pmf[rows, : self.likelihood.n_outcomes(n)] = self.likelihood[rows].mixture_pmf(n)
         return pmf
 
-    def cdf(self, n_votes: ArrayLike) -> NDArray:
+    def cdf(self, n_votes: ArrayLike) -> NDArray[Any]:
         """Probability of at most k votes for k = 0 ... N, shape (n_galaxies, max(N) + 1)."""
         return np.minimum(self.pmf(n_votes).cumsum(axis=1), 1.0)
 
     def interval(
         self, level: float = 0.9, n_votes: ArrayLike | None = None
-    ) -> tuple[NDArray, NDArray]:
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Central credible interval, of the vote fraction or of the votes.
 
         Parameters
@@ -226,7 +226,7 @@ class VotePosterior:
         first_k, last_k = (np.minimum((cdf < tail).sum(axis=1), last) for tail in (low, high))
         return first_k, last_k
 
-    def log_prob(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray:
+    def log_prob(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
         """Log probability of the volunteers' answers, in nats.
 
         Parameters
@@ -253,7 +253,7 @@ class VotePosterior:
         votes, n_votes = check_votes(votes, n_votes, len(self))
         return self.likelihood.mixture_log_prob(votes, n_votes)
 
-    def sample(self, n_votes: ArrayLike, random_state: Any = None) -> NDArray:
+    def sample(self, n_votes: ArrayLike, random_state: Any = None) -> NDArray[Any]:
         """Votes as volunteers might give them: one network for all galaxies, then its votes.
 
         Parameters
@@ -278,7 +278,7 @@ class VotePosterior:
         n_votes = check_n_votes(n_votes, len(self))
         return self.likelihood.sample(rng, n_votes, rng.randint(self.likelihood.n_draws))
 
-    def mutual_information(self, n_votes: ArrayLike, *, jackknife: bool = False) -> NDArray:
+    def mutual_information(self, n_votes: ArrayLike, *, jackknife: bool = False) -> NDArray[Any]:
         """Mutual information of N votes and the networks, nats: see `skgalaxy.acquisition`."""
         return mutual_information(self, n_votes, jackknife=jackknife)
 

@@ -110,7 +110,7 @@ def _name(thing: Any) -> str:
     return getattr(thing, "__qualname__", type(thing).__qualname__)
 
 
-def _is_importable(function: Callable) -> bool:
+def _is_importable(function: Callable[..., Any]) -> bool:
     """Look a function up by its name; one that is found, if decorated, too, needs no parts.
 
     A function that another one returned is not found, though `functools.wraps` may name it alike.

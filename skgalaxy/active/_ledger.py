@@ -87,7 +87,7 @@ ROUND_COLUMNS = tuple(_ROUND_TYPES)  # the scores on the test set follow
 _SHOWN = 60  # characters of what differs
 
 
-def read_ledger(path: str | os.PathLike) -> Bunch:
+def read_ledger(path: str | os.PathLike[str]) -> Bunch:
     """Read a ledger as data frames.
 
     Parameters
@@ -174,10 +174,10 @@ class Ledger:
 
     def __init__(
         self,
-        path: str | os.PathLike | None,
+        path: str | os.PathLike[str] | None,
         identity: Mapping[str, str],
         random_state: int | None,
-        ids: NDArray,
+        ids: NDArray[Any],
     ):
         self._path = path
         seed = random_state
@@ -225,23 +225,25 @@ class Ledger:
         sequence = np.random.SeedSequence(seed, spawn_key=(number,))
         return int(sequence.generate_state(1)[0] >> 1)
 
-    def pending(self) -> NDArray:
+    def pending(self) -> NDArray[Any]:
         """Ids that were asked about and not answered, as text."""
         return np.array(
             [id_ for id_, k in self._requests("requests.id, k") if k is None], dtype=str
         )
 
-    def asked_rows(self) -> NDArray:
+    def asked_rows(self) -> NDArray[Any]:
         """Rows of the pool that were asked about, in order."""
         return np.array([row for (row,) in self._requests('"row"')], dtype=np.int64)
 
-    def labels(self, number: int) -> tuple[NDArray, NDArray]:
+    def labels(self, number: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Rows of the pool and their votes [k, N], of the rounds up to one, in order."""
         found = [row for *row, when in self._requests('"row", k, n_votes, round') if when <= number]
         row, k, n_votes = np.array(found, dtype=np.int64).reshape(-1, 3).T
         return row, np.stack([k, n_votes], axis=1)
 
-    def record_requests(self, number: int, rows: NDArray, ids: NDArray, scores: NDArray) -> None:
+    def record_requests(
+        self, number: int, rows: NDArray[Any], ids: NDArray[Any], scores: NDArray[Any]
+    ) -> None:
         """Note the galaxies of a round, before anybody is asked."""
         requests = [
             (str(id_), number, rank, int(row), float(score))
@@ -252,7 +254,7 @@ class Ledger:
             self._database.execute("INSERT INTO rounds (round, seed) VALUES (?, ?)", row)
             self._database.executemany("INSERT INTO requests VALUES (?, ?, ?, ?, ?)", requests)
 
-    def record_answers(self, ids: NDArray, votes: NDArray) -> None:
+    def record_answers(self, ids: NDArray[Any], votes: NDArray[Any]) -> None:
         """Note votes [k, N]; of a galaxy that has been answered already they are passed over."""
         with self._transaction():
             pending = set(self.pending().tolist())
@@ -278,7 +280,7 @@ class Ledger:
                 (number, self._version(number), n_labelled, n_votes_learned),
             )
 
-    def _requests(self, columns: str) -> list[tuple]:
+    def _requests(self, columns: str) -> list[tuple[Any, ...]]:
         """Columns of all galaxies asked about, answered or not, in order."""
         query = f"SELECT {columns} FROM requests LEFT JOIN answers USING (id) ORDER BY round, rank"
         return self._database.execute(query).fetchall()
@@ -306,7 +308,7 @@ class Ledger:
             if old != new:
                 raise UnusableFileError(f"whose `{name}` is {_short(old)} and not {_short(new)}")
 
-    def _check_rows(self, ids: NDArray) -> None:
+    def _check_rows(self, ids: NDArray[Any]) -> None:
         """Refuse a ledger with rows that `run` has not written."""
         n_asked, n_learned = self.n_rounds_asked, self.n_rounds_learned
         last = self._one("SELECT max(round) FROM rounds")

@@ -61,7 +61,7 @@ class Result:
     status: str
     n_waiting: int = 0
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_votes = self.asked["n_votes"].sum()
         return (
             f"Result({len(self.rounds)} rounds, {len(self.asked)} galaxies asked about, "
@@ -74,19 +74,23 @@ def run(
     pool: ArrayLike,
     volunteers: Volunteers,
     *,
-    ids: Sequence | NDArray | None = None,
+    ids: Sequence[Any] | NDArray[Any] | None = None,
     initial: int | ArrayLike = 256,
     n_instances: int = 128,
     n_rounds: int | None = None,
     max_labels: int | None = None,
     max_votes: int | None = None,
-    stop: Callable | Sequence[Callable] = (),
+    stop: Callable[..., Any] | Sequence[Callable[..., Any]] = (),
     n_votes: int | ArrayLike | None = None,
     n_scored: int | None = None,
     test: tuple[ArrayLike, ArrayLike] | None = None,
-    scoring: str | Callable | Sequence[str] | Mapping[str, Callable] | None = None,
-    callbacks: Callable | Sequence[Callable] = (),
-    ledger: str | PathLike | None = None,
+    scoring: str
+    | Callable[..., Any]
+    | Sequence[str]
+    | Mapping[str, Callable[..., Any]]
+    | None = None,
+    callbacks: Callable[..., Any] | Sequence[Callable[..., Any]] = (),
+    ledger: str | PathLike[str] | None = None,
     random_state: int | None = None,
     verbose: bool = False,
 ) -> Result:
@@ -252,8 +256,8 @@ def _choose(plan: Plan, ledger: Ledger, learner: Any) -> str | None:
 
 
 def _pick_initial(
-    plan: Plan, _: Any, left: NDArray, size: int, seed: int
-) -> tuple[NDArray, NDArray]:
+    plan: Plan, _: Any, left: NDArray[Any], size: int, seed: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
     if isinstance(plan.initial, int):
         rows = np.random.default_rng(seed).choice(left, size, replace=False)
     else:
@@ -261,7 +265,9 @@ def _pick_initial(
     return rows, np.full(len(rows), np.nan)
 
 
-def _pick(plan: Plan, learner: Any, left: NDArray, size: int, seed: int) -> tuple[NDArray, NDArray]:
+def _pick(
+    plan: Plan, learner: Any, left: NDArray[Any], size: int, seed: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows that the strategy picks among those that are left, and their scores."""
     if plan.n_scored is not None and plan.n_scored < len(left):
         left = np.sort(np.random.default_rng(seed).choice(left, plan.n_scored, replace=False))
@@ -309,7 +315,7 @@ def _test(plan: Plan, ledger: Ledger, learner: Any, number: int, size: tuple[int
             callback(_result(ledger, learner, "going on"))
 
 
-def _check_picked(picked: Any, size: int, n_candidates: int) -> tuple[NDArray, NDArray]:
+def _check_picked(picked: Any, size: int, n_candidates: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows that a strategy has picked, each once, and their scores."""
     rule = f"`query_strategy` must return (indices, scores) of {size} distinct rows"
     if not isinstance(picked, tuple) or len(picked) != 2:

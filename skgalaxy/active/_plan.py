@@ -33,21 +33,21 @@ class Plan:
     """
 
     learner: Any
-    pool: NDArray
+    pool: NDArray[Any]
     volunteers: Volunteers
-    ids: NDArray
-    initial: int | NDArray
+    ids: NDArray[Any]
+    initial: int | NDArray[Any]
     n_instances: int
     n_rounds: int | None
     max_labels: int | None
     max_votes: int | None
-    stop: tuple[Callable, ...]
-    n_votes: NDArray | None
+    stop: tuple[Callable[..., Any], ...]
+    n_votes: NDArray[Any] | None
     n_scored: int | None
     test: tuple[ArrayLike, ArrayLike] | None
     scoring: Any
-    callbacks: tuple[Callable, ...]
-    ledger: str | os.PathLike | None
+    callbacks: tuple[Callable[..., Any], ...]
+    ledger: str | os.PathLike[str] | None
     random_state: int | None
     verbose: bool
 
@@ -81,7 +81,7 @@ class Plan:
         return self.initial if isinstance(self.initial, int) else len(self.initial)
 
     @property
-    def taught(self) -> tuple[NDArray, NDArray] | None:
+    def taught(self) -> tuple[NDArray[Any], NDArray[Any]] | None:
         """X and y that the learner had been taught before the run."""
         X = self.learner.X_training
         return None if X is None else (X, self.learner.y_training)
@@ -103,7 +103,7 @@ class Plan:
         return any(value is True for value in _parameters(self.learner, "warm_start").values())
 
     @property
-    def scorer(self) -> Callable:
+    def scorer(self) -> Callable[..., Any]:
         """``scorer(estimator, X, y)``, a number or a dict of them."""
         return check_scoring(self.learner.estimator, scoring=self.scoring)
 
@@ -131,7 +131,7 @@ class Plan:
             | fingerprint("query_strategy", self.learner.query_strategy)
         )
 
-    def unknown_rows(self, asked: NDArray) -> NDArray:
+    def unknown_rows(self, asked: NDArray[Any]) -> NDArray[Any]:
         """Rows of the pool that were neither asked about nor taught before."""
         unknown = np.ones(len(self.pool), dtype=bool)
         unknown[asked] = False
@@ -203,13 +203,13 @@ def _parameters(learner: Any, kind: str) -> dict[str, Any]:
     return {name: value for name, value in parameters if name.rpartition("__")[2] == kind}
 
 
-def _defaults(strategy: Callable) -> dict[str, Any]:
+def _defaults(strategy: Callable[..., Any]) -> dict[str, Any]:
     """Defaults of a strategy's arguments, by name."""
     parameters = inspect.signature(strategy).parameters.values()
     return {parameter.name: parameter.default for parameter in parameters}
 
 
-def _check_pool(pool: Any) -> NDArray:
+def _check_pool(pool: Any) -> NDArray[Any]:
     """Pool as an array of one or two dimensions, paths as text."""
     pool = pool if hasattr(pool, "shape") else np.asarray(pool)
     if len(pool.shape) not in (1, 2) or pool.shape[0] == 0:
@@ -227,7 +227,7 @@ def _check_pool(pool: Any) -> NDArray:
     return pool
 
 
-def _check_ids(ids: ArrayLike | None, pool: NDArray) -> NDArray:
+def _check_ids(ids: ArrayLike | None, pool: NDArray[Any]) -> NDArray[Any]:
     """Ids of the galaxies, text."""
     name = "ids"
     if ids is None:
@@ -238,7 +238,7 @@ def _check_ids(ids: ArrayLike | None, pool: NDArray) -> NDArray:
     return ids
 
 
-def _check_initial(initial: ArrayLike, n_galaxies: int) -> int | NDArray:
+def _check_initial(initial: ArrayLike, n_galaxies: int) -> int | NDArray[Any]:
     """Size of the initial set, or distinct rows of the pool."""
     if np.ndim(initial) == 0:
         return check_int(initial, "initial", 0)
@@ -258,7 +258,7 @@ def _check_initial(initial: ArrayLike, n_galaxies: int) -> int | NDArray:
     return rows
 
 
-def _check_test(test: Any, pool: NDArray) -> tuple[ArrayLike, ArrayLike] | None:
+def _check_test(test: Any, pool: NDArray[Any]) -> tuple[ArrayLike, ArrayLike] | None:
     """Test set (X, y), of which no galaxy is in the pool."""
     if test is None:
         return None
@@ -276,7 +276,7 @@ def _check_test(test: Any, pool: NDArray) -> tuple[ArrayLike, ArrayLike] | None:
     return X, y
 
 
-def _check_callables(given: Any, name: str) -> tuple[Callable, ...]:
+def _check_callables(given: Any, name: str) -> tuple[Callable[..., Any], ...]:
     """Callables, one or several, as a tuple."""
     several = (given,) if callable(given) else given
     if not isinstance(several, tuple | list) or not all(map(callable, several)):

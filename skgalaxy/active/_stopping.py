@@ -6,6 +6,7 @@ a run's result so far, one row per round. Scores are scikit-learn's: higher is b
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ class Target:
     test_score: str
     value: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_float(self.value, "value", -math.inf, math.inf, closed="neither")
 
     def __call__(self, rounds: pd.DataFrame) -> bool:
@@ -74,7 +75,7 @@ class Plateau:
     n_rounds: int = 3
     min_gain: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_int(self.n_rounds, "n_rounds", 1)
         check_float(self.min_gain, "min_gain", 0, math.inf, closed="left")
 
@@ -85,7 +86,7 @@ class Plateau:
         return bool(len(before) and last.max() <= before.max() + self.min_gain)
 
 
-def next_size(plan: Plan, rounds: pd.DataFrame, left: NDArray) -> tuple[int, str | None]:
+def next_size(plan: Plan, rounds: pd.DataFrame, left: NDArray[Any]) -> tuple[int, str | None]:
     """Size of the next round, or 0 and the reason why the run stops.
 
     `left` are the rows of the pool that the learner knows nothing of.
@@ -114,7 +115,7 @@ def _rule_name(rule: object) -> str:
     return getattr(rule, "__name__", repr(rule))
 
 
-def _scores(rounds: pd.DataFrame, name: str) -> NDArray:
+def _scores(rounds: pd.DataFrame, name: str) -> NDArray[Any]:
     if name not in rounds:
         raise ValueError(
             f"`test_score` must be a score of the run. Got {name!r}; there are "

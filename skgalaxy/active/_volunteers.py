@@ -1,9 +1,10 @@
 """Volunteers: whoever can be asked about galaxies and answers later."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -85,15 +86,19 @@ class SimulatedVolunteers:
     ['c' 'a'] [[18, 20], [1, 20]]
     """
 
-    def __init__(self, ids, y, *, n_votes=40, random_state=0):
-        self.ids = check_ids(ids, "ids", None)
+    def __init__(
+        self, ids: ArrayLike, y: ArrayLike, *, n_votes: ArrayLike = 40, random_state: int = 0
+    ) -> None:
+        self.ids: NDArray[np.str_] = check_ids(ids, "ids", None)
         y = np.asarray(y)
         if y.shape not in ((len(self.ids),), (len(self.ids), 2)):
             raise ValueError(
                 "`y` must be vote fractions, one per id, or counts [k, N], shape "
                 f"({len(self.ids)},) or ({len(self.ids)}, 2). Got shape {y.shape}."
             )
-        self.random_state = check_int(random_state, "random_state", 0)
+        self.random_state: int = check_int(random_state, "random_state", 0)
+        self.vote_fraction: NDArray[np.float64] | None
+        self.n_votes: NDArray[np.int64]
         if y.ndim == 1:
             self.vote_fraction = check_fractions(y)
             self.n_votes = check_n_votes(n_votes, len(self.ids))
@@ -101,7 +106,7 @@ class SimulatedVolunteers:
             self.vote_fraction = None
             self._votes, self.n_votes = check_votes(y[:, 0], y[:, 1], len(self.ids))
         self._rows = pd.Index(self.ids)
-        self._requested = {}
+        self._requested: dict[str, int] = {}
 
     def request(self, ids: NDArray[np.str_]) -> None:
         """Note which galaxies to answer about; arguments as in `Volunteers`."""
@@ -184,8 +189,17 @@ class FileVolunteers:
     """
 
     def __init__(
-        self, folder, images, export, *, task, yes, min_votes=40, reading=None, writing=None
-    ):
+        self,
+        folder: str | PathLike[str],
+        images: Mapping[Any, Any],
+        export: str | PathLike[str],
+        *,
+        task: str,
+        yes: str | Sequence[str],
+        min_votes: int = 40,
+        reading: Mapping[str, Any] | None = None,
+        writing: Mapping[str, Any] | None = None,
+    ) -> None:
         if not isinstance(images, Mapping | pd.Series):
             raise TypeError(
                 "`images` must be a mapping of ids to paths, a dict or a Series. "
@@ -193,11 +207,14 @@ class FileVolunteers:
             )
         images = dict(images)
         ids = check_ids(list(images), "images", None).tolist()
-        self.images = dict(zip(ids, images.values(), strict=True))
-        self.folder, self.export = Path(folder), Path(export)
-        self.task, self.yes = task, (yes,) if isinstance(yes, str) else tuple(yes)
-        self.min_votes = check_int(min_votes, "min_votes", 0)
-        self.reading, self.writing = dict(reading or {}), dict(writing or {})
+        self.images: dict[str, Any] = dict(zip(ids, images.values(), strict=True))
+        self.folder: Path = Path(folder)
+        self.export: Path = Path(export)
+        self.task: str = task
+        self.yes: tuple[str, ...] = (yes,) if isinstance(yes, str) else tuple(yes)
+        self.min_votes: int = check_int(min_votes, "min_votes", 0)
+        self.reading: dict[str, Any] = dict(reading or {})
+        self.writing: dict[str, Any] = dict(writing or {})
 
     def request(self, ids: NDArray[np.str_]) -> None:
         """Write a folder of the galaxies that are in none yet; arguments as in `Volunteers`."""

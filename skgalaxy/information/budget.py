@@ -33,7 +33,9 @@ _BLOCK = 2**16  # probabilities p_d(k) at once: they stay in the cache
 _NOTHING = 1e-12  # nats: what rounding may leave of nothing
 
 
-def value_of_votes(draws: Any, n_votes_more: ArrayLike, votes: ArrayLike | None = None) -> NDArray:
+def value_of_votes(
+    draws: Any, n_votes_more: ArrayLike, votes: ArrayLike | None = None
+) -> NDArray[Any]:
     """Mutual information between a galaxy's next votes and the network's weights, in nats.
 
     Parameters
@@ -77,7 +79,7 @@ def value_of_votes(draws: Any, n_votes_more: ArrayLike, votes: ArrayLike | None 
 
 def plan_votes(
     draws: Any, n_clicks: int, *, most: ArrayLike = 40, votes: ArrayLike | None = None
-) -> NDArray:
+) -> NDArray[Any]:
     """Spend a number of clicks on the galaxies where they tell most about the network.
 
     Parameters
@@ -129,14 +131,14 @@ def plan_votes(
     return np.bincount(bought % max(1, len(likelihood)), minlength=len(likelihood))
 
 
-def _concave(values_GM: NDArray) -> NDArray:
+def _concave(values_GM: NDArray[Any]) -> NDArray[Any]:
     """Slopes of the least concave majorant: mean values of packets of votes."""
     for row in np.flatnonzero((np.diff(values_GM, axis=1) > _NOTHING).any(axis=1)):
         values_GM[row] = isotonic_regression(values_GM[row], increasing=False).x
     return values_GM
 
 
-def _marginal_values(likelihood: Likelihood, n_more: int, votes: ArrayLike | None) -> NDArray:
+def _marginal_values(likelihood: Likelihood, n_more: int, votes: ArrayLike | None) -> NDArray[Any]:
     """Information of each of the next votes, shape (G, n_more)."""
     votes_G, n_votes_G = _check_votes(votes, len(likelihood))
     if votes is None:
@@ -152,7 +154,7 @@ def _marginal_values(likelihood: Likelihood, n_more: int, votes: ArrayLike | Non
     return np.where(values_GM > _NOTHING, values_GM, 0)
 
 
-def _check_counts(counts: ArrayLike, name: str, n_galaxies: int) -> NDArray:
+def _check_counts(counts: ArrayLike, name: str, n_galaxies: int) -> NDArray[Any]:
     """One integer >= 0 per galaxy, of one for all or one for each."""
     counts = check_whole(counts, name)
     if counts.shape not in ((), (n_galaxies,)):
@@ -163,7 +165,7 @@ def _check_counts(counts: ArrayLike, name: str, n_galaxies: int) -> NDArray:
     return np.broadcast_to(counts, n_galaxies)
 
 
-def _check_votes(votes: ArrayLike | None, n_galaxies: int) -> tuple[NDArray, NDArray]:
+def _check_votes(votes: ArrayLike | None, n_galaxies: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Votes k and N that galaxies have, two int arrays."""
     if votes is None:
         return np.zeros(n_galaxies, dtype=int), np.zeros(n_galaxies, dtype=int)
@@ -175,7 +177,9 @@ def _check_votes(votes: ArrayLike | None, n_galaxies: int) -> tuple[NDArray, NDA
     return check_votes(counts[:, 0], counts[:, 1], n_galaxies)
 
 
-def _weights(likelihood: Likelihood, votes_G: NDArray, n_votes_G: NDArray) -> NDArray:
+def _weights(
+    likelihood: Likelihood, votes_G: NDArray[Any], n_votes_G: NDArray[Any]
+) -> NDArray[Any]:
     """Networks' weights given the votes there are, shape (G, D); rows sum to one."""
     log_GD = likelihood.log_pmf(votes_G, n_votes_G)
     evidence_G = logsumexp(log_GD, axis=1)
@@ -189,8 +193,12 @@ def _weights(likelihood: Likelihood, votes_G: NDArray, n_votes_G: NDArray) -> ND
 
 
 def _one_by_one(
-    likelihood: Likelihood, votes_G: NDArray, n_votes_G: NDArray, weight_GD: NDArray, n_more: int
-) -> NDArray:
+    likelihood: Likelihood,
+    votes_G: NDArray[Any],
+    n_votes_G: NDArray[Any],
+    weight_GD: NDArray[Any],
+    n_more: int,
+) -> NDArray[Any]:
     """Information of each vote, shape (G, n_more); p_d(k) w_d is carried from vote to vote."""
     pmf_GDK = weight_GD[..., None]
     values_GM = np.empty((len(likelihood), n_more))
@@ -210,7 +218,7 @@ def _one_by_one(
     return values_GM
 
 
-def _entropy_of_answer(pmf_GK: NDArray, said_yes_GK: NDArray) -> NDArray:
+def _entropy_of_answer(pmf_GK: NDArray[Any], said_yes_GK: NDArray[Any]) -> NDArray[Any]:
     """Expected entropy of the answer, Σ_k p̄(k) h(q̄(k)), shape (G,)."""
     yes_GK = np.divide(said_yes_GK, pmf_GK, out=np.zeros_like(pmf_GK), where=pmf_GK > 0)
     return (pmf_GK * bernoulli_entropy(np.minimum(yes_GK, 1))).sum(axis=1)

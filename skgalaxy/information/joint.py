@@ -35,7 +35,7 @@ _NOTHING = 1e-12  # nats: what rounding may leave of nothing
 _BLOCK = 2**17  # joint probabilities computed at once: they stay in the cache
 
 
-def standardised_draws(draws: Any) -> NDArray:
+def standardised_draws(draws: Any) -> NDArray[Any]:
     """Galaxies as directions in the space of networks: how draws differ, not how much.
 
     Parameters
@@ -74,7 +74,7 @@ def standardised_draws(draws: Any) -> NDArray:
 
 def greedy_information(
     draws: Any, information: ArrayLike, n_instances: int
-) -> tuple[NDArray, NDArray]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Pick galaxies one after the other; each adds most to those before it.
 
     You can pick a batch for volunteers this way, for example. Joint information is submodular:
@@ -139,7 +139,7 @@ def greedy_information(
     return picks, 0.5 * np.log(variances)
 
 
-def signal_to_noise(information: ArrayLike, n_galaxies: int) -> NDArray:
+def signal_to_noise(information: ArrayLike, n_galaxies: int) -> NDArray[Any]:
     """Signal-to-noise ratios r = exp(2 I) - 1 of a Gaussian channel with that information."""
     information = np.asarray(information, dtype=np.float64)
     if information.shape != (n_galaxies,) or not np.isfinite(information).all():
@@ -152,7 +152,7 @@ def signal_to_noise(information: ArrayLike, n_galaxies: int) -> NDArray:
 
 def expected_predictive_information_gain(
     draws: Any, n_votes: ArrayLike, target_draws: Any, target_votes: int
-) -> NDArray:
+) -> NDArray[Any]:
     """Information that votes would give about the votes of the galaxies you care about (EPIG).
 
     ``mean_t I(k; k_t)``, exactly, from the joint ``p(k, k_t) = mean_d p(k | d) p(k_t | d)``. It
@@ -211,7 +211,9 @@ def expected_predictive_information_gain(
     return total_G / len(targets)
 
 
-def _summed_over_targets(galaxies: Likelihood, targets: Likelihood, n: int, n_t: int) -> NDArray:
+def _summed_over_targets(
+    galaxies: Likelihood, targets: Likelihood, n: int, n_t: int
+) -> NDArray[Any]:
     """Σ_t I(k; k_t) for one N and one N_t, shape (G,), block by block of both."""
     n_targets = _BLOCK // (galaxies.n_outcomes(n) * targets.n_outcomes(n_t))
     total_G = np.zeros(len(galaxies))
@@ -227,7 +229,7 @@ def _summed_over_targets(galaxies: Likelihood, targets: Likelihood, n: int, n_t:
     return total_G
 
 
-def _joint_entropies(pmf_GDK: NDArray, pmf_TDL: NDArray) -> NDArray:
+def _joint_entropies(pmf_GDK: NDArray[Any], pmf_TDL: NDArray[Any]) -> NDArray[Any]:
     """Joint entropy H[k_g, k_t] of every pair, shape (G, T)."""
     n_targets, n_draws, _ = pmf_TDL.shape
     # one matrix product per galaxy gives its joint outcomes with all targets

@@ -33,7 +33,7 @@ __all__ = ["expected_entropy", "mutual_information", "predictive_entropy"]
 _BLOCK = 2**14  # values of ρ at once: they stay in the cache, and scratch memory stays small
 
 
-def predictive_entropy(draws: Any, n_votes: ArrayLike) -> NDArray:
+def predictive_entropy(draws: Any, n_votes: ArrayLike) -> NDArray[Any]:
     """Entropy of the posterior over k: all uncertainty about the next votes, in nats.
 
     Parameters
@@ -63,7 +63,7 @@ def predictive_entropy(draws: Any, n_votes: ArrayLike) -> NDArray:
     return _scores(lambda block, n: block.entropies(n)[0], as_likelihood(draws), n_votes)
 
 
-def expected_entropy(draws: Any, n_votes: ArrayLike) -> NDArray:
+def expected_entropy(draws: Any, n_votes: ArrayLike) -> NDArray[Any]:
     """Mean entropy of the drawn networks' votes: the votes' own scatter, in nats.
 
     Parameters
@@ -93,7 +93,7 @@ def expected_entropy(draws: Any, n_votes: ArrayLike) -> NDArray:
     return _scores(lambda block, n: block.entropies(n)[1], as_likelihood(draws), n_votes)
 
 
-def mutual_information(draws: Any, n_votes: ArrayLike, *, jackknife: bool = False) -> NDArray:
+def mutual_information(draws: Any, n_votes: ArrayLike, *, jackknife: bool = False) -> NDArray[Any]:
     """Mutual information between a galaxy's N votes and the network's weights, in nats.
 
     Parameters
@@ -138,14 +138,14 @@ def mutual_information(draws: Any, n_votes: ArrayLike, *, jackknife: bool = Fals
     return _scores(_jackknifed if jackknife else _plug_in, likelihood, n_votes)
 
 
-def _plug_in(block: Likelihood, n: int) -> NDArray:
+def _plug_in(block: Likelihood, n: int) -> NDArray[Any]:
     """Mutual information of the networks drawn."""
     predictive_G, expected_G = block.entropies(n)
     # Houlsby+2011: H[k] - E_w H[k | w], the mutual information of votes and weights
     return np.where(block.agree(), 0, np.maximum(predictive_G - expected_G, 0))
 
 
-def _jackknifed(block: Likelihood, n: int) -> NDArray:
+def _jackknifed(block: Likelihood, n: int) -> NDArray[Any]:
     """Leave-one-out jackknife, D MI - (D - 1) mean_d MI[without draw d].
 
     All terms of MI but H[p̄] are means over draws, equal to the mean of their leave-one-out means.
@@ -161,8 +161,8 @@ def _jackknifed(block: Likelihood, n: int) -> NDArray:
 
 
 def _scores(
-    of_block: Callable[[Likelihood, int], NDArray], likelihood: Likelihood, n_votes: ArrayLike
-) -> NDArray:
+    of_block: Callable[[Likelihood, int], NDArray[Any]], likelihood: Likelihood, n_votes: ArrayLike
+) -> NDArray[Any]:
     """Scores of every galaxy, computed in blocks of one N."""
     n_votes_G = check_n_votes(n_votes, len(likelihood))
     scores_G = np.empty(len(likelihood))

@@ -54,7 +54,7 @@ class Likelihood(ABC):
     outputs: ClassVar[tuple[str, ...]]
     starts: ClassVar[tuple[float, ...]] = ()
 
-    def __init__(self, *arrays: NDArray) -> None:
+    def __init__(self, *arrays: NDArray[Any]) -> None:
         views = tuple(values.view() for values in arrays)
         for view in views:
             view.flags.writeable = False
@@ -69,24 +69,24 @@ class Likelihood(ABC):
     def __getitem__(self, rows: Any) -> Self:
         """Distributions of some galaxies: a slice, mask, index array or one index."""
 
-        def of_rows(values: NDArray) -> NDArray:
+        def of_rows(values: NDArray[Any]) -> NDArray[Any]:
             found = values[rows]
             return found if found.ndim == values.ndim else found[None]
 
         return self._map(of_rows)
 
-    def _map(self, function: Callable[[NDArray], NDArray]) -> Self:
+    def _map(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Self:
         """Apply a function to every array of parameters; they are not checked again."""
         return self._of([function(values) for values in self._arrays])
 
-    def _of(self, arrays: Sequence[NDArray]) -> Self:
+    def _of(self, arrays: Sequence[NDArray[Any]]) -> Self:
         """Make the same likelihood of other, trusted parameters."""
         other = object.__new__(type(self))  # past the checks of its own constructor
         Likelihood.__init__(other, *arrays)
         return other
 
     @property
-    def draws(self) -> NDArray:
+    def draws(self) -> NDArray[Any]:
         """Vote fractions."""
         return self._arrays[0]
 
@@ -103,7 +103,7 @@ class Likelihood(ABC):
         """Every `step`-th draw."""
         return self._map(lambda values: values[:, ::step])
 
-    def agree(self) -> NDArray:
+    def agree(self) -> NDArray[Any]:
         """Galaxies on which all draws are equal, bool of shape (G,)."""
         equal = [
             (values == values[:, :1]).reshape(len(values), -1).all(axis=1)
@@ -126,11 +126,11 @@ class Likelihood(ABC):
         """
 
     @abstractmethod
-    def log_pmf(self, votes_G: NDArray, n_votes_G: NDArray) -> NDArray:
+    def log_pmf(self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]) -> NDArray[Any]:
         """Log probability of the votes under every draw, shape (G, D)."""
 
     @abstractmethod
-    def pmf_blocks(self, n_votes: int) -> Iterator[tuple[slice, NDArray]]:
+    def pmf_blocks(self, n_votes: int) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Probabilities of all outcomes of N votes under every draw, block by block.
 
         Yields (rows, pmf of shape (rows, D, K)), so that scratch memory does not grow with the
@@ -138,18 +138,20 @@ class Likelihood(ABC):
         """
 
     @abstractmethod
-    def variance(self) -> NDArray:
+    def variance(self) -> NDArray[Any]:
         """Variance of the vote fraction under the mixture, shape (G,)."""
 
     @abstractmethod
-    def quantile(self, level: float) -> NDArray:
+    def quantile(self, level: float) -> NDArray[Any]:
         """Quantile of the vote fraction under the mixture, shape (G,)."""
 
     @abstractmethod
-    def sample(self, rng: np.random.RandomState, n_votes_G: NDArray, draw: int) -> NDArray:
+    def sample(
+        self, rng: np.random.RandomState, n_votes_G: NDArray[Any], draw: int
+    ) -> NDArray[Any]:
         """Votes on every galaxy, if the network of that draw is right, shape (G,)."""
 
-    def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray:
+    def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
         """Probability of a yes after k of N votes under every draw, shape (G, D, K or 1).
 
         `votes` and `n_votes` broadcast to (G, K). The last axis is 1 where earlier votes do not
@@ -164,7 +166,7 @@ class Likelihood(ABC):
         """
         raise TypeError(f"{type(self).__name__} cannot be recalibrated.")
 
-    def scatter(self) -> NDArray:
+    def scatter(self) -> NDArray[Any]:
         """Scatter of votes that networks see beyond that of coins, 1 / s, shape (G, D)."""
         raise TypeError(f"{type(self).__name__} cannot be recalibrated.")
 
@@ -176,18 +178,18 @@ class Likelihood(ABC):
         """Count the outcomes of N votes."""
         return n_votes + 1
 
-    def mixture_pmf(self, n_votes: int) -> NDArray:
+    def mixture_pmf(self, n_votes: int) -> NDArray[Any]:
         """Posterior probability p̄ of every outcome of N votes, shape (G, K)."""
         pmf_GK = np.empty((len(self), self.n_outcomes(n_votes)))
         for rows, pmf_GDK in self.pmf_blocks(n_votes):
             pmf_GDK.mean(axis=1, out=pmf_GK[rows])  # Walmsley+2020: an equal mixture over draws
         return pmf_GK
 
-    def mixture_log_prob(self, votes_G: NDArray, n_votes_G: NDArray) -> NDArray:
+    def mixture_log_prob(self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]) -> NDArray[Any]:
         """Log of the posterior probability of votes, however unlikely, shape (G,)."""
         return logsumexp(self.log_pmf(votes_G, n_votes_G), axis=1) - np.log(self.n_draws)
 
-    def entropies(self, n_votes: int) -> tuple[NDArray, NDArray]:
+    def entropies(self, n_votes: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Entropy of the mixture, and the draws' mean entropy, for one N; two arrays (G,)."""
         mixed_G, expected_G = np.empty((2, len(self)))
         for rows, pmf_GDK in self.pmf_blocks(n_votes):
@@ -222,12 +224,12 @@ def concatenate(likelihoods: Sequence[Likelihood], axis: int) -> Likelihood:
     return likelihoods[0]._of([np.concatenate(values, axis=axis) for values in arrays])
 
 
-def log_coefficients(n_votes: int) -> NDArray:
+def log_coefficients(n_votes: int) -> NDArray[Any]:
     """Logarithm of C(N, k) for k = 0 ... N, shape (N + 1,)."""
     k = np.arange(n_votes + 1)
     return gammaln(n_votes + 1) - gammaln(k + 1) - gammaln(n_votes - k + 1)
 
 
-def vote_fraction(logits: ArrayLike) -> NDArray:
+def vote_fraction(logits: ArrayLike) -> NDArray[Any]:
     """Vote fractions ρ of logits, at least 1e-13 from 0 and 1."""
     return expit(np.clip(np.asarray(logits, dtype=np.float64), -MOST_LOGIT, MOST_LOGIT))

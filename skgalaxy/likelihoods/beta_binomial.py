@@ -71,7 +71,7 @@ class BetaBinomial(Likelihood):
         super().__init__(mean, _check_concentration(concentration, mean.shape))
 
     @property
-    def concentration(self) -> NDArray:
+    def concentration(self) -> NDArray[Any]:
         """Concentrations s, shape (G, D)."""
         return self._arrays[1]
 
@@ -91,15 +91,15 @@ class BetaBinomial(Likelihood):
         no = _keras_log_rising(log_s - ops.softplus(y_pred[:, 0]), n_votes - votes)
         return _keras_log_rising(log_s, n_votes) - yes - no
 
-    def log_pmf(self, votes_G: NDArray, n_votes_G: NDArray) -> NDArray:
+    def log_pmf(self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]) -> NDArray[Any]:
         return log_pmf(votes_G[:, None], n_votes_G[:, None], self.draws, self.concentration)
 
-    def pmf_blocks(self, n_votes: int) -> Iterator[tuple[slice, NDArray]]:
+    def pmf_blocks(self, n_votes: int) -> Iterator[tuple[slice, NDArray[Any]]]:
         for rows in self._blocks(n_votes):
             log_KDG = _log_pmf_KDG(self.draws[rows].T, n_votes, self.concentration[rows].T)
             yield rows, np.exp(log_KDG, out=log_KDG).transpose(2, 1, 0)
 
-    def entropies(self, n_votes: int) -> tuple[NDArray, NDArray]:
+    def entropies(self, n_votes: int) -> tuple[NDArray[Any], NDArray[Any]]:
         rho_DG, s_DG = (np.ascontiguousarray(values.T) for values in self._arrays)
         mixed_G, expected_G = np.empty((2, len(self)))
         for galaxies in self._blocks(n_votes):
@@ -109,23 +109,25 @@ class BetaBinomial(Likelihood):
             mixed_G[galaxies] = entropy(pmf_KDG.mean(axis=1))
         return mixed_G, np.maximum(expected_G, 0)
 
-    def variance(self) -> NDArray:
+    def variance(self) -> NDArray[Any]:
         within_GD = self.draws * (1 - self.draws) / (self.concentration + 1)
         return self.draws.var(axis=1) + within_GD.mean(axis=1)  # the law of total variance
 
-    def quantile(self, level: float) -> NDArray:
+    def quantile(self, level: float) -> NDArray[Any]:
         quantile_G = np.empty(len(self))
         for rows in row_blocks(len(self), BLOCK // self.n_draws):
             quantile_G[rows] = _bisect(level, self.draws[rows], self.concentration[rows])
         return quantile_G
 
-    def sample(self, rng: np.random.RandomState, n_votes_G: NDArray, draw: int) -> NDArray:
+    def sample(
+        self, rng: np.random.RandomState, n_votes_G: NDArray[Any], draw: int
+    ) -> NDArray[Any]:
         rho, concentration = self.draws[:, draw], self.concentration[:, draw]
         is_point, mean, s = _beta_parameters(rho, concentration)
         drawn = rng.beta(mean * s, (1 - mean) * s)
         return rng.binomial(n_votes_G, np.where(is_point, rho, drawn))
 
-    def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray:
+    def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
         phi_GDK = 1 / self.concentration[..., None]
         votes_GDK, n_votes_GDK = (np.asarray(x)[..., None, :] for x in (votes, n_votes))
         return (self.draws[..., None] + votes_GDK * phi_GDK) / (1 + n_votes_GDK * phi_GDK)
@@ -134,11 +136,11 @@ class BetaBinomial(Likelihood):
         with np.errstate(divide="ignore"):
             return BetaBinomial(self.draws, 1 / (overdispersion + scatter * self.scatter()))
 
-    def scatter(self) -> NDArray:
+    def scatter(self) -> NDArray[Any]:
         return 1 / self.concentration
 
 
-def _check_concentration(concentration: ArrayLike, shape: tuple[int, ...]) -> NDArray:
+def _check_concentration(concentration: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
     """Concentrations as float64 of the shape of the draws."""
     concentration = np.asarray(concentration, dtype=np.float64)
     try:
@@ -155,7 +157,7 @@ def _check_concentration(concentration: ArrayLike, shape: tuple[int, ...]) -> ND
     return concentration
 
 
-def log_pmf(votes: ArrayLike, n_votes: ArrayLike, rho: ArrayLike, s: ArrayLike) -> NDArray:
+def log_pmf(votes: ArrayLike, n_votes: ArrayLike, rho: ArrayLike, s: ArrayLike) -> NDArray[Any]:
     """Log of BB(k; N, μ, s), broadcast over its arguments; s may be infinite."""
     votes, n_votes = np.asarray(votes), np.asarray(n_votes)
     rho, phi = np.asarray(rho, dtype=np.float64), 1 / np.asarray(s, dtype=np.float64)

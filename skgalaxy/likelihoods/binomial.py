@@ -73,10 +73,10 @@ class Binomial(Likelihood):
         # no epsilon: no floor under the loss, no dead gradient where a network is wrong
         return votes * ops.softplus(-logit) + (n_votes - votes) * ops.softplus(logit)
 
-    def log_pmf(self, votes_G: NDArray, n_votes_G: NDArray) -> NDArray:
+    def log_pmf(self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]) -> NDArray[Any]:
         return log_pmf(votes_G[:, None], n_votes_G[:, None], self.draws)
 
-    def pmf_blocks(self, n_votes: int) -> Iterator[tuple[slice, NDArray]]:
+    def pmf_blocks(self, n_votes: int) -> Iterator[tuple[slice, NDArray[Any]]]:
         k = np.arange(n_votes + 1.0)
         exponents_3K = np.stack([k, n_votes - k, log_coefficients(n_votes)])
         for rows in self._blocks(n_votes):
@@ -87,7 +87,7 @@ class Binomial(Likelihood):
             np.exp(terms, out=terms)
             yield rows, terms.reshape(-1, self.n_draws, n_votes + 1)
 
-    def entropies(self, n_votes: int) -> tuple[NDArray, NDArray]:
+    def entropies(self, n_votes: int) -> tuple[NDArray[Any], NDArray[Any]]:
         # A binomial's entropy is N h(ρ) - E[log C(N, k)]. The mean over draws of that expectation
         # is one over the mixture: no entropy per draw is needed.
         rho_DG = np.ascontiguousarray(self.draws.T)
@@ -99,33 +99,35 @@ class Binomial(Likelihood):
         expected_G = n_votes * one_vote_G - log_coefficients(n_votes) @ pmf_KG
         return entropy(pmf_KG), np.maximum(expected_G, 0)
 
-    def variance(self) -> NDArray:
+    def variance(self) -> NDArray[Any]:
         return self.draws.var(axis=1)
 
-    def quantile(self, level: float) -> NDArray:
+    def quantile(self, level: float) -> NDArray[Any]:
         return np.quantile(self.draws, level, axis=1)
 
-    def sample(self, rng: np.random.RandomState, n_votes_G: NDArray, draw: int) -> NDArray:
+    def sample(
+        self, rng: np.random.RandomState, n_votes_G: NDArray[Any], draw: int
+    ) -> NDArray[Any]:
         return rng.binomial(n_votes_G, self.draws[:, draw])
 
-    def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray:
+    def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
         return self.draws[..., None]
 
     def recalibrated(self, overdispersion: float, scatter: float) -> BetaBinomial:
         return BetaBinomial(self.draws, np.inf).recalibrated(overdispersion, scatter)
 
-    def scatter(self) -> NDArray:
+    def scatter(self) -> NDArray[Any]:
         return np.zeros_like(self.draws)
 
 
-def log_pmf(votes: ArrayLike, n_votes: ArrayLike, rho: ArrayLike) -> NDArray:
+def log_pmf(votes: ArrayLike, n_votes: ArrayLike, rho: ArrayLike) -> NDArray[Any]:
     """Log of Bin(k; N, ρ), broadcast over its arguments; exact at ρ = 0 and ρ = 1."""
     votes, n_votes, rho = np.asarray(votes), np.asarray(n_votes), np.asarray(rho)
     coefficient = gammaln(n_votes + 1) - gammaln(votes + 1) - gammaln(n_votes - votes + 1)
     return coefficient + xlogy(votes, rho) + xlog1py(n_votes - votes, -rho)
 
 
-def mixture_pmf_by_moments(rho_DG: NDArray, n_votes: int) -> NDArray:
+def mixture_pmf_by_moments(rho_DG: NDArray[Any], n_votes: int) -> NDArray[Any]:
     """Mixture p̄_k for one N, shape (K, G), to 1e-15 of the whole instead of each p̄_k.
 
     The recurrence T_{m+1} = 2x T_m - T_{m-1} takes the place of an exponential per outcome. Draws
@@ -146,7 +148,7 @@ def mixture_pmf_by_moments(rho_DG: NDArray, n_votes: int) -> NDArray:
 
 
 @lru_cache(maxsize=128)
-def _chebyshev_coefficients(n_votes: int) -> NDArray:
+def _chebyshev_coefficients(n_votes: int) -> NDArray[Any]:
     """Coefficients c_km of Bin(k; N, ρ) = Σ_m c_km T_m(1 - 2ρ), shape (K, M)."""
     angles = np.pi * (np.arange(n_votes + 1) + 0.5) / (n_votes + 1)
     rho_at_nodes = (1 - np.cos(angles)) / 2

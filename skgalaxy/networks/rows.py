@@ -57,7 +57,7 @@ def check_images(estimator: BaseEstimator, X: Any, like: ImageSpec | None) -> An
     return X
 
 
-def _check_array(estimator: BaseEstimator, X: Any, *, is_new: bool) -> NDArray:
+def _check_array(estimator: BaseEstimator, X: Any, *, is_new: bool) -> NDArray[Any]:
     """X as an array of finite numbers."""
     if X.ndim <= 2:  # scikit-learn notes numbers and names of features of two dimensions only
         return validate_data(estimator, X, reset=is_new)

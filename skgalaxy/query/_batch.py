@@ -171,7 +171,7 @@ def diverse_sampling(
 
     def select(
         candidates: Candidates, n_instances: int, random_state: np.random.RandomState
-    ) -> tuple[NDArray, NDArray]:
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         if features == "draws":
             values = acquisition.standardised_draws(candidates.posterior)
         else:
@@ -242,11 +242,11 @@ def epig_sampling(
 
 def _predictive_gain(
     posterior: VotePosterior,
-    n_votes: NDArray | int,
+    n_votes: NDArray[Any] | int,
     *,
     target: VotePosterior,
     target_votes: int,
-) -> NDArray:
+) -> NDArray[Any]:
     return acquisition.expected_predictive_information_gain(
         posterior, n_votes, target, target_votes
     )

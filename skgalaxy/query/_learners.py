@@ -73,7 +73,7 @@ def predict_blocks(
     return _call_blocks(learner, "predict_posterior", X, parts)
 
 
-def embed(learner: Any, X: Any) -> NDArray:
+def embed(learner: Any, X: Any) -> NDArray[Any]:
     """Features of every galaxy, shape (n_galaxies, n_features)."""
     return _call(learner, "embed", X)
 

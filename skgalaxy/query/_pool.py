@@ -118,12 +118,12 @@ def score_blocks(
             start += len(scores)
 
 
-def _first_and_last(blocks: Sequence[NDArray]) -> list[int]:
+def _first_and_last(blocks: Sequence[NDArray[Any]]) -> list[int]:
     """Numbers of the blocks to score again, as a check of a checkpoint."""
     return sorted({0, len(blocks) - 1}) if blocks else []
 
 
-def _description(X: Any, score: Score, n_votes: NDArray | int) -> dict[str, str | int | None]:
+def _description(X: Any, score: Score, n_votes: NDArray[Any] | int) -> dict[str, str | int | None]:
     """Description of a scoring for its checkpoint, in JSON's types."""
     total = n_rows(X)
     return {
@@ -148,7 +148,7 @@ def _name_of(score: Callable[..., Any]) -> str:
 
 
 def _scores_of(
-    posterior: VotePosterior, score: Score, n_votes: NDArray | int, start: int
+    posterior: VotePosterior, score: Score, n_votes: NDArray[Any] | int, start: int
 ) -> NDArray[np.float64]:
     """Scores of the block that starts at row `start`, one finite number per galaxy."""
     if isinstance(n_votes, np.ndarray):
@@ -163,7 +163,7 @@ def _scores_of(
     return scores
 
 
-def check_expected_votes(n_votes: int | ArrayLike, total: int | None) -> NDArray | int:
+def check_expected_votes(n_votes: int | ArrayLike, total: int | None) -> NDArray[Any] | int:
     """Number of votes of every galaxy, or one number if X is batches (`total` None)."""
     if total is not None:
         return check_n_votes(n_votes, total)
@@ -236,7 +236,7 @@ class Shortlist:
         self._posterior: VotePosterior | None = None
         self._n_seen = 0
 
-    def add(self, scores: NDArray, posterior: VotePosterior | None = None) -> None:
+    def add(self, scores: NDArray[Any], posterior: VotePosterior | None = None) -> None:
         """Take the next galaxies of the pool; those without a posterior come first of all."""
         rows = self._n_seen + np.arange(len(scores))
         self._n_seen += len(scores)
@@ -254,7 +254,7 @@ class Shortlist:
         if posterior is not None:
             self._keep_posterior(posterior, kept, n_before)
 
-    def _keep_posterior(self, posterior: VotePosterior, kept: NDArray, n_before: int) -> None:
+    def _keep_posterior(self, posterior: VotePosterior, kept: NDArray[Any], n_before: int) -> None:
         """Keep the posterior of the galaxies `kept`: places among `n_before` old ones and new."""
         parts = [posterior[kept[kept >= n_before] - n_before]]
         if self._posterior is not None:

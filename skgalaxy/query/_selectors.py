@@ -6,7 +6,7 @@ the scores to report. You can pass one to `make_query`, for example `select_powe
 
 import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,7 +47,7 @@ class Candidates(NamedTuple):
 
     rows: NDArray[np.intp]
     scores: NDArray[np.float64]
-    n_votes: NDArray
+    n_votes: NDArray[Any]
     posterior: VotePosterior | None
 
 
@@ -267,7 +267,7 @@ def select_spread(
     n_instances: int,
     random_state: np.random.RandomState,
     *,
-    features: NDArray,
+    features: NDArray[Any],
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Select galaxies far from each other in `features`: k-means++ seeds, weighted by score.
 

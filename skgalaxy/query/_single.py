@@ -3,6 +3,7 @@
 from __future__ import annotations  # as in _strategy.py
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,9 @@ def mutual_information_sampling(query: Query, *, jackknife: bool = False) -> Pic
 
 
 @score_strategy
-def predictive_entropy_sampling(posterior: VotePosterior, n_votes: NDArray | int) -> NDArray:
+def predictive_entropy_sampling(
+    posterior: VotePosterior, n_votes: NDArray[Any] | int
+) -> NDArray[Any]:
     """Pick the galaxies with the votes that are hardest to predict, for any reason.
 
     Entropy does not distinguish disagreement between networks from scatter of votes. So it also
@@ -83,7 +86,7 @@ def predictive_entropy_sampling(posterior: VotePosterior, n_votes: NDArray | int
 
 
 @score_strategy
-def variance_sampling(posterior: VotePosterior, n_votes: NDArray | int) -> NDArray:
+def variance_sampling(posterior: VotePosterior, n_votes: NDArray[Any] | int) -> NDArray[Any]:
     """Pick the galaxies with the vote fractions on which the networks differ most.
 
     Take two galaxies on which the networks differ equally: variance ranks them alike. Mutual

@@ -1,7 +1,7 @@
 """From the cells of a question's columns to whole numbers of votes."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ def count_votes(
 class _Galaxies(NamedTuple):
     """A table's galaxies: cells by column, and for messages the galaxies' names."""
 
-    cells: Mapping[str, NDArray]
+    cells: Mapping[str, NDArray[Any]]
     path: str
     id_column: str
     ids: NDArray[np.str_]
@@ -141,7 +141,7 @@ def _recover(
     return counts, float(distance[worst])
 
 
-def is_missing(values: NDArray) -> NDArray[np.bool_]:
+def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Where a column has no vote count."""
     cells = pd.Series(values, dtype=object)
     return (cells.isna() | cells.astype(str).str.strip().str.lower().isin(MISSING)).to_numpy()

@@ -66,10 +66,16 @@ class DecisionTree:
     30.0
     """
 
-    def __init__(self, answers, asked_after=None, *, name="Decision tree"):
+    def __init__(
+        self,
+        answers: Mapping[str, Iterable[str]],
+        asked_after: Mapping[str, Iterable[str]] | None = None,
+        *,
+        name: str = "Decision tree",
+    ) -> None:
         if not answers:
             raise ValueError(f"`answers` must hold at least one question. Got {answers!r}.")
-        self.name = name
+        self.name: str = name
         self._answers = {
             question: _check_names(given, question) for question, given in answers.items()
         }
@@ -86,19 +92,19 @@ class DecisionTree:
             known |= {f"{question}_{answer}": (question, answer) for answer in given}
 
     @property
-    def questions(self):
+    def questions(self) -> tuple[str, ...]:
         """All questions, each after those that lead to it."""
         return tuple(self._answers)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"DecisionTree({self.name!r}, {len(self.questions)} questions)"
 
-    def __str__(self):
+    def __str__(self) -> str:
         roots = [question for question in self.questions if not self.parents(question)]
         return "\n".join([self.name, *(line for root in roots for line in self._lines_below(root))])
 
-    def answers(self, question):
-        """Return the answers to a question, a tuple of str.
+    def answers(self, question: str) -> tuple[str, ...]:
+        """Answers to a question, a tuple of str.
 
         Parameters
         ----------
@@ -117,7 +123,7 @@ class DecisionTree:
         """
         return self._answers[self._check_question(question)]
 
-    def parents(self, question):
+    def parents(self, question: str) -> tuple[tuple[str, str], ...]:
         """Return the answers a question follows.
 
         Parameters
@@ -138,7 +144,7 @@ class DecisionTree:
         """
         return self._parents[self._check_question(question)]
 
-    def asked(self, said):
+    def asked(self, said: Mapping[str, str]) -> tuple[str, ...]:
         """Questions that a volunteer is asked who gives these answers.
 
         Parameters
@@ -163,7 +169,9 @@ class DecisionTree:
                 asked.append(question)
         return tuple(asked)
 
-    def expected_votes(self, question, fractions, n_votes):
+    def expected_votes(
+        self, question: str, fractions: Mapping[str, ArrayLike], n_votes: ArrayLike
+    ) -> float | NDArray[np.float64]:
         """Return how many of the volunteers who are shown a galaxy will be asked a question.
 
         Parameters
@@ -199,7 +207,7 @@ class DecisionTree:
         """
         asked = np.asarray(self._probability_to_be_asked(self._check_question(question), fractions))
         if asked.ndim or np.ndim(n_votes):
-            n_galaxies = len(asked) if asked.ndim else len(n_votes)
+            n_galaxies = len(asked) if asked.ndim else len(np.asarray(n_votes))
             return asked * check_n_votes(n_votes, n_galaxies)
         return float(asked * check_n_votes(n_votes, 1)[0])
 
@@ -217,7 +225,9 @@ class DecisionTree:
         ]
         return np.minimum(sum(ways), 1.0)
 
-    def validate(self, tables, *, strict=False):
+    def validate(
+        self, tables: VoteTable | Iterable[VoteTable], *, strict: bool = False
+    ) -> pd.DataFrame:
         """Find galaxies with more votes on a question than were given to the answers before it.
 
         Real tables have a few, of volunteers counted in one question and not in another; many are

@@ -94,9 +94,9 @@ class Table(ABC):
     def __init__(self, path: str, header: list[str]) -> None:
         self.path, self._header = path, header
         self.names = list(dict.fromkeys(header))
-        self._columns: dict[int, NDArray] = {}  # by place, as names may repeat
+        self._columns: dict[int, NDArray[Any]] = {}  # by place, as names may repeat
 
-    def columns(self, names: Iterable[str]) -> dict[str, NDArray]:
+    def columns(self, names: Iterable[str]) -> dict[str, NDArray[Any]]:
         """Arrays by the names of their columns; the file is read for those not read before.
 
         From a CSV file they are text, "" where there is nothing; from others what they are, with
@@ -122,17 +122,17 @@ class Table(ABC):
         frame = pd.DataFrame(dict(enumerate(self._series(*column) for column in columns)))
         return frame.set_axis(_pandas_names(self._header), axis="columns")
 
-    def _at(self, places: Iterable[int]) -> list[NDArray]:
+    def _at(self, places: Iterable[int]) -> list[NDArray[Any]]:
         missing = [place for place in places if place not in self._columns]
         if missing:
             self._columns |= zip(missing, self._read(missing), strict=True)
         return [self._columns[place] for place in places]
 
     @abstractmethod
-    def _read(self, places: list[int]) -> Iterable[NDArray]:
+    def _read(self, places: list[int]) -> Iterable[NDArray[Any]]:
         """Read the columns at these places."""
 
-    def _series(self, name: str, values: NDArray) -> pd.Series:
+    def _series(self, name: str, values: NDArray[Any]) -> pd.Series:
         """Column as pandas would read it."""
         return pd.Series(list(values))
 
@@ -145,14 +145,14 @@ class _CsvTable(Table):
             raise ValueError(f"`path` must hold a table. Got an empty file, {path!r}.")
         super().__init__(path, [name.strip() for name in header])
 
-    def _read(self, places: list[int]) -> Iterable[NDArray]:
+    def _read(self, places: list[int]) -> Iterable[NDArray[Any]]:
         rows = _csv_rows(self._text, self.path)
         next(rows)
         # Equal cells share one text: counts are few, and a Python text takes 50 bytes.
         cells = [[sys.intern(row[place]) for place in places] for row in rows]
         return np.array(cells, dtype=object).reshape(len(cells), len(places)).T
 
-    def _series(self, name: str, values: NDArray) -> pd.Series:
+    def _series(self, name: str, values: NDArray[Any]) -> pd.Series:
         codes, texts = pd.factorize(values)  # each text is converted once
         cells = pd.Series(texts, dtype=object)
         cells[cells.isin(EMPTY_CELLS)] = np.nan
@@ -215,7 +215,7 @@ class _ParquetTable(Table):
             self._file = parquet.ParquetFile(file)
             super().__init__(path, self._file.schema_arrow.names)
 
-    def _read(self, places: list[int]) -> Iterable[NDArray]:
+    def _read(self, places: list[int]) -> Iterable[NDArray[Any]]:
         with _must_be("Parquet", self.path, *self._errors):
             table = self._file.read(columns=[self._header[place] for place in places])
         # By way of Python's own objects: integers with gaps would otherwise turn into floats.
@@ -236,11 +236,11 @@ class _FitsTable(Table):
             self._table: Any = found[0]
             super().__init__(path, self._table.columns.names)
 
-    def _read(self, places: list[int]) -> Iterable[NDArray]:
+    def _read(self, places: list[int]) -> Iterable[NDArray[Any]]:
         with _must_be("FITS", self.path, OSError, TypeError, ValueError):
             return [self._column(self._header[place]) for place in places]
 
-    def _column(self, name: str) -> NDArray:
+    def _column(self, name: str) -> NDArray[Any]:
         """Read a column, None where its null value stands."""
         values = np.array(self._table.data[name])
         null = self._table.columns[name].null

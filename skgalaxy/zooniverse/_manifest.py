@@ -27,7 +27,7 @@ TABLE_NAME = "manifest.csv"
 def write_manifest(
     folder: str | Path,
     ids: ArrayLike,
-    images: ArrayLike | Sequence[str | os.PathLike],
+    images: ArrayLike | Sequence[str | os.PathLike[str]],
     *,
     metadata: Mapping[str, Any] | None = None,
     size: int = 424,
@@ -149,7 +149,7 @@ def _file_names(ids: NDArray[np.str_]) -> list[str]:
     return names
 
 
-def _check_image_paths(images: Any, n_galaxies: int) -> list:
+def _check_image_paths(images: Any, n_galaxies: int) -> list[Any]:
     """Check that there is an image file for each galaxy."""
     if isinstance(images, (str, bytes, os.PathLike)):
         raise TypeError(f"`images` must be a sequence of paths. Got the single path {images!r}.")
@@ -169,7 +169,7 @@ def _check_image_paths(images: Any, n_galaxies: int) -> list:
     return paths
 
 
-def _metadata_columns(metadata: Mapping[str, Any], n_galaxies: int) -> dict[str, NDArray]:
+def _metadata_columns(metadata: Mapping[str, Any], n_galaxies: int) -> dict[str, NDArray[Any]]:
     """Arrays of one value per galaxy, by the names of their columns."""
     columns = {}
     for name, values in metadata.items():
@@ -191,7 +191,7 @@ def _metadata_columns(metadata: Mapping[str, Any], n_galaxies: int) -> dict[str,
 def _write_image(
     folder: Path,
     names: Sequence[str],
-    paths: Sequence[str | os.PathLike],
+    paths: Sequence[str | os.PathLike[str]],
     size: int,
     flux_range: tuple[float, float] | None,
     row: int,
@@ -206,7 +206,7 @@ def _write_image(
     return name
 
 
-def _refuse_names_of_files(columns: Mapping[str, NDArray], folder: Path) -> None:
+def _refuse_names_of_files(columns: Mapping[str, NDArray[Any]], folder: Path) -> None:
     """Refuse what Zooniverse's client would take for a file: it uploads any cell that is one.
 
     It joins the manifest's folder to each cell, so that an empty cell is that folder.

@@ -47,7 +47,7 @@ def to_upload(path, size, flux_range):
     return _encode(read_image(path, size=size, color=True, flux_range=flux_range), path)
 
 
-def _fit_suffix(path: str | os.PathLike) -> str | None:
+def _fit_suffix(path: str | os.PathLike[str]) -> str | None:
     """Suffix of an image that can be uploaded as it is, else None."""
     try:
         with Image.open(path) as image:
