@@ -54,7 +54,7 @@ def do_all(run: Callable, tasks: Iterable[Task], n_jobs: int) -> None:
     Each call ``run(*task)`` returns its task and its seconds, and keeps what it found.
     """
     tasks = list(tasks)
-    runs = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+    runs = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
         joblib.delayed(run)(*task) for task in tasks
     )
     for task, seconds in tqdm(runs, total=len(tasks), unit="task"):
