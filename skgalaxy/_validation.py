@@ -93,6 +93,9 @@ def check_draws(draws: ArrayLike) -> NDArray[Any]:
     return draws
 
 
+_MOST_EXACT = 2.0**53
+
+
 def check_whole(values: ArrayLike, name: str) -> NDArray[Any]:
     """Whole, finite numbers >= 0 as int64."""
     try:
@@ -105,6 +108,11 @@ def check_whole(values: ArrayLike, name: str) -> NDArray[Any]:
         raise ValueError(
             f"`{name}` must be whole numbers >= 0. Got {numbers_[bad].flat[0]:g}"
             + (f" in row {first_rows(bad.reshape(len(bad), -1).any(axis=1))}." if bad.ndim else ".")
+        )
+    if numbers_.max(initial=0) > _MOST_EXACT:
+        raise ValueError(
+            f"`{name}` must be whole numbers of at most 2**53, which floats hold exactly. "
+            f"Got {numbers_.max():g}."
         )
     return numbers_.astype(np.int64)
 

@@ -134,6 +134,7 @@ def test_to_frame(posterior):
         (lambda p: p.log_prob(5, 4), r"k must not exceed the votes cast N. Got k=5 of N=4"),
         (lambda p: p.log_prob(-1, 4), "`votes` must be whole numbers >= 0. Got -1"),
         (lambda p: p.log_prob([1, 2], 4), r"`votes` must be one integer or one per galaxy"),
+        (lambda p: p.pmf(1e40), r"`n_votes` must be whole numbers of at most 2\*\*53.* Got 1e\+40"),
         (lambda p: p.pmf(np.inf), "`n_votes` must be whole numbers >= 0. Got inf"),
     ],
 )

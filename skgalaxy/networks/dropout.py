@@ -21,9 +21,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
-from sklearn.utils import gen_batches
 
 from skgalaxy._pools import ALIGNED
+from skgalaxy.likelihoods.base import row_blocks
 
 __all__ = ["DrawnNetworks"]
 
@@ -277,6 +277,6 @@ class DrawnNetworks:
     ) -> NDArray[np.float32]:
         """Fill `outputs` batch by batch, and return it."""
         # not Keras' `predict`, which sets up a data pipeline at every call
-        for batch in gen_batches(len(X), self.batch_size):
+        for batch in row_blocks(len(X), self.batch_size):
             outputs[batch] = model.predict_on_batch(X[batch])
         return outputs

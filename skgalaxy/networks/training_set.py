@@ -13,10 +13,10 @@ from typing import Any, Self
 import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import gen_batches
 
 from skgalaxy._pools import n_rows, take
 from skgalaxy._validation import check_weighted_votes
+from skgalaxy.likelihoods.base import row_blocks
 from skgalaxy.networks.rows import ImageSpec
 
 __all__ = ["TrainingSet", "VoteBatches", "image_digests"]
@@ -101,7 +101,7 @@ class TrainingSet:
         size = image_shape[-1]
         total, squares = np.zeros(size), np.zeros(size)
         # in chunks, and float64: X may not fit in memory, and float32 would lose digits in the sums
-        for chunk in gen_batches(len(self), _CHUNK):
+        for chunk in row_blocks(len(self), _CHUNK):
             values = take(self.X, self.rows[chunk]).astype(np.float64).reshape(-1, size)
             total = total + values.sum(axis=0)
             squares = squares + np.square(values).sum(axis=0)
@@ -147,7 +147,7 @@ def image_digests(X: Any, rows: NDArray[np.intp]) -> NDArray[np.bytes_]:
     dtype = _network_dtype(X)
     digests = [
         _digest(np.ascontiguousarray(image, dtype) + dtype(0))  # -0.0 + 0 is 0.0, an equal pixel
-        for chunk in gen_batches(len(rows), _CHUNK)
+        for chunk in row_blocks(len(rows), _CHUNK)
         for image in take(X, rows[chunk])
     ]
     return np.array(digests, "S32")
