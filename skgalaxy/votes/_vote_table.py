@@ -1,7 +1,12 @@
 """Counts of the answers to one question, one row per galaxy."""
 
+import os
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._validation import check_float, check_ids, check_n_votes, check_whole, of_source
 
@@ -60,7 +65,25 @@ class VoteTable:
      [ 0  0]]
     """
 
-    def __init__(self, ids, question, answers, counts, n_votes=None, *, residual=0.0, source=None):
+    ids: NDArray[np.str_]
+    question: str
+    answers: tuple[str, ...]
+    counts: NDArray[np.int64]
+    n_votes: NDArray[np.int64]
+    residual: float
+    source: str | os.PathLike[str] | None
+
+    def __init__(
+        self,
+        ids: ArrayLike,
+        question: str,
+        answers: Sequence[str],
+        counts: ArrayLike,
+        n_votes: ArrayLike | None = None,
+        *,
+        residual: float = 0.0,
+        source: str | os.PathLike[str] | None = None,
+    ) -> None:
         self.ids = check_ids(ids, "ids", source)
         self.question = str(question)
         self.answers = _check_distinct(answers)
@@ -83,17 +106,17 @@ class VoteTable:
         self.residual = check_float(residual, "residual", 0, 0.5)
         self.source = source
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.ids)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"VoteTable({self.question!r}: {', '.join(self.answers)}; "
             f"{len(self)} galaxies, {self.n_votes.sum()} votes)"
         )
 
-    def votes(self, *answers):
-        """Return the votes [k, N] on an answer, or on several taken as one.
+    def votes(self, *answers: str) -> NDArray[np.int64]:
+        """Votes [k, N] on an answer, or on several taken as one.
 
         Parameters
         ----------
@@ -139,8 +162,8 @@ class VoteTable:
             )
         return self.answers.index(begun[0])
 
-    def reindex(self, ids):
-        """Return the votes of these galaxies in this order, N = 0 for those without a row.
+    def reindex(self, ids: ArrayLike) -> "VoteTable":
+        """Votes of these galaxies in this order, N = 0 for those without a row.
 
         Parameters
         ----------
@@ -168,8 +191,8 @@ class VoteTable:
         named = {"residual": self.residual, "source": self.source}
         return VoteTable(ids, self.question, self.answers, counts, n_votes, **named)
 
-    def to_frame(self):
-        """Return the votes in Zoobot's column style, which `read_votes` reads again.
+    def to_frame(self) -> pd.DataFrame:
+        """Votes as a table in Zoobot's column style, which `read_votes` reads again.
 
         The names must then be without "_".
 
@@ -191,7 +214,7 @@ class VoteTable:
         return pd.DataFrame(columns | {f"{self.question}_total-votes": self.n_votes})
 
 
-def _check_distinct(answers):
+def _check_distinct(answers: Sequence[Any]) -> tuple[str, ...]:
     if isinstance(answers, str):
         raise TypeError(f"`answers` must be a sequence of names. Got the text {answers!r}.")
     answers = tuple(str(answer) for answer in answers)
