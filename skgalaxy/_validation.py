@@ -7,12 +7,16 @@ a wrong value and ``TypeError`` of a wrong kind of thing. Nothing here knows abo
 import numbers
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.utils import column_or_1d
+
+from skgalaxy._masks import missing_mask, without_mask
 
 # What spreadsheets and float columns make of an integer: 68.0, 5.87722981746540704e+17, 5.9E+17.
 MANGLED = re.compile(r"[+-]?(\d+\.\d*([eE][+-]?\d+)?|\d+[eE]\+\d+)")
@@ -73,6 +77,85 @@ def check_n_jobs(n_jobs: Any) -> None:
     is_int = isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool)
     if n_jobs is not None and not (is_int and n_jobs != 0):
         raise ValueError(f"`n_jobs` must be None or an integer other than 0. Got {n_jobs!r}.")
+
+
+def refuse_masked(values: Any, name: str) -> None:
+    """Raise ValueError if any of `values` is masked; NaN is not."""
+    _refuse(missing_mask(values), name)
+
+
+def _refuse(mask: NDArray[np.bool_] | None, name: str) -> None:
+    if mask is not None:
+        where = (
+            f" in row {first_rows(mask.reshape(len(mask), -1).any(axis=1))}" if mask.ndim else ""
+        )
+        raise ValueError(
+            f"`{name}` must have no masked value, which means a missing one. Got one{where}; "
+            "leave it out or fill it in."
+        )
+
+
+_KINDS = {
+    "U": "text",
+    "T": "text",
+    "S": "bytes",
+    "c": "complex numbers",
+    "M": "dates",
+    "m": "spans of time",
+    "V": "records, as of a table, whose columns must be stacked first",
+}
+
+
+def check_numbers(values: Any, name: str) -> NDArray[np.float64]:
+    """Real numbers as a float64 array, of any shape. NaN and infinity are numbers here.
+
+    Raises
+    ------
+    ValueError
+        If a value is masked, or if the values are, for example, text, complex or of rows of
+        unequal length.
+    """
+    values, mask = without_mask(values)
+    _refuse(mask, name)
+    return as_float64(values, name)
+
+
+def as_float64(values: Any, name: str) -> NDArray[np.float64]:
+    """`check_numbers` of values that are known to have no mask."""
+    if sparse.issparse(values):
+        raise ValueError(
+            f"`{name}` must be an array of numbers. Got a sparse one; pass `toarray()`."
+        )
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # for example a tensor on a GPU
+        got = "rows of unequal length" if "inhomogeneous" in str(error) else error
+        raise ValueError(f"`{name}` must be an array of numbers. Got {got}.") from error
+    kind = array.dtype.kind
+    if kind in "biuf" or "bfloat16" in array.dtype.name:  # which NumPy knows by name only
+        return array.astype(np.float64, copy=False)
+    if kind == "O":
+        return _objects_as_float64(array, name)
+    example = f", for example {shortened(array.flat[0].item())}" if array.size else ""
+    raise ValueError(f"`{name}` must hold real numbers. Got {_KINDS[kind]}{example}.")
+
+
+def _objects_as_float64(array: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Numbers of Python's own types, for example integers in a pandas column of objects."""
+    for place, value in enumerate(array.flat):
+        if not isinstance(value, (numbers.Real, np.bool_, Decimal)):
+            row = f" in row {place * len(array) // array.size}" if array.ndim else ""
+            raise ValueError(f"`{name}` must hold real numbers. Got {shortened(value)}{row}.")
+    try:
+        return array.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(f"`{name}` must hold numbers that fit a float. Got {error}.") from error
+
+
+def shortened(value: Any, most: int = 60) -> str:
+    """The `repr` of a value for a message, cut if it is long."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def check_draws(draws: ArrayLike) -> NDArray[Any]:
