@@ -229,6 +229,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     True
     """
 
+    recalibration_: Recalibration
+
     def __init__(self, estimator: Any = None, *, cv: Any = None, random_state: Any = None) -> None:
         self.estimator = estimator
         self.cv = cv

@@ -34,12 +34,12 @@ TRAINING: dict[str, Any] = {"epochs": 40, "batch_size": 16}
 N_DRAWS = 200  # what galaxies have in common is told by draws, more than galaxies asked
 N_SHOWN, N_DRAWS_SHOWN = 6, 50  # galaxies with their posteriors; draws of each
 N_ON_SHEET = 25  # galaxies asked first, and last
-STRATEGIES = {"joint information": joint_sampling, "random": random_sampling}
+STRATEGIES: dict[str, Any] = {"joint information": joint_sampling, "random": random_sampling}
 
 
 def run(
     data: str | PathLike[str] | None = None, output: str | PathLike[str] = "demo", *, seed: int = 0
-):
+) -> None:
     """Run the demo and write its figures and catalogue.
 
     Parameters

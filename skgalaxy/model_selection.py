@@ -41,9 +41,9 @@ __all__ = [
 ]
 
 # `greater_is_better=False` makes scikit-learn change the sign, hence the names with "neg"
-d2_binomial_scorer = make_scorer(d2_binomial_score)
-neg_binomial_log_loss_scorer = make_scorer(binomial_log_loss, greater_is_better=False)
-neg_vote_fraction_rmse_scorer = make_scorer(vote_fraction_rmse, greater_is_better=False)
+d2_binomial_scorer: Any = make_scorer(d2_binomial_score)
+neg_binomial_log_loss_scorer: Any = make_scorer(binomial_log_loss, greater_is_better=False)
+neg_vote_fraction_rmse_scorer: Any = make_scorer(vote_fraction_rmse, greater_is_better=False)
 
 
 class _PosteriorScorer:

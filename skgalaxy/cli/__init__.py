@@ -126,5 +126,5 @@ def demo(data: str | None, output: str, seed: int) -> None:
 
 
 # in the order that the help lists them
-for command in (demo, simulate, votes, train, predict, rank):
-    commands.add_command(command)
+for _command in (demo, simulate, votes, train, predict, rank):
+    commands.add_command(_command)

@@ -14,7 +14,7 @@ sums are differences of log Γ, taken so that large arguments do not cancel.
 
 import math
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,8 +63,11 @@ class BetaBinomial(Likelihood):
     array([[0.25, 0.25, 0.25, 0.25]])
     """
 
-    outputs = ("the logit of the vote fraction", "the logarithm of a concentration")
-    starts = (math.log(10),)
+    outputs: ClassVar[tuple[str, ...]] = (
+        "the logit of the vote fraction",
+        "the logarithm of a concentration",
+    )
+    starts: ClassVar[tuple[float, ...]] = (math.log(10),)
 
     def __init__(self, mean: ArrayLike, concentration: ArrayLike) -> None:
         mean = check_draws(mean)

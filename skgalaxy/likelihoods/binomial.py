@@ -18,7 +18,7 @@ a polynomial of degree N in ρ, so p̄ is a linear map of the draws' first N Che
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,7 +56,7 @@ class Binomial(Likelihood):
            [0.25, 0.5 , 0.25]])
     """
 
-    outputs = ("the logit of the vote fraction",)
+    outputs: ClassVar[tuple[str, ...]] = ("the logit of the vote fraction",)
 
     def __init__(self, rho: ArrayLike) -> None:
         super().__init__(check_draws(rho))

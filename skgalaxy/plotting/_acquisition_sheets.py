@@ -77,6 +77,9 @@ class AcquisitionDisplay:
     [1 3] [0 2]
     """
 
+    scores: NDArray[np.float64]
+    images: NDArray[Any]
+    vote_fraction: NDArray[np.float64] | None
     figure_: "Figure"  # the SubFigure, if you pass axes of one
     axes_: NDArray[np.object_]
     indices_: tuple[NDArray[np.intp], NDArray[np.intp]]

@@ -89,6 +89,9 @@ class CoverageDisplay(CalibrationDisplay):
     0.494
     """
 
+    coverage: dict[str, tuple[Row, Row, Row]]
+    n_galaxies: int
+    unit: str
     errors_: dict[str, float]
     predicted_lines_: "dict[str, Line2D]"
     observed_lines_: "dict[str, Line2D]"

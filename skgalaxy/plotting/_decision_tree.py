@@ -68,6 +68,7 @@ class DecisionTreeDisplay:
     {'disk-edge-on': 40.0, 'bar': 30.0} ('disk-edge-on', 'no', 'bar')
     """
 
+    n_votes: int
     figure_: "Figure"  # the SubFigure, if you pass axes of one
     ax_: "Axes"
     boxes_: "dict[str, FancyBboxPatch]"

@@ -69,6 +69,10 @@ class LearningCurveDisplay:
     array([0.21 , 0.175, 0.15 ])
     """
 
+    n_labels: NDArray[np.float64]
+    scores: dict[str, NDArray[np.float64]]
+    floor: float | None
+    baseline: float | None
     figure_: "Figure"  # the SubFigure, if you pass axes of one
     ax_: "Axes"
     lines_: "dict[str, Line2D]"

@@ -77,6 +77,8 @@ class PITDisplay(CalibrationDisplay):
     [1.8 0.2 0.3 1.7]
     """
 
+    heights: dict[str, NDArray[np.float64]]
+    n_galaxies: int
     histograms_: "dict[str, StepPatch]"
     bands_: "dict[str, PolyCollection]"
     flat_lines_: "dict[str, Line2D]"

@@ -89,6 +89,9 @@ class PosteriorDisplay:
     volunteers: 11 of 38
     """
 
+    images: NDArray[Any]
+    n_votes: NDArray[np.int64]
+    votes: NDArray[np.int64] | None
     figure_: "Figure"  # the SubFigure, if you pass axes of one
     axes_: NDArray[np.object_]
     images_: "list[AxesImage]"

@@ -81,6 +81,8 @@ class ReliabilityDisplay(CalibrationDisplay):
     [0.25 0.85] [0.2 0.7]
     """
 
+    curves: dict[str, ReliabilityCurve]
+    y_pred: dict[str, NDArray[np.float64]]
     errorbars_: "dict[str, ErrorbarContainer]"
     histograms_: "dict[str, StepPatch]"
     diagonals_: "dict[str, Line2D]"
