@@ -48,7 +48,7 @@ def test_posterior_of_wider_likelihoods(pyplot, images):
     display = PosteriorDisplay(images, posterior, n_votes=12).plot(draw=2)
     for row, rho in enumerate(draws):
         np.testing.assert_allclose(
-            display.network_lines_[row].get_ydata(),
+            display.single_lines_[row].get_ydata(),
             betabinom.pmf(np.arange(13), 12, 6 * rho[2], 6 * (1 - rho[2])),
         )
         np.testing.assert_allclose(
@@ -63,7 +63,7 @@ def test_posterior_curves_are_the_posterior(pyplot, images, posterior):
     k = np.arange(13)
     for row, rho in enumerate(posterior.draws):
         pmfs = binom.pmf(k, 12, rho[:, None])
-        green, black = display.posterior_lines_[row], display.network_lines_[row]
+        green, black = display.posterior_lines_[row], display.single_lines_[row]
         np.testing.assert_array_equal(green.get_xdata(), k)
         np.testing.assert_allclose(green.get_ydata(), posterior.pmf(12)[row])
         np.testing.assert_allclose(black.get_ydata(), pmfs[2])

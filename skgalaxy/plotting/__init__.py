@@ -1,7 +1,7 @@
 """Figures of votes, acquisition and learning, as displays in scikit-learn's style.
 
-`PosteriorDisplay` shows galaxies beside the posteriors over their votes, of one network and of all
-drawn networks (after Walmsley et al. 2020, arXiv:1905.07424). `AcquisitionDisplay` shows the
+`PosteriorDisplay` shows galaxies beside the posteriors over their votes, of one draw and of all
+(after Walmsley et al. 2020, arXiv:1905.07424). `AcquisitionDisplay` shows the
 galaxies that you would ask about first, beside those that you would ask about last.
 `LearningCurveDisplay` compares strategies as labels are added, for example with random choice, and
 draws the noise floor. `CoverageDisplay`, `PITDisplay` and `ReliabilityDisplay` test whether

@@ -1,4 +1,4 @@
-"""Galaxies beside their posteriors over votes, of one network and of all of them."""
+"""Galaxies beside their posteriors over votes, of one draw and of all of them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -35,12 +35,12 @@ if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
 
 
 class PosteriorDisplay:
-    """Galaxies beside the posteriors over k of N votes: of one network, and of all of them.
+    """Galaxies beside the posteriors over k of N votes: of one draw, and of all of them.
 
-    Each galaxy has a row. Beside the image you see the binomial of one network (black), and then
-    the binomials of all drawn networks (grey) with their average (green), which is the posterior. A
-    dashed line marks the volunteers' answer. One network alone is too sure of itself; the average
-    is wider. The highest tenth of the grey peaks may leave the frame, because they would flatten
+    Each galaxy has a row. A draw is one network of those that dropout makes of yours. Beside the
+    image you see the binomial of one draw (black), and then the binomials of all draws (grey) with
+    their average (green), which is the posterior. A dashed line marks the volunteers' answer. One
+    draw alone is too sure of itself; the average is wider. The highest tenth of the grey peaks may leave the frame, because they would flatten
     the other curves.
 
     Parameters
@@ -61,7 +61,7 @@ class PosteriorDisplay:
     ----------
     figure_ : Figure
     axes_ : ndarray of Axes of shape (n_galaxies, 3)
-    images_, network_lines_, draw_lines_, posterior_lines_ : list of length n_galaxies
+    images_, single_lines_, draw_lines_, posterior_lines_ : list of length n_galaxies
         Per galaxy its AxesImage, a black Line2D, a list of n_draws grey ones, and a green one.
     vote_lines_ : list of length n_galaxies
         Pairs of Line2D in the second and third column, or None where nobody was asked.
@@ -95,7 +95,7 @@ class PosteriorDisplay:
     figure_: "Figure"  # the SubFigure, if you pass axes of one
     axes_: NDArray[np.object_]
     images_: "list[AxesImage]"
-    network_lines_: "list[Line2D]"
+    single_lines_: "list[Line2D]"
     draw_lines_: "list[list[Line2D]]"
     posterior_lines_: "list[Line2D]"
     vote_lines_: "list[tuple[Line2D, Line2D] | None]"
@@ -234,7 +234,7 @@ class PosteriorDisplay:
         question : str, default="featured"
             The answer of the volunteers, for the label of the x axis, for example "barred".
         draw : int, default=0
-            The network to show alone, a column of `posterior.draws`.
+            The draw to show alone, a column of `posterior.draws`.
         {data_name}
 
         Returns
@@ -253,7 +253,7 @@ class PosteriorDisplay:
         draw = check_int(draw, "draw", 0)
         if draw >= n_draws:
             raise ValueError(f"`draw` must be less than the {n_draws} draws. Got {draw}.")
-        self.images_, self.network_lines_, self.draw_lines_ = [], [], []
+        self.images_, self.single_lines_, self.draw_lines_ = [], [], []
         self.posterior_lines_, self.vote_lines_, self.vote_labels_ = [], [], []
         with plt.rc_context(STYLE):
             if ax is None:
@@ -295,12 +295,12 @@ class PosteriorDisplay:
         one, every = self.axes_[row, 1:]
         # few outcomes are marked, because votes are whole numbers; many would merge
         dots: dict[str, Any] = {"marker": "o", "markersize": 2.5} if n_votes <= 20 else {}
-        self.network_lines_ += one.plot(k, pmf_DK[draw], color=BLACK, linewidth=1.2, **dots)
+        self.single_lines_ += one.plot(k, pmf_DK[draw], color=BLACK, linewidth=1.2, **dots)
         # about as much ink for 10 draws as for 150
         alpha = np.clip(15 / len(pmf_DK), 0.1, 0.6)
         self.draw_lines_.append(every.plot(k, pmf_DK.T, color=GREY, linewidth=0.7, alpha=alpha))
         self.posterior_lines_ += every.plot(k, pmf_K, color=GREEN, linewidth=1.8, **dots)
-        # networks sure of k = 0 or N reach 1 and would flatten all others, so a tenth may leave
+        # draws sure of k = 0 or N reach 1 and would flatten all others, so a tenth may leave
         top = max(pmf_DK[draw].max(), pmf_K.max(), np.quantile(pmf_DK.max(axis=1), 0.9))
         for ax in (one, every):  # on the same scale, so that their widths can be compared
             ax.set(xlim=(-0.02 * n_votes, 1.02 * n_votes), ylim=(0, 1.08 * top))
@@ -336,8 +336,8 @@ class PosteriorDisplay:
         n_draws = self.posterior.draws.shape[1]
         # the volunteers' answer is written between frame and title
         pad = 6 if self.votes is None else 18
-        self.axes_[0, 1].set_title("One network", pad=pad)
-        self.axes_[0, 2].set_title(f"All {n_draws} networks (grey), mean (green)", pad=pad)
+        self.axes_[0, 1].set_title("One draw", pad=pad)
+        self.axes_[0, 2].set_title(f"All {n_draws} draws (grey), mean (green)", pad=pad)
         # labels stand under the last row only, and must be true of all
         n_votes = np.unique(self.n_votes)
         n_label = n_votes[0] if len(n_votes) == 1 else "N"
