@@ -40,8 +40,8 @@ class PosteriorDisplay:
     Each galaxy has a row. A draw is one network of those that dropout makes of yours. Beside the
     image you see the binomial of one draw (black), and then the binomials of all draws (grey) with
     their average (green), which is the posterior. A dashed line marks the volunteers' answer. One
-    draw alone is too sure of itself; the average is wider. The highest tenth of the grey peaks may leave the frame, because they would flatten
-    the other curves.
+    draw alone is too sure of itself; the average is wider. The highest tenth of the grey peaks may
+    leave the frame, because they would flatten the other curves.
 
     Parameters
     ----------
