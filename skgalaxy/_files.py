@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, NamedTuple
 __all__ = [
     "SqliteFormat",
     "UnusableFileError",
+    "check_path",
     "complete_file",
     "complete_folder",
     "own_sqlite",
@@ -41,6 +42,23 @@ _DISK_ERRORS = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 )
+
+
+def check_path(path: Any, name: str) -> Path:
+    """Path of a file or folder; raises TypeError or ValueError of what cannot be one.
+
+    Examples
+    --------
+    >>> from skgalaxy._files import check_path
+    >>> check_path(None, "ledger")
+    Traceback (most recent call last):
+    TypeError: `ledger` must be a path, str or path-like. Got None.
+    """
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise TypeError(f"`{name}` must be a path, str or path-like. Got {path!r:.60}.")
+    if not os.fspath(path) or "\0" in os.fspath(path):
+        raise ValueError(f"`{name}` must be a path that can exist. Got {os.fspath(path)!r}.")
+    return Path(path)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Volunteers: what they say of a galaxy depends on nothing else, and nobody is asked twice."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import panoptes_export
@@ -91,6 +93,12 @@ class TestSimulated:
             ((["a"], [np.nan]), ValueError, "vote fractions"),
             ((["a"], [[5, 3]]), ValueError, "k must not exceed"),
             ((["a"], [[0.5, 3]]), ValueError, "whole numbers"),
+            ((["a", "b"], [[1, 2], [3]]), ValueError, "`y` must be an array of numbers.*unequal"),
+            ((["a"], ["0.3"]), ValueError, "`y` must hold real numbers. Got text"),
+            ((["a"], [0.3j]), ValueError, "`y` must hold real numbers. Got complex"),
+            ((["a"], np.array(["2020"], "M8[Y]")), ValueError, "`y` must hold real.*dates"),
+            ((["a"], [[1, 2**62]]), ValueError, "at most 2"),
+            ((["a"], 0.3), ValueError, r"Got shape \(\)"),
         ],
     )
     def test_bad_input(self, arguments, error, message):
@@ -109,6 +117,21 @@ class TestSimulated:
     def test_bad_settings(self, given, error):
         with pytest.raises(error, match=f"`{next(iter(given))}`"):
             active.SimulatedVolunteers(["a"], [0.5], **given)
+
+    @pytest.mark.parametrize("n_columns", [1, 2])
+    def test_masked_votes_are_none(self, n_columns):
+        """Whatever stands behind a mask: nobody votes on these galaxies, the others are as ever."""
+        y = RHO if n_columns == 1 else np.column_stack([np.round(30 * RHO), np.full(400, 30)])
+        mask = np.random.default_rng(3).random(y.shape) < 0.3
+        masked = mask if n_columns == 1 else mask.any(axis=1)
+        said = []
+        for given in (y, np.ma.array(np.where(mask, 1e9, y), mask=mask)):
+            volunteers = active.SimulatedVolunteers(IDS, given)
+            volunteers.request(IDS)
+            said.append(volunteers.collect()[1])
+        assert not said[1][masked].any()
+        assert (said[0][masked, 1] > 0).all()
+        np.testing.assert_array_equal(said[1][~masked], said[0][~masked])
 
     def test_unknown_galaxy(self):
         volunteers = active.SimulatedVolunteers(["a"], [0.5])
@@ -129,12 +152,19 @@ def galaxies(tmp_path):
 ANSWERS = {"Smooth": "smooth", "Features or Disk": "featured", "Star or Artifact": "artifact"}
 
 
-def by_files(galaxies, folder, **given):
+def by_files(galaxies, home, **given):
     reading = {"answers": ANSWERS, "workflow_id": 21802, "workflow_version": 12}
-    given = {"task": "T0", "yes": "featured", "min_votes": 10, "reading": reading, **given}
-    return active.FileVolunteers(
-        folder / "asked", galaxies, folder / "export.csv", writing={"size": 32}, **given
-    )
+    given = {
+        "folder": home / "asked",
+        "export": home / "export.csv",
+        "task": "T0",
+        "yes": "featured",
+        "min_votes": 10,
+        "reading": reading,
+        "writing": {"size": 32},
+        **given,
+    }
+    return active.FileVolunteers(images=galaxies, **given)
 
 
 def export_of(folder, requests, **given):
@@ -178,6 +208,60 @@ class TestFiles:
         (tmp_path / "asked" / ".request_0001.12ab34cd.partial").mkdir(parents=True)
         by_files(galaxies, tmp_path).request(IDS[:3])
         assert (tmp_path / "asked" / "request_0001" / "manifest.csv").is_file()
+
+    @pytest.mark.parametrize("gone", [["0001"], ["0002"], ["0001", "0002"], ["0001", "0003"]])
+    def test_folders_that_are_tidied_away(self, galaxies, tmp_path, gone):
+        """Later requests get higher numbers than all that are left, and nobody is asked twice."""
+        for start in (0, 2, 4):
+            by_files(galaxies, tmp_path).request(IDS[start : start + 2])
+        for number in gone:
+            shutil.rmtree(tmp_path / "asked" / f"request_{number}")
+        by_files(galaxies, tmp_path).request(IDS[6:8])
+        left = [path.name for path in (tmp_path / "asked").iterdir()]
+        new = "request_0003" if "0003" in gone else "request_0004"
+        assert len(left) == 4 - len(gone)
+        asked = pd.read_csv(tmp_path / "asked" / new / "manifest.csv", dtype=str)["#id_str"]
+        assert asked.tolist() == IDS[6:8]
+        counts = export_of(tmp_path, sorted(left))
+        by_files(galaxies, tmp_path).request(list(counts))
+        assert len(list((tmp_path / "asked").iterdir())) == len(left)
+        ids, votes = by_files(galaxies, tmp_path).collect()
+        assert dict(zip(ids, map(tuple, votes.tolist()), strict=True)) == counts
+
+    def test_folders_of_other_names(self, galaxies, tmp_path):
+        """A copy counts once, a renamed one still counts, and files do not."""
+        by_files(galaxies, tmp_path).request(IDS[:2])
+        by_files(galaxies, tmp_path).request(IDS[2:4])
+        asked = tmp_path / "asked"
+        shutil.copytree(asked / "request_0001", asked / "request_0001 (copy)")
+        (asked / "request_0002").rename(asked / "request_0002_uploaded")
+        (asked / "request_0001.zip").touch()
+        (asked / "request_notes.txt").touch()
+        by_files(galaxies, tmp_path).request(IDS[:5])
+        manifest = pd.read_csv(asked / "request_0003" / "manifest.csv", dtype=str)
+        assert manifest["#id_str"].tolist() == IDS[4:5]
+        counts = export_of(tmp_path, ["request_0001", "request_0002_uploaded"])
+        ids, votes = by_files(galaxies, tmp_path).collect()
+        assert dict(zip(ids, map(tuple, votes.tolist()), strict=True)) == counts
+
+    def test_export_from_before_the_request(self, galaxies, tmp_path):
+        by_files(galaxies, tmp_path).request(IDS[:2])
+        export_of(tmp_path, ["request_0001"])
+        shutil.rmtree(tmp_path / "asked" / "request_0001")
+        by_files(galaxies, tmp_path).request(IDS[2:4])
+        assert len(by_files(galaxies, tmp_path).collect()[0]) == 0
+
+    def test_answer_that_begins_another(self, galaxies, tmp_path):
+        """ "Features" of today may be one of two tomorrow: it is refused."""
+        reading = {"workflow_id": 21802, "workflow_version": 12}
+        volunteers = by_files(galaxies, tmp_path, yes="Features", reading=reading)
+        volunteers.request(IDS[:2])
+        assert len(volunteers.collect()[0]) == 0
+        export_of(tmp_path, ["request_0001"])
+        with pytest.raises(ValueError, match=r"`yes` must be among.*Features or Disk.*'Features'"):
+            volunteers.collect()
+        whole = by_files(galaxies, tmp_path, yes="Features or Disk", reading=reading)
+        assert len(whole.collect()[0]) == 2
 
     def test_too_few_votes_are_no_answer(self, galaxies, tmp_path):
         volunteers = by_files(galaxies, tmp_path)
@@ -226,6 +310,20 @@ class TestFiles:
             ({"images": {1.5: "a.png"}}, ValueError, "`images` must be text or integers"),
             ({"min_votes": -1}, ValueError, "`min_votes`"),
             ({"min_votes": 2.5}, TypeError, "`min_votes`"),
+            ({"images": {"1": None}}, TypeError, "`images` must have paths.*Got None of '1'"),
+            ({"images": {None: "a.png"}}, ValueError, "`images` must be given"),
+            ({"task": None}, TypeError, "`task` must be text. Got None"),
+            ({"task": ""}, TypeError, "`task` must be text"),
+            ({"yes": 1}, TypeError, "`yes` must be an answer.*Got 1"),
+            ({"yes": []}, TypeError, "`yes` must be an answer"),
+            ({"yes": ["smooth", "smooth"]}, TypeError, "`yes` must be an answer.*each once"),
+            ({"yes": "round"}, ValueError, "`yes` must be among.*smooth, featured.*'round'"),
+            ({"reading": ["T0"]}, TypeError, "`reading` must be a mapping"),
+            ({"reading": {"workflow": 3}}, ValueError, "`reading`.*workflow_id.*Got 'workflow'"),
+            ({"reading": {"ids": ["1"]}}, ValueError, "`reading` must be arguments of read_cl"),
+            ({"writing": {"ids": ["1"]}}, ValueError, "`writing` must be arguments of write_man"),
+            ({"folder": None}, TypeError, "`folder` must be a path"),
+            ({"export": 3}, TypeError, "`export` must be a path"),
         ],
     )
     def test_bad_input(self, galaxies, tmp_path, given, error, message):

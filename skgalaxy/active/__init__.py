@@ -11,10 +11,11 @@ call is made again.
 Bare modAL does as well: learner and strategies are its own, and `run` is only the plumbing.
 """
 
+from skgalaxy.active._file_volunteers import FileVolunteers
 from skgalaxy.active._ledger import read_ledger
 from skgalaxy.active._loop import Result, run
 from skgalaxy.active._stopping import Plateau, Target
-from skgalaxy.active._volunteers import FileVolunteers, SimulatedVolunteers, Volunteers
+from skgalaxy.active._volunteers import SimulatedVolunteers, Volunteers
 
 __all__ = [
     "FileVolunteers",
