@@ -1,47 +1,42 @@
-"""Outputs that are complete or absent, and SQLite files that are our own or refused.
+"""Outputs that are complete or absent.
 
 A file or folder is written under another name, in the folder where it will stand. It is flushed to
 the disk and then renamed. Renaming is atomic: a reader sees the whole file or none. A full disk or
-an exception leaves nothing behind. A killed process leaves ``.{name}.{random}.partial``, and no
-reader takes that for the file.
+an exception leaves nothing behind.
 
-An output that grows for hours, for example a ledger or a checkpoint, is an SQLite database. Each
-change is one transaction, so a kill never leaves half a change. Two numbers in the header identify
-the kind of database and the version of its format.
+A killed process leaves ``.{name}.{random}.partial``, and no reader takes that for the file. The
+next run that writes `name` there removes it. To tell it from the partial file of a process that is
+alive, each is locked while it is written, and the system gives the lock back when a process ends,
+however it ends. Where there are no such locks, as on Windows, partial files of killed runs stay.
 """
 
 import os
+import re
 import secrets
 import shutil
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 __all__ = [
-    "SqliteFormat",
-    "UnusableFileError",
+    "check_is_file",
+    "check_parent",
     "check_path",
     "complete_file",
     "complete_folder",
-    "own_sqlite",
+    "partial_folder",
     "put_in_place",
-    "sqlite_errors",
-    "transaction",
+    "remove_partials",
+    "scratch_folder",
 ]
-
-_SQLITE_HEADER = b"SQLite format 3\0"
-_LOCK_SECONDS = 30  # to wait for another process's transaction
-# The file's content may be fine: an OSError, as of any other file on a full or read-only disk.
-_DISK_ERRORS = (
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_READONLY,
-)
 
 
 def check_path(path: Any, name: str) -> Path:
@@ -61,6 +56,29 @@ def check_path(path: Any, name: str) -> Path:
     return Path(path)
 
 
+def check_parent(path: Path, name: str) -> None:
+    """Refuse an output in a folder that does not exist."""
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise FileNotFoundError(
+            f"`{name}` must be in a folder that exists. Got {str(path)!r}; make {str(parent)!r}."
+        )
+
+
+def check_is_file(path: Path, name: str) -> int | None:
+    """Permissions of the file at `path`, or None if there is none; anything else is refused."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    rule = f"`{name}` must be a file, not a folder, a pipe or a device. Got {str(path)!r}"
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{rule}; choose another.")
+    if not stat.S_ISREG(mode):  # a pipe is read for ever; a rename would replace /dev/null
+        raise FileExistsError(f"{rule}; choose another.")
+    return stat.S_IMODE(mode)
+
+
 @contextmanager
 def complete_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a binary file for writing. It appears at `path` when the block ends without an error.
@@ -68,7 +86,8 @@ def complete_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Parameters
     ----------
     path : str or path-like
-        The file to write. An existing file is replaced.
+        The file to write. A file that is there is replaced, and the new one gets its permissions.
+        If `path` is a symbolic link, the file behind it is replaced, and the link stays.
 
     Yields
     ------
@@ -78,7 +97,8 @@ def complete_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If the folder does not exist, or the disk is full. The message names `path`.
+        If the folder does not exist, the disk is full, or `path` is a folder, a pipe or a device.
+        The message names `path`.
 
     Examples
     --------
@@ -91,18 +111,18 @@ def complete_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ...     print(before, os.listdir(folder))
     [] ['votes.csv']
     """
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"`path` must be a file, not a folder. Got {str(path)!r}.")
-    partial = _partial(path, "path")
-    try:
-        with _naming(path):
-            with open(partial, "xb") as file:
-                yield file
-            # After `with`: the file must be closed to be renamed on Windows.
-            put_in_place(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    path = Path(os.path.realpath(check_path(path, "path")))
+    permissions = check_is_file(path, "path")
+    with _naming(path), _partial(path, "path", _make_file) as partial:
+        with open(partial, "r+b") as file:
+            if permissions is not None:  # before the first byte: it may be for your eyes only
+                os.chmod(partial, permissions)
+            yield file
+            file.flush()
+            # Without fsync a power failure can leave the new name and none of the bytes.
+            os.fsync(file.fileno())
+        # After `with`: the file must be closed to be renamed on Windows.
+        os.replace(partial, path)
 
 
 @contextmanager
@@ -124,43 +144,104 @@ def complete_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
     OSError
         If `folder` exists, the one above it does not, or the disk is full.
     """
-    folder = Path(folder)
+    folder = check_path(folder, "folder")
     if os.path.lexists(folder):
         raise FileExistsError(
             f"`folder` must not exist yet. Got {str(folder)!r}; choose another, or remove it."
         )
-    partial = _partial(folder, "folder")
-    try:
-        with _naming(folder):
-            partial.mkdir()
-            yield partial
+    with partial_folder(folder) as partial:
+        yield partial
         os.rename(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def partial_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
+    """Make a hidden folder beside `path`, for parts of it. It goes when the block ends."""
+    with _naming(path), _partial(path, "folder", lambda partial: partial.mkdir(mode)) as partial:
+        yield partial
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Make a folder for temporary files. It goes when the block ends.
+
+    Those of killed processes are removed first, so that no more than one stays behind.
+    """
+    with partial_folder(Path(tempfile.gettempdir()) / "skgalaxy", mode=0o700) as folder:
+        yield folder
 
 
 def put_in_place(partial: Path, path: Path) -> None:
     """Give a finished file its name, once its bytes are on the disk."""
-    # Without fsync a power failure can leave the new name and none of the bytes.
     with open(partial, "r+b") as file:
         os.fsync(file.fileno())
     os.replace(partial, path)
 
 
-def _partial(path: Path, name: str) -> Path:
-    """Temporary name of `path` while it is written."""
-    _check_parent(path, name)
-    # In the same folder, for a rename is atomic only within one file system; at random, so that
-    # two processes do not write into one file.
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+def remove_partials(path: Path) -> None:
+    """Remove what killed processes left of an output. What a live one writes stays."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.partial")
+    with os.scandir(path.absolute().parent) as entries:
+        left = [Path(entry.path) for entry in entries if pattern.fullmatch(entry.name)]
+    for partial in left:
+        with suppress(OSError):  # it is locked, or not ours to open, or another run was faster
+            _remove_abandoned(partial)
 
 
-def _check_parent(path: Path, name: str) -> None:
-    parent = path.absolute().parent
-    if not parent.is_dir():
-        raise FileNotFoundError(
-            f"`{name}` must be in a folder that exists. Got {str(path)!r}; make {str(parent)!r}."
-        )
+@contextmanager
+def _partial(path: Path, name: str, make: Callable[[Path], None]) -> Iterator[Path]:
+    """Make a partial file or folder of `path`, locked. It goes when the block ends."""
+    check_parent(path, name)
+    remove_partials(path)
+    partial, lock = _locked_partial(path, make)
+    try:
+        yield partial
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _locked_partial(path: Path, make: Callable[[Path], None]) -> tuple[Path, int | None]:
+    """Make a partial file or folder of `path` and lock it."""
+    while True:
+        # In the same folder, for a rename is atomic only within one file system; at random, so
+        # that two processes do not write into one file.
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+        make(partial)
+        if fcntl is None:
+            return partial, None
+        try:
+            lock = os.open(partial, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another process took it for abandoned before it was locked
+        with suppress(OSError):  # some network disks have no locks: nobody removes it then
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if partial.exists():
+            return partial, lock
+        os.close(lock)
+
+
+def _make_file(path: Path) -> None:
+    path.touch(exist_ok=False)
+
+
+def _remove_abandoned(partial: Path) -> None:
+    """Remove a partial file or folder. Raise OSError if a process has locked it."""
+    if fcntl is None:
+        return
+    lock = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        else:
+            partial.unlink()
+    finally:
+        os.close(lock)
 
 
 @contextmanager
@@ -174,171 +255,3 @@ def _naming(path: Path) -> Iterator[None]:
             raise
         text = f"{error.strerror}; nothing was written"
         raise type(error)(error.errno, text, str(path)) from error
-
-
-class SqliteFormat(NamedTuple):
-    """A kind of database.
-
-    Attributes
-    ----------
-    application_id, version : int
-        The two numbers in the header of the file.
-    tables : str
-        The SQL statements that make the tables, separated by semicolons.
-    """
-
-    application_id: int
-    version: int
-    tables: str
-
-
-class UnusableFileError(Exception):
-    """A file that is no database of ours.
-
-    The text is a relative clause, for example "which is empty". `sqlite_errors` puts it after the
-    name of the file.
-    """
-
-
-def own_sqlite(
-    path: str | os.PathLike[str] | None,
-    format_: SqliteFormat,
-    rows: Mapping[str, Iterable[tuple[Any, ...]]] | None = None,
-    *,
-    name: str = "path",
-) -> sqlite3.Connection:
-    """Open a database of ours, or make it. Call this function inside `sqlite_errors`.
-
-    Parameters
-    ----------
-    path : str, path-like or None
-        The file. None is a database in memory.
-    format_ : SqliteFormat
-        The kind of database that you expect.
-    rows : mapping of str to iterable of tuple, default=None
-        The first rows of every table, for example ``{"notes": [("text",)]}``. A file that is new
-        or empty then becomes a database with these rows, in one transaction. With None such a
-        file is refused.
-    name : str, default="path"
-        The public parameter that `path` comes from, for messages.
-
-    Returns
-    -------
-    database : sqlite3.Connection
-        Each statement is a transaction of its own. Use `transaction` to join several.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder does not exist.
-    UnusableFileError, sqlite3.Error
-        If the file is of another kind, empty or damaged, or cannot be read or written.
-
-    Examples
-    --------
-    >>> from skgalaxy._files import SqliteFormat, own_sqlite
-    >>> notes = SqliteFormat(0x6E6F7465, 1, "CREATE TABLE notes (text TEXT)")
-    >>> database = own_sqlite(None, notes, {"notes": [("a first one",)]})
-    >>> database.execute("SELECT * FROM notes").fetchall()
-    [('a first one',)]
-    >>> database.close()
-    """
-    if path is not None:
-        path = Path(path)
-        _check_parent(path, name)
-        if path.exists():
-            # SQLite itself would say so only at the first statement. An empty file passes.
-            with path.open("rb") as file:
-                if not _SQLITE_HEADER.startswith(file.read(len(_SQLITE_HEADER))):
-                    raise UnusableFileError("which is not an SQLite file")
-    # isolation_level=None: Python's sqlite3 opens no transactions behind our back.
-    database = sqlite3.connect(path or ":memory:", timeout=_LOCK_SECONDS, isolation_level=None)
-    try:
-        if rows is not None and _is_empty(database):
-            _make_tables(database, format_, rows)
-        _check_format(database, format_)
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-@contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Run all statements of the block, or none."""
-    # IMMEDIATE waits for the lock now. A later wait could fail after half of the statements.
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:  # SQLite itself rolls back on a full disk
-            database.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def sqlite_errors(path: str | os.PathLike[str] | None, rule: str) -> Iterator[None]:
-    """Name the file in errors: an OSError about the disk, a ValueError about the content."""
-    got = f"{rule}. Got {str(path)!r}"
-    try:
-        yield
-    except UnusableFileError as error:
-        raise ValueError(f"{got}, {error}; choose another file.") from None
-    except sqlite3.IntegrityError as error:
-        raise RuntimeError(
-            f"{got}, which another process writes, too ({error}); wait for it."
-        ) from error
-    except sqlite3.DatabaseError as error:
-        # The low byte is the primary code; sqlite3's own errors have none at all.
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-        if code in _DISK_ERRORS:
-            raise OSError(f"{got}: {error}; nothing in it is lost.") from error
-        raise ValueError(f"{got}, which is damaged ({error}); choose another file.") from error
-
-
-def _is_empty(database: sqlite3.Connection) -> bool:
-    return database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-
-
-def _make_tables(
-    database: sqlite3.Connection,
-    format_: SqliteFormat,
-    rows: Mapping[str, Iterable[tuple[Any, ...]]],
-) -> None:
-    with transaction(database):
-        if not _is_empty(database):  # another process was faster
-            return
-        database.execute(f"PRAGMA application_id = {format_.application_id}")
-        database.execute(f"PRAGMA user_version = {format_.version}")
-        # One by one: `executescript` would commit the transaction first.
-        for statement in format_.tables.split(";"):
-            database.execute(statement)
-        for table, values in rows.items():
-            for row in values:
-                marks = ", ".join("?" * len(row))
-                database.execute(f"INSERT INTO {table} VALUES ({marks})", row)
-
-
-def _check_format(database: sqlite3.Connection, format_: SqliteFormat) -> None:
-    """Refuse a database that is of another kind or version, or damaged."""
-    if _is_empty(database):
-        raise UnusableFileError("which is empty")
-    if _pragma(database, "application_id") != format_.application_id:
-        (table,) = database.execute("SELECT name FROM sqlite_master").fetchone()
-        raise UnusableFileError(f"which is an SQLite file of another kind, with a table {table!r}")
-    version = _pragma(database, "user_version")
-    if version != format_.version:
-        raise UnusableFileError(
-            f"which has version {version} of its format, and this skgalaxy reads version "
-            f"{format_.version}"
-        )
-    found = _pragma(database, "integrity_check(1)")  # reads the whole file; one fault is enough
-    if found != "ok":
-        raise UnusableFileError(f"which is damaged ({found})")
-
-
-def _pragma(database: sqlite3.Connection, name: str) -> Any:
-    """Value of one of SQLite's pragmas."""
-    (value,) = database.execute(f"PRAGMA {name}").fetchone()
-    return value

@@ -529,7 +529,7 @@ class TestOtherProcess:
         assert len(volunteers.collect()[0]) == 5
 
     def test_locked(self, folder, monkeypatch):
-        monkeypatch.setattr("skgalaxy._files._LOCK_SECONDS", 0.05)
+        monkeypatch.setattr("skgalaxy._sqlite._LOCK_SECONDS", 0.05)
         database = sqlite3.connect(folder / "run.sqlite", isolation_level=None)
         database.execute("BEGIN EXCLUSIVE")
         with pytest.raises(OSError, match=r"run.sqlite': database is locked; nothing in it is los"):

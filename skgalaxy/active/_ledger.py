@@ -30,7 +30,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from skgalaxy._files import (
+from skgalaxy._sqlite import (
     SqliteFormat,
     UnusableFileError,
     own_sqlite,

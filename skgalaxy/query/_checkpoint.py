@@ -14,7 +14,7 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from skgalaxy._files import SqliteFormat, UnusableFileError, own_sqlite, sqlite_errors
+from skgalaxy._sqlite import SqliteFormat, UnusableFileError, own_sqlite, sqlite_errors
 
 __all__ = ["ScoreCheckpoint"]
 
