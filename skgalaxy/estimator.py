@@ -434,6 +434,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
                 stacklevel=2,
             )
         super().__setstate__(state)
+        if "_ensemble" in vars(self):
+            self._ensemble.check()
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_ensemble")

@@ -55,6 +55,10 @@ class Ensemble:
         networks = [network.with_architecture(architecture) for network in before.networks]
         return cls(networks, before.history, before.n_iter)
 
+    def check(self) -> None:
+        """Raise ValueError if it was loaded, and the code of its network has changed."""
+        self.networks[0].check()  # all have one architecture
+
     @property
     def architecture(self) -> Architecture:
         """Architecture of all networks."""

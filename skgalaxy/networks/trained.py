@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from skgalaxy.networks._identity import Identity
 from skgalaxy.networks._lending import (
     State,
     get_state,
@@ -80,11 +81,36 @@ class TrainedNetwork:
     ) -> None:
         self.architecture, self.seeds = architecture, seeds
         self._key: Hashable | None = None
+        self._identity: Identity | None = None  # of a trained network
         self.state = self._build_trainer() if state is None else state
 
     def __getstate__(self) -> dict[str, Any]:
         # a key is good for one process: it may hold a class of a notebook, or a random number
         return {**vars(self), "_key": None}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # it never changes
+
+    def check(self) -> None:
+        """Raise ValueError if this network was loaded, and its code now builds another one."""
+        # with a key it was built in this process; before any training there is nothing to keep
+        if self._key is not None or self._identity is None:
+            return
+        image = self.architecture.image
+        with lent_trainer(self._signature, self._build) as model:
+            found = self._identity.changes(model)
+            if not found:
+                put_state(self.state, model)
+                if self._identity.computes_otherwise(model, image):
+                    found = ["its layers are the same, but compute something else"]
+        if found:
+            was, now = self._identity.keras_version, keras.__version__
+            versions = f" (Keras {was} trained it, and this is {now})" if was != now else ""
+            raise ValueError(
+                "The network of a saved model must be built as it was when it was trained. Got "
+                f"other code of {_name_of(self.architecture.network)}: {', '.join(found)}"
+                f"{versions}; restore that code, or fit again."
+            )
 
     def _build(self) -> keras.Model:
         return self.architecture.build(self.seeds.weights)
@@ -162,6 +188,8 @@ class TrainedNetwork:
             history = recorded.history
             # before the first epoch ends there is nothing to keep
             network = self._with_state(get_state(model)) if history else self
+            if history:
+                network._identity = Identity.of(model, self.architecture.image)
         if history and not np.isfinite(history["loss"][-1]):
             raise ValueError(
                 f"Training diverged: the loss is {history['loss'][-1]} after "
@@ -178,6 +206,12 @@ class TrainedNetwork:
         model = self._build()
         put_state(self.state, model)
         return model
+
+
+def _name_of(network: Any) -> str:
+    """Name of a function, a class or an object, as you would look for its code."""
+    named = network if hasattr(network, "__qualname__") else type(network)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def _passes(batches: VoteBatches, epochs: int) -> Iterator[tuple[NDArray[Any], ...]]:
