@@ -326,7 +326,7 @@ def test_float_ids_are_refused_in_any_format(tmp_path, kind):
 ONCE = """
 import csv, os, sys
 from skgalaxy.datasets import load_galaxy_zoo
-from skgalaxy.votes import _table_file, list_questions, read_votes
+from skgalaxy.votes import _text_table, list_questions, read_votes
 
 opened, parsed = [], []
 
@@ -349,7 +349,7 @@ class Csv:
             return parsed[-1]
 
 sys.addaudithook(note)
-_table_file.csv = Csv
+_text_table.csv = Csv
 folder, *names = sys.argv[1:]
 for name in names:
     path = os.path.join(folder, name)
@@ -414,8 +414,8 @@ def test_no_file(tmp_path):
         ([HEAD], "`path` must hold at least one galaxy. Got none in '.*votes.csv'"),
         ([""], "`path` must hold a table. Got an empty file, '.*votes.csv'"),
         (
-            [HEAD.replace(",", ";"), "a;1;2;3"],
-            "must have columns of votes .* Got columns id_str;bar",
+            [HEAD.replace(",", " "), "a 1 2 3"],
+            "must have columns of votes .* Got columns id_str bar",
         ),
     ],
 )

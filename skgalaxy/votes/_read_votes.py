@@ -25,8 +25,9 @@ def read_votes(
 ) -> VoteTable:
     """Read the votes on one question from a survey's table.
 
-    The file is CSV (UTF-8, gzipped or not), Parquet (needs pyarrow) or a FITS table (needs
-    astropy), which its content tells. Only the columns of the question are kept.
+    The file is text (CSV, tab-separated or ECSV, in UTF-8, gzipped or not), Parquet (needs
+    pyarrow) or a FITS table (needs astropy), which its content tells. Lines before the table that
+    begin with "#" are comments. Only the columns of the question are kept.
 
     Parameters
     ----------

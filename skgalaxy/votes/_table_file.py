@@ -1,18 +1,16 @@
-"""A table in a CSV, Parquet or FITS file: opened once, its columns read as they are asked for.
+"""A table in a text, Parquet or FITS file: opened once, its columns read as they are asked for.
 
 The first bytes tell the format, whatever the file is called; a gzip file is unpacked on the way.
 Which columns can name the galaxies is decided here too, for all that read tables.
 """
 
 import contextlib
-import csv
 import gzip
 import io
 import os
-import sys
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +19,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy._optional import require
+from skgalaxy.votes._text_table import TextCells, series_of_text
 
 ID_COLUMNS = ("id_str", "dr7objid", "objid", "asset_id", "subject_id", "iauname")
-ENCODING = "utf-8-sig"  # spreadsheets put an invisible mark before the first column's name
+MASK = ".mask"
 GZIP, PARQUET, FITS = b"\x1f\x8b", b"PAR1", b"SIMPLE  ="
-# What pandas takes for nothing in a CSV file. "none" is not among it: it is an answer.
-EMPTY_CELLS = {
-    *("", "#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "None", "n/a", "null"),
-    *("NaN", "-NaN", "nan", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
-}
 
 
 def find_id_columns(names: Iterable[str]) -> list[str]:
@@ -38,8 +32,24 @@ def find_id_columns(names: Iterable[str]) -> list[str]:
     return [lower[name] for name in ID_COLUMNS if name in lower]
 
 
+def visible_names(header: Iterable[str]) -> list[str]:
+    """Distinct names of columns, without the masks of others.
+
+    Astropy writes the mask of a masked column as one of its own, ``{name}.mask``, where the format
+    has no other way.
+    """
+    header = dict.fromkeys(header)
+    return [name for name in header if not _is_mask(name, header)]
+
+
+def _is_mask(name: str, header: Container[str]) -> bool:
+    return name.endswith(MASK) and name.removesuffix(MASK) in header
+
+
 def check_is_file(path: str | Path) -> None:
     """Refuse a path where there is no file."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"`path` must be the path of a file, as text or path-like. Got {path!r}.")
     if not os.path.isfile(path):
         raise FileNotFoundError(f"`path` must be an existing file. Got {os.fspath(path)!r}.")
 
@@ -62,16 +72,16 @@ def open_unpacked(path: str | Path) -> Iterator[io.BufferedIOBase]:
 @contextlib.contextmanager
 def open_table(path: str | Path) -> Iterator["Table"]:
     """Open the table in a file, to be read within the ``with`` block."""
-    path = Path(path)
     with open_unpacked(path) as file:
+        path = str(Path(path))
         head = file.read(len(FITS))
         file.seek(0)
         if head.startswith(PARQUET):
-            yield _ParquetTable(file, str(path))
+            yield _ParquetTable(file, path)
         elif head == FITS:
-            yield _FitsTable(file, str(path))
+            yield _FitsTable(file, path)
         else:
-            yield _CsvTable(file, str(path))
+            yield _TextTable(file, path)
 
 
 class Table(ABC):
@@ -88,19 +98,19 @@ class Table(ABC):
     ----------
     path : str
     names : list of str
-        Distinct names of its columns.
+        Distinct names of its columns, without the masks of others (see `visible_names`).
     """
 
     def __init__(self, path: str, header: list[str]) -> None:
         self.path, self._header = path, header
-        self.names = list(dict.fromkeys(header))
+        self.names = visible_names(header)
         self._columns: dict[int, NDArray[Any]] = {}  # by place, as names may repeat
 
     def columns(self, names: Iterable[str]) -> dict[str, NDArray[Any]]:
         """Arrays by the names of their columns; the file is read for those not read before.
 
-        From a CSV file they are text, "" where there is nothing; from others what they are, with
-        None or NaN where there is nothing.
+        From a text file they are text, "" where there is nothing; from others what they are, with
+        None or NaN where there is nothing. A masked cell is None.
         """
         names = list(dict.fromkeys(names))
         twice = [name for name in names if self._header.count(name) > 1]
@@ -109,8 +119,10 @@ class Table(ABC):
                 f"A table's columns must have distinct names. Got {twice[0]!r} "
                 f"{self._header.count(twice[0])} times in {self.path!r}."
             )
-        columns = self._at([self._header.index(name) for name in names])
-        return dict(zip(names, columns, strict=True))
+        masks = [name + MASK for name in names if name + MASK in self._header]
+        columns = self._at([self._header.index(name) for name in [*names, *masks]])
+        found = dict(zip([*names, *masks], columns, strict=True))
+        return {name: _masked(found[name], found.get(name + MASK)) for name in names}
 
     def read_all(self) -> None:
         """Read all columns at once, before some are asked for now and some later."""
@@ -137,73 +149,25 @@ class Table(ABC):
         return pd.Series(list(values))
 
 
-class _CsvTable(Table):
+def _masked(values: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[Any]:
+    """Values of a column, None where its mask is true."""
+    if mask is None:
+        return values
+    values = values.astype(object)
+    values[mask.astype(str) == "True"] = None
+    return values
+
+
+class _TextTable(Table):
     def __init__(self, file: Any, path: str) -> None:
-        self._text = io.TextIOWrapper(file, encoding=ENCODING, newline="")
-        header = next(_csv_rows(self._text, path), None)
-        if header is None:
-            raise ValueError(f"`path` must hold a table. Got an empty file, {path!r}.")
-        super().__init__(path, [name.strip() for name in header])
+        self._cells = TextCells(file, path)
+        super().__init__(path, self._cells.header)
 
     def _read(self, places: list[int]) -> Iterable[NDArray[Any]]:
-        rows = _csv_rows(self._text, self.path)
-        next(rows)
-        # Equal cells share one text: counts are few, and a Python text takes 50 bytes.
-        cells = [[sys.intern(row[place]) for place in places] for row in rows]
-        return np.array(cells, dtype=object).reshape(len(cells), len(places)).T
+        return self._cells.columns(places)
 
     def _series(self, name: str, values: NDArray[Any]) -> pd.Series:
-        codes, texts = pd.factorize(values)  # each text is converted once
-        cells = pd.Series(texts, dtype=object)
-        cells[cells.isin(EMPTY_CELLS)] = np.nan
-        typed = cells.infer_objects() if name.lower() in ID_COLUMNS else _numbers_or_text(cells)
-        return typed.take(codes).reset_index(drop=True)
-
-
-def _numbers_or_text(cells: pd.Series) -> pd.Series:
-    """Numbers or truth values where all cells are such, else text; NaN where there is nothing."""
-    with contextlib.suppress(ValueError):
-        return pd.to_numeric(cells)
-    is_true = cells.isin(("True", "TRUE", "true"))
-    if (is_true | cells.isin(("False", "FALSE", "false"))).all():
-        return is_true
-    return cells.infer_objects()
-
-
-def _csv_rows(text: io.TextIOWrapper, path: str) -> Iterator[list[str]]:
-    """Rows of a CSV file, its header first; every row must be as long as that.
-
-    By Python's own reader: pandas fills up short rows without a word, as the last of a file that
-    was cut off, and does not say in which line it met what is not UTF-8.
-    """
-    text.seek(0)
-    reader = csv.reader(text, strict=True)
-    width = None
-    try:
-        for number, row in enumerate(filter(None, reader), start=-1):
-            width = len(row) if width is None else width
-            if len(row) != width:
-                raise ValueError(
-                    f"Every row must have as many cells as the header, {width}. Got {len(row)} in "
-                    f"row {number} (line {reader.line_num}) of {path!r}; is the file whole?"
-                )
-            yield row
-    except csv.Error as error:
-        raise ValueError(
-            f"`path` must be a CSV table. Got {path!r}: {error} in line {reader.line_num}."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"`path` must be a CSV, Parquet or FITS table, CSV in UTF-8. Got {path!r}: byte "
-            f"0x{error.object[error.start]:02x} in line {_bad_line(text.buffer)}; save it as UTF-8."
-        ) from error
-
-
-def _bad_line(file: Any) -> int:
-    """Find the first line that is not UTF-8, numbered from 1 as editors do."""
-    file.seek(0)
-    lines = enumerate(file, start=1)
-    return next(n for n, line in lines if line.decode(errors="ignore").encode() != line)
+        return series_of_text(values, name.lower() in ID_COLUMNS)
 
 
 class _ParquetTable(Table):
@@ -216,8 +180,11 @@ class _ParquetTable(Table):
             super().__init__(path, self._file.schema_arrow.names)
 
     def _read(self, places: list[int]) -> Iterable[NDArray[Any]]:
+        names = [self._header[place] for place in places]
         with _must_be("Parquet", self.path, *self._errors):
-            table = self._file.read(columns=[self._header[place] for place in places])
+            # A dot in a name would be taken for a field of a structure.
+            dotted = any("." in name for name in names)
+            table = self._file.read(columns=None if dotted else names).select(names)
         # By way of Python's own objects: integers with gaps would otherwise turn into floats.
         return [
             np.array(column.to_pylist(), dtype=object) if column.null_count else column.to_numpy()

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._validation import MANGLED, check_ids
 from skgalaxy.votes import VoteTable
-from skgalaxy.votes._table_file import ENCODING, check_is_file, open_unpacked
+from skgalaxy.votes._table_file import check_is_file, open_unpacked
+from skgalaxy.votes._text_table import ENCODING
 
 __all__ = ["read_classifications"]
 
