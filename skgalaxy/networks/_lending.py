@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from skgalaxy._lru import LRU
 from skgalaxy.likelihoods import LIKELIHOODS
+from skgalaxy.networks._building import build_apart, refuse_in_fork
 from skgalaxy.networks.dropout import DrawnNetworks
 
 __all__ = ["get_state", "keep_trainer", "lent_draws", "lent_trainer", "put_state", "signature"]
@@ -76,7 +77,7 @@ def lent_draws(
     key: Hashable, build: Callable[[], keras.Model], n_draws: int, state: State, seed: int
 ) -> Iterator[DrawnNetworks]:
     """Networks drawn from the network of `key` with weights `state`, by the masks of `seed`."""
-    sampler = _lend(("draw", key, n_draws), lambda: _Sampler(build(), n_draws))
+    sampler = _lend(("draw", key, n_draws), lambda: build_apart(lambda: _Sampler(build(), n_draws)))
     with sampler.lock:
         sampler.hold(state, seed)
         yield sampler.drawn
@@ -84,6 +85,7 @@ def lent_draws(
 
 def _lend(name: Hashable, make: Callable[[], Any]) -> Any:
     """Thing kept under a name; `make` makes it if there is none."""
+    refuse_in_fork()
     found = _kept.get(name)
     # made outside the cache's lock, because building a network may use a fitted one of ours
     return _kept.put(name, make(), _MOST_MODELS) if found is None else found

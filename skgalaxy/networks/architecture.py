@@ -10,23 +10,22 @@ An `Architecture` and a seed determine this model.
 """
 
 import math
-import random
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 import keras
-import numpy as np
 from keras import layers, ops
 from sklearn.base import BaseEstimator
 
 from skgalaxy._validation import check_choice
 from skgalaxy.likelihoods import LIKELIHOODS, Likelihood
+from skgalaxy.networks._building import build_apart
 from skgalaxy.networks.losses import LikelihoodLoss
 from skgalaxy.networks.rows import ImageSpec
 
 __all__ = ["Architecture", "GalaxyZooNetwork", "RandomView"]
+
+_CHANNELS = "channels_last"  # named wherever it matters: Keras' default is a global setting
 
 
 class GalaxyZooNetwork(BaseEstimator):
@@ -80,7 +79,7 @@ class GalaxyZooNetwork(BaseEstimator):
 
     def __call__(self, image_shape: tuple[int, ...], *, dropout: float) -> keras.Model:
         check_choice(self.dropout_before, "dropout_before", ("output", "dense"))
-        inputs = x = keras.Input(image_shape)
+        inputs = x = keras.Input(image_shape, dtype="float32")
         if len(image_shape) == 3:  # else plain features, which have no neighbours
             x = self._convolve(x)
         if self.dropout_before == "dense":
@@ -95,10 +94,12 @@ class GalaxyZooNetwork(BaseEstimator):
         """Features of images, one row per image."""
         for block in self.filters:
             for n_filters in block:
-                x = layers.Conv2D(n_filters, 3, padding="same", activation="relu")(x)
+                x = layers.Conv2D(
+                    n_filters, 3, padding="same", activation="relu", data_format=_CHANNELS
+                )(x)
             if min(x.shape[1:3]) >= 2:  # one pixel cannot be halved
-                x = layers.MaxPooling2D(2)(x)
-        return layers.Flatten()(x)
+                x = layers.MaxPooling2D(2, data_format=_CHANNELS)(x)
+        return layers.Flatten(data_format=_CHANNELS)(x)
 
 
 @keras.saving.register_keras_serializable("skgalaxy")
@@ -155,7 +156,7 @@ class RandomView(layers.Layer):
         c, f = x0 - a * x0 - b * y0, y0 - d * x0 - e * y0
         zero = ops.zeros_like(a)
         maps = ops.stack([a, b, c, d, e, f, zero, zero], axis=1)
-        return ops.image.affine_transform(images, maps, fill_mode="reflect")
+        return ops.image.affine_transform(images, maps, fill_mode="reflect", data_format=_CHANNELS)
 
 
 @keras.saving.register_keras_serializable("skgalaxy")
@@ -202,29 +203,6 @@ class GlobalOutputs(layers.Layer):
 # number that stands alone, so the weight is a tenth of it.
 _SPEED = 10
 
-# Threads share Python's generator, so only one may build. Reentrant, because building one network
-# may build another.
-_seeding = threading.RLock()
-
-
-@contextmanager
-def seeded_layers(seed: int) -> Iterator[None]:
-    """Seed the layers that are made inside the ``with`` block.
-
-    Afterwards the global random states of Python and NumPy are as they were before.
-    """
-    # Keras takes the seeds of layers and initialisers without one from Python's global generator,
-    # and a network of the user's may take its own from NumPy's.
-    with _seeding:
-        state = random.getstate(), np.random.get_state()
-        random.seed(seed)
-        np.random.seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(state[0])
-            np.random.set_state(state[1])
-
 
 class Architecture(NamedTuple):
     """Recipe of a model to train; only the seed is left open.
@@ -265,25 +243,28 @@ class Architecture(NamedTuple):
         ValueError
             If `network` does not build a graph from images to the outputs of the likelihood.
         """
+        return build_apart(self._build, seed)
+
+    def _build(self) -> keras.Model:
         image, likelihood = self.image, LIKELIHOODS[self.likelihood]
-        with seeded_layers(seed):
-            network = self.network(image.image_shape, dropout=self.dropout)
-            check_network(network, image.image_shape, likelihood)
-            set_precision(network, self.precision)
-            inputs = x = keras.Input(image.shape, dtype=image.dtype)
-            if image.shape != image.image_shape:
-                x = layers.Reshape(image.image_shape)(x)
-            standardise = Standardise()
-            x = standardise(x)
-            standardise.set_weights([image.mean, image.std])
-            if self.augment and len(image.image_shape) == 3:  # plain features have no views
-                x = RandomView()(x)
-            outputs = network(x)
-            n_missing = len(likelihood.outputs) - outputs.shape[-1]
-            if n_missing:
-                outputs = GlobalOutputs(likelihood.starts[-n_missing:])(outputs)
-            model = keras.Model(inputs, outputs)
-        model.compile(keras.optimizers.Adam(), LikelihoodLoss(self.likelihood))
+        network = self.network(image.image_shape, dropout=self.dropout)
+        check_network(network, image.image_shape, likelihood)
+        set_precision(network, self.precision)
+        inputs = x = keras.Input(image.shape, dtype=image.dtype)
+        if image.shape != image.image_shape:
+            x = layers.Reshape(image.image_shape)(x)
+        standardise = Standardise()
+        x = standardise(x)
+        standardise.set_weights([image.mean, image.std])
+        if self.augment and len(image.image_shape) == 3:  # plain features have no views
+            x = RandomView()(x)
+        outputs = network(x)
+        n_missing = len(likelihood.outputs) - outputs.shape[-1]
+        if n_missing:
+            outputs = GlobalOutputs(likelihood.starts[-n_missing:])(outputs)
+        model = keras.Model(inputs, outputs)
+        # dtype: the default of losses is Keras' global float type
+        model.compile(keras.optimizers.Adam(), LikelihoodLoss(self.likelihood, dtype="float32"))
         # now, not at the first step: its variables are part of the state that is put in
         model.optimizer.build(model.trainable_variables)
         return model
