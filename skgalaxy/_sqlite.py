@@ -8,7 +8,7 @@ the kind of database and the version of its format.
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from skgalaxy._files import check_is_file, check_parent, check_path
@@ -148,7 +148,7 @@ def sqlite_errors(path: str | os.PathLike[str] | None, rule: str) -> Iterator[No
         raise RuntimeError(
             f"{got}, which another process writes, too ({error}); wait for it."
         ) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         # The low byte is the primary code; sqlite3's own errors have none at all.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if code in _DISK_ERRORS:
@@ -198,9 +198,33 @@ def _check_format(database: sqlite3.Connection, format_: SqliteFormat) -> None:
             f"which has version {version} of its format, and this skgalaxy reads version "
             f"{format_.version}"
         )
+    _check_tables(database, format_)
     found = _pragma(database, "integrity_check(1)")  # reads the whole file; one fault is enough
     if found != "ok":
         raise UnusableFileError(f"which is damaged ({found})")
+
+
+def _check_tables(database: sqlite3.Connection, format_: SqliteFormat) -> None:
+    """Refuse triggers, which write what we did not, and a table that lacks a column of ours."""
+    trigger = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchone()
+    if trigger is not None:
+        raise UnusableFileError(f"which has a trigger {trigger[0]!r} that could change our rows")
+    with closing(sqlite3.connect(":memory:")) as ours:
+        ours.executescript(format_.tables)
+        missing = sorted(_columns(ours) - _columns(database))
+    if missing:
+        table, column = missing[0]
+        raise UnusableFileError(f"which lacks the column {column!r} of the table {table!r}")
+
+
+def _columns(database: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Tables and columns that store something: views and computed columns do not."""
+    query = """
+        SELECT found.name, column.name
+        FROM sqlite_master AS found, pragma_table_info(found.name) AS column
+        WHERE found.type = 'table'
+    """
+    return set(database.execute(query))
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> Any:

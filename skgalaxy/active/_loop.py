@@ -215,7 +215,7 @@ def run(
     plan = Plan(**locals())  # its fields are the arguments, to the last one
     total = None if n_rounds is None else n_rounds + 1
     with (
-        Ledger(plan.ledger, plan.identity(), plan.random_state, plan.ids) as opened,
+        Ledger(plan.ledger, plan.identity(), plan.random_state) as opened,
         tqdm(total=total, unit="round", desc="active learning", disable=not verbose) as bar,
     ):
         return _go_on(plan, opened, copy.deepcopy(learner), bar)
@@ -246,7 +246,7 @@ def _result(ledger: Ledger, learner: Any, status: str) -> Result:
 def _choose(plan: Plan, ledger: Ledger, learner: Any) -> str | None:
     """Choose the galaxies of the next round, or say why the run stops."""
     number, left = ledger.n_rounds_asked, plan.unknown_rows(ledger.asked_rows())
-    size, reason = next_size(plan, ledger.rounds, left)
+    size, reason = next_size(plan, ledger, left)
     if reason:
         return reason
     pick = _pick if number else _pick_initial
@@ -308,7 +308,7 @@ def _test(plan: Plan, ledger: Ledger, learner: Any, number: int, size: tuple[int
         scores = {} if plan.test is None else plan.scorer(learner.estimator, *plan.test)
         if not isinstance(scores, dict):
             scores = {plan.score_names[0]: scores}
-        ledger.record_model(number, *size, scores)
+        ledger.record_model(number, size, scores)
     # Not only if it was new: a process may have died in a callback. The next round is chosen after.
     if number == ledger.n_rounds_asked - 1:
         for callback in plan.callbacks:

@@ -19,7 +19,7 @@ from skgalaxy._validation import (
     first_rows,
 )
 from skgalaxy.active._fingerprint import array_text, fingerprint, text_of
-from skgalaxy.active._ledger import ROUND_COLUMNS
+from skgalaxy.active._records import ROUND_COLUMNS
 from skgalaxy.active._volunteers import Volunteers
 
 __all__ = ["Plan"]

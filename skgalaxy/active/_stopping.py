@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy._validation import check_float, check_int
+from skgalaxy.active._ledger import Ledger
 from skgalaxy.active._plan import Plan
 
 __all__ = ["Plateau", "Target", "next_size"]
@@ -86,18 +87,18 @@ class Plateau:
         return bool(len(before) and last.max() <= before.max() + self.min_gain)
 
 
-def next_size(plan: Plan, rounds: pd.DataFrame, left: NDArray[Any]) -> tuple[int, str | None]:
+def next_size(plan: Plan, ledger: Ledger, left: NDArray[Any]) -> tuple[int, str | None]:
     """Size of the next round, or 0 and the reason why the run stops.
 
     `left` are the rows of the pool that the learner knows nothing of.
     """
-    if len(rounds) == 0:
+    if ledger.n_rounds_learned == 0:
         return plan.n_initial, None
     if len(left) == 0:
         return 0, "the pool is exhausted"
-    n_labelled, n_votes = map(int, rounds[["n_labelled", "n_votes_learned"]].iloc[-1])
+    n_labelled, n_votes = ledger.size
     limits: list[tuple[float, str]] = [(len(left), "the pool is exhausted")]
-    if plan.n_rounds is not None and len(rounds) > plan.n_rounds:
+    if plan.n_rounds is not None and ledger.n_rounds_learned > plan.n_rounds:
         limits.append((0, "n_rounds is reached"))
     if plan.max_labels is not None:
         limits.append((plan.max_labels - n_labelled, "max_labels is reached"))
@@ -107,7 +108,7 @@ def next_size(plan: Plan, rounds: pd.DataFrame, left: NDArray[Any]) -> tuple[int
         limits.append((affordable, "max_votes is reached"))
     size, reason = min(limits, key=lambda limit: limit[0])
     if size >= 1:
-        reason = next((_rule_name(rule) for rule in plan.stop if rule(rounds)), None)
+        reason = next((_rule_name(rule) for rule in plan.stop if rule(ledger.rounds)), None)
     return (0, reason) if reason else (int(min(plan.n_instances, size)), None)
 
 
