@@ -308,6 +308,20 @@ def edit(folder, *statements):
     database.close()
 
 
+def half_way(folder):
+    """Run up to half of the answers of the last round."""
+    result = one_call(folder)
+    while (len(result.rounds), result.n_waiting) != (3, 2):
+        result = one_call(folder)
+
+
+def read_only(folder):
+    """Return all that `read_ledger` returns, as text."""
+    ledger = active.read_ledger(folder / "run.sqlite")
+    frames = [frame.to_json(double_precision=15) for frame in (ledger.rounds, ledger.asked)]
+    return [*frames, ledger.run.to_json()]
+
+
 class TestOtherRun:
     """A ledger of another run is refused before anything is done, and says what differs."""
 
@@ -410,13 +424,13 @@ class TestNoLedger:
             active.read_ledger(tmp_path / "run.sqlite")
         assert one_call(tmp_path).n_waiting
 
-    @pytest.mark.parametrize("version", [1, 3])
+    @pytest.mark.parametrize("version", [2, 4])
     def test_other_version(self, folder, version):
         edit(folder, f"PRAGMA user_version = {version}")
         for read in (one_call, lambda folder: active.read_ledger(folder / "run.sqlite")):
             with pytest.raises(
                 ValueError,
-                match=f"which has version {version} of its format, and this .* reads version 2",
+                match=f"which has version {version} of its format, and this .* reads version 3",
             ):
                 read(folder)
 
@@ -437,30 +451,66 @@ class TestNoLedger:
     @pytest.mark.parametrize(
         "statement",
         [
-            "UPDATE answers SET k = k + 1 WHERE rowid = 3 AND k < n_votes",
-            "UPDATE answers SET k = k - 1 WHERE rowid = 3 AND k > 0",
+            "UPDATE answers SET k = k + CASE WHEN k < n_votes THEN 1 ELSE -1 END WHERE rowid = 3",
+            "UPDATE answers SET n_votes = n_votes + 1 WHERE rowid = 12",
+            "UPDATE answers SET answered_at = 'today' WHERE rowid = 2",
             "DELETE FROM answers WHERE rowid = 2",
+            "INSERT INTO answers (id, k, n_votes) VALUES ('x', 1, 2)",
             "UPDATE requests SET score = score * 2 WHERE round = 1",
+            "UPDATE requests SET rank = 9 WHERE round = 1 AND rank = 0",
+            "INSERT INTO requests VALUES ('x', 7, 0, 9, 0.5)",
             "UPDATE metrics SET value = 0.5 WHERE round = 2",
-            "DELETE FROM metrics WHERE round = 3",
+            "UPDATE metrics SET name = 'rms' WHERE round = 2",
+            "DELETE FROM metrics WHERE round = 2",
             "UPDATE rounds SET seed = seed + 1 WHERE round = 0",
+            "UPDATE rounds SET asked_at = 'today' WHERE round = 1",
             "DELETE FROM models WHERE round = 1",
             "DELETE FROM rounds WHERE round = 0",
             "DELETE FROM rounds WHERE round = 3",
-            "UPDATE models SET version = 'x' WHERE round = 3",
+            "INSERT INTO rounds (round, seed) VALUES (4, 5)",
+            "INSERT INTO rounds (round, seed) VALUES (-1, 5)",
+            "UPDATE models SET version = 'x' WHERE round = 2",
+            "UPDATE models SET n_labelled = 6 WHERE round = 0",
+            "UPDATE models SET n_votes_learned = 7 WHERE round = 2",
+            "UPDATE run SET value = '8' WHERE name = 'random_state'",
+            "UPDATE run SET value = x'37' WHERE name = 'random_state'",
+            "DELETE FROM run WHERE name = 'n_scored'",
             "DROP TABLE models",
+            "DELETE FROM digests WHERE round = 1",
+            "UPDATE digests SET digest = 'x' WHERE round = 0",
+            "ALTER TABLE answers RENAME COLUMN k TO yes",
+            "ALTER TABLE rounds DROP COLUMN asked_at",
             "UPDATE requests SET id = '49 ' WHERE id = (SELECT id FROM requests LIMIT 1)",
+            "UPDATE requests SET id = CAST(x'ff' AS TEXT) WHERE rank = 0 AND round = 1",
+            """CREATE TRIGGER more AFTER INSERT ON answers
+               BEGIN UPDATE answers SET k = 0 WHERE id = new.id; END""",
         ],
     )
-    def test_changed_by_hand(self, folder, statement):
-        before = active.read_ledger(folder / "run.sqlite")
-        edit(folder, statement)
-        if statement.startswith("UPDATE answers"):
-            after = active.read_ledger(folder / "run.sqlite")
-            if after.asked.equals(before.asked):
-                pytest.skip("the statement changed nothing")
-        with pytest.raises(ValueError, match=r"run.sqlite', (which is damaged|whose)"):
-            one_call(folder, n_rounds=4)
+    @pytest.mark.parametrize("waits", [False, True])
+    def test_changed_by_hand(self, tmp_path, statement, waits):
+        """By `run` and by `read_ledger`, also where half of a round's answers have come."""
+        half_way(tmp_path) if waits else whole_run(tmp_path)
+        edit(tmp_path, statement)
+        for read in (read_only, partial(one_call, n_rounds=4)):
+            with pytest.raises(ValueError, match=r"run.sqlite', (which|whose).*another file\.$"):
+                read(tmp_path)
+
+    def test_things_of_others_beside(self, folder):
+        """Tables, columns and indices of your own stay, and so does the result."""
+        before = read_only(folder)
+        edit(
+            folder,
+            "CREATE TABLE notes (text TEXT)",
+            "ALTER TABLE requests ADD COLUMN note TEXT",
+            "ALTER TABLE answers ADD COLUMN note TEXT DEFAULT 'none'",
+            "CREATE INDEX by_k ON answers (k)",
+            "CREATE VIEW yes AS SELECT * FROM answers WHERE k > 0",
+            "VACUUM",
+        )
+        assert read_only(folder) == before
+        while (more := one_call(folder, n_rounds=4)).n_waiting:
+            pass
+        assert len(more.rounds) == 5
 
     def test_cut(self, folder):
         whole = (folder / "run.sqlite").read_bytes()
@@ -469,24 +519,40 @@ class TestNoLedger:
             with pytest.raises(ValueError, match=r"run.sqlite', which is damaged"):
                 one_call(folder)
 
-    def test_flipped(self, folder):
+    @pytest.mark.parametrize("waits", [False, True])
+    @pytest.mark.parametrize("read", ["run", "read_ledger"])
+    def test_flipped(self, tmp_path, read, waits):
         """Whichever bit is flipped, the ledger is refused or gives the same result."""
-        whole = (folder / "run.sqlite").read_bytes()
-        expected, results, messages = one_call(folder), [], []
+        half_way(tmp_path) if waits else whole_run(tmp_path)
+        whole, asked = (tmp_path / "run.sqlite").read_bytes(), tmp_path / "asked.txt"
+        listed = asked.read_text()
+
+        def go_on():
+            asked.write_text(listed)
+            result = one_call(tmp_path, n_rounds=4)
+            return result.rounds.to_json(), result.asked.to_json()
+
+        look, n_flips = (go_on, 40) if read == "run" else (partial(read_only, tmp_path), 250)
+        expected, messages = look(), []
         rng = random.Random(1)
-        for _ in range(60):
+        for _ in range(n_flips):
             at = rng.randrange(len(whole))
             flipped = bytes([whole[at] ^ (1 << rng.randrange(8))])
-            (folder / "run.sqlite").write_bytes(whole[:at] + flipped + whole[at + 1 :])
+            (tmp_path / "run.sqlite").write_bytes(whole[:at] + flipped + whole[at + 1 :])
             try:
-                results.append(one_call(folder))
-            except ValueError as error:
+                assert look() == expected
+            except (ValueError, OSError) as error:
                 messages.append(str(error))
-        assert len(messages) >= 3
+        assert len(messages) >= n_flips / 25
         assert all("run.sqlite" in message for message in messages)
-        for result in results:
-            assert result.rounds.equals(expected.rounds)
-            assert result.asked.equals(expected.asked)
+
+    @pytest.mark.parametrize("path", [None, 3, b"run.sqlite", "run\0.sqlite", ""])
+    def test_no_path(self, tmp_path, path):
+        with pytest.raises((TypeError, ValueError), match=r"`path` must be a path.*Got"):
+            active.read_ledger(path)
+        if path is not None:
+            with pytest.raises((TypeError, ValueError), match=r"`ledger` must be a path.*Got"):
+                one_call(tmp_path, ledger=path)
 
 
 class TestCallbacks:

@@ -101,8 +101,10 @@ class FileVolunteers:
         )
         self.writing: dict[str, Any] = _check_options(writing, "writing", write_manifest, ours)
         answers = self.reading.get("answers")
+        if isinstance(answers, Mapping):
+            answers = list(answers.values())
         if answers is not None:
-            self._check_answers(answers.values() if isinstance(answers, Mapping) else answers)
+            self._check_answers(answers)
 
     def request(self, ids: NDArray[np.str_]) -> None:
         """Write a folder of the galaxies that are in none yet; arguments as in `Volunteers`."""

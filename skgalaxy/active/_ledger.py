@@ -205,9 +205,7 @@ class Ledger:
                 execute("INSERT INTO answers (id, k, n_votes) VALUES (?, ?, ?)", answers)
             self._records.add_answers(answers)
 
-    def record_model(
-        self, number: int, size: tuple[int, int], scores: Mapping[str, float]
-    ) -> None:
+    def record_model(self, number: int, size: tuple[int, int], scores: Mapping[str, float]) -> None:
         """Note that a round's model was trained, and how it did on the test set."""
         scores = {name: float(value) for name, value in scores.items()}
         with self._transaction(number) as execute:

@@ -89,7 +89,7 @@ ROUND_COLUMNS: tuple[str, ...] = _ROUND_TYPE.names or ()  # the scores on the te
 
 
 class _Table:
-    """Structured array that grows at its end: there is room, so that a row costs the same always."""
+    """Structured array that grows at its end, with room for more: a row costs the same always."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._rows: NDArray[Any] = np.empty(0, dtype)
@@ -158,7 +158,9 @@ class Records:
         for number in range(n_rounds):
             tables = _rows_of(database, number)
             if digests[number] != _hash([digests[number - 1], tables]):
-                raise UnusableFileError(f"which is damaged: its round {number} was written otherwise")
+                raise UnusableFileError(
+                    f"which is damaged: its round {number} was written otherwise"
+                )
             records._add_tables(number, tables)
             n_rows = {name: n_rows[name] + len(rows) for name, rows in tables.items()}
         for name, count in n_rows.items():
