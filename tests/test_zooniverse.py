@@ -20,7 +20,7 @@ import skgalaxy
 from skgalaxy import BayesianCNNRegressor
 from skgalaxy.images import ImageLoader, read_image
 from skgalaxy.query import mutual_information_sampling
-from skgalaxy.zooniverse import _classifications, _manifest, read_classifications, write_manifest
+from skgalaxy.zooniverse import _export_file, _manifest, read_classifications, write_manifest
 from skgalaxy.zooniverse._uploads import MAX_BYTES, to_upload
 
 ANSWERS = {
@@ -292,7 +292,8 @@ class TestClassifications:
     @pytest.mark.parametrize(
         ("value", "answer"),
         [
-            ("![icon](https://z.org/a_(1).png) Smooth", ".png) Smooth"),
+            ("![icon](https://z.org/a_(1).png) Smooth", "Smooth"),
+            ("![icon[1].png](https://z.org/a.png) Smooth", "Smooth"),
             ("![icon =60x](https://z.org/a.png)\n\n Features  or Disk ", "Features or Disk"),
             ("Yes ![a](b) ![c](d)", "Yes"),
             ("![Ring](https://z.org/a.png)", "Ring"),
@@ -337,7 +338,9 @@ class TestClassifications:
         rows = export_rows([("ann", "Yes")])
         rows += export_rows([("ann", "No")], subject_data=json.dumps({"8": {"#id_str": "other"}}))
         rows += export_rows([("ann", "No")], subject_data=json.dumps({"7": {"name": "x"}}))
-        votes = read_classifications(write(rows), task="T0", ids=[12, 587], answers=["Yes", "No"])
+        path = write(rows)
+        with pytest.warns(UserWarning, match=r"1 of 2 `ids` are not in .*, and have N = 0: '12'\."):
+            votes = read_classifications(path, task="T0", ids=[12, 587], answers=["Yes", "No"])
         assert list(votes.ids) == ["12", "587"]
         assert votes.votes("Yes").tolist() == [[0, 0], [1, 1]]
 
@@ -368,7 +371,7 @@ class TestClassifications:
     def test_pieces_and_gzip_and_byte_order_mark(self, write, monkeypatch, tmp_path):
         rows = export_rows([(f"v{n % 7}", ["Yes", "No"][n % 2]) for n in range(30)])
         whole = read_classifications(write(rows), task="T0").counts
-        monkeypatch.setattr(_classifications, "CHUNK_ROWS", 4)
+        monkeypatch.setattr(_export_file, "PIECE", 4)
         path = write(rows, encoding="utf-8-sig")
         np.testing.assert_array_equal(read_classifications(path, task="T0").counts, whole)
         (tmp_path / "export.csv.gz").write_bytes(gzip.compress(path.read_bytes()))
@@ -389,7 +392,7 @@ class TestBadExports:
     @pytest.fixture(autouse=True)
     def small_pieces(self, monkeypatch):
         """Rows are numbered through all pieces."""
-        monkeypatch.setattr(_classifications, "CHUNK_ROWS", 2)
+        monkeypatch.setattr(_export_file, "PIECE", 2)
 
     @pytest.mark.parametrize(
         ("changes", "message"),
@@ -401,14 +404,20 @@ class TestBadExports:
             ({"annotations": '[{"task": "T0", "value": ["a", "b"]}]'}, r"no single answer, \['a'"),
             ({"annotations": '[{"task": "T0", "value": "Maybe"}]'}, "lacks: 'Maybe', not one of"),
             ({"subject_data": "{"}, "'subject_data' no JSON"),
-            ({"subject_data": "[]"}, "'subject_data' not one subject"),
-            ({"subject_data": '{"1": {}, "2": {}}'}, "'subject_data' not one subject"),
-            ({"subject_data": '{"77": {"name": "x"}}'}, "no '#id_str', subject 77; .*`ids`"),
-            ({"subject_data": '{"77": {"#id_str": ""}}'}, "no '#id_str', subject 77"),
+            ({"subject_data": "[]"}, "'subject_data' not subjects with"),
+            ({"subject_data": "{}"}, "'subject_data' not one subject.*but 0"),
+            (
+                {"subject_data": '{"77": {"name": "x"}}'},
+                "subject 77 with no '#id_str', but 'name'; .*`ids`",
+            ),
+            (
+                {"subject_data": '{"77": {"#id_str": ""}}'},
+                "subject 77 with no '#id_str', but '#id_str'; say",
+            ),
             ({"subject_data": '{"77": {"#id_str": 5.877229817422152e+17}}'}, "is a float, 5.877"),
             ({"subject_data": '{"77": {"#id_str": "5.87723E+17"}}'}, "is a float, '5.87723E"),
             ({"subject_data": '{"77": {"#id_str": "587722.0"}}'}, "is a float, '587722.0'"),
-            ({"subject_data": '{"77": {"#id_str": [1]}}'}, "is a float"),
+            ({"subject_data": '{"77": {"#id_str": [1]}}'}, "neither text nor a whole number"),
             ({"user_name": " "}, "'user_name' no name"),
             ({"classification_id": "5.43E+08"}, "no whole number, '5.43E"),
         ],
@@ -424,7 +433,7 @@ class TestBadExports:
     def test_a_mangled_id_is_not_passed_over(self, write):
         rows = export_rows([("a", "Yes")], subject_data='{"77": {"#id_str": "5.87723E+17"}}')
         with pytest.raises(ValueError, match="is a float"):
-            read_classifications(write(rows), task="T0", ids=["587"])
+            read_classifications(write(rows), task="T0", ids=["587722981742215240"])
 
     def test_not_in_the_export(self, write):
         path = write(export_rows([("a", "Yes"), ("b", "Yes")]))
@@ -446,18 +455,18 @@ class TestBadExports:
             read_classifications(path, task="T0")
         whole = write(rows).read_text().splitlines(keepends=True)
         for lines, message in [
-            ([], "export.csv': No columns"),
+            ([], "export.csv': it is empty"),
             (whole[:1], "export.csv' holds none"),
-            ([*whole[:4], whole[4].replace(",", ",x,", 1)], "Expected 6 fields in line 5, saw 7"),
-            ([whole[0], *(f"x,{line}" for line in whole[1:])], "more cells than its header"),
-            ([*whole[:3], "103,ann,1\n"], "row 2 .*'annotations' no JSON"),
-            ([*whole[:-1], whole[-1][:-20]], "EOF inside string"),
+            ([*whole[:4], whole[4].replace(",", ",x,", 1)], "row 3 has 7 cells in line 5, .* 6"),
+            ([whole[0], *(f"x,{line}" for line in whole[1:])], "row 0 has 7 cells in line 2, .* 6"),
+            ([*whole[:3], "103,ann,1\n"], "row 2 has 3 cells in line 4, .* whole"),
+            ([*whole[:-1], whole[-1][:-20]], "row 4 is no CSV in line 6: unexpected end of data"),
         ]:
             path.write_text("".join(lines))
             with pytest.raises(ValueError, match=message):
                 read_classifications(path, task="T0")
         path.write_bytes("".join(whole).replace("c,1,", "\xe9,1,").encode("latin-1"))
-        with pytest.raises(ValueError, match=r"CSV in UTF-8. Got '.*export.csv': .*0xe9"):
+        with pytest.raises(ValueError, match=r"row 2 .*'user_name' bytes that are no UTF-8"):
             read_classifications(path, task="T0")
         (tmp_path / "export.csv.gz").write_bytes(gzip.compress(path.read_bytes())[:60])
         with pytest.raises(ValueError, match=r"Got '.*export.csv.gz'"):

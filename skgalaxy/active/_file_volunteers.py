@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from skgalaxy._files import check_path
 from skgalaxy._validation import check_ids, check_int, shortened
 from skgalaxy.zooniverse import read_classifications, write_manifest
+from skgalaxy.zooniverse._galaxy_ids import NotInExportError
 from skgalaxy.zooniverse._manifest import read_manifest_ids
 
 __all__ = ["FileVolunteers"]
@@ -128,7 +130,21 @@ class FileVolunteers:
         asked = self._requested()
         if not (asked and self.export.exists()):
             return np.array([], dtype=str), np.empty((0, 2), dtype=np.int64)
-        table = read_classifications(self.export, task=self.task, ids=asked, **self.reading)
+        try:
+            with warnings.catch_warnings():
+                # of the last request there may be none yet
+                warnings.filterwarnings("ignore", r"\d+ of \d+ `ids` are not in")
+                read = read_classifications(self.export, task=self.task, ids=asked, **self.reading)
+        except NotInExportError:  # the export is from before the request
+            return np.array([], dtype=str), np.empty((0, 2), dtype=np.int64)
+        table, unread = read if isinstance(read, tuple) else (read, pd.DataFrame())
+        if len(unread):
+            warnings.warn(
+                f"{len(unread)} rows of {str(self.export)!r} cannot be read. The first, row "
+                f"{unread['row'][0]}, {unread['reason'][0]}",
+                UserWarning,
+                stacklevel=2,
+            )
         self._check_answers(table.answers)
         votes = table.votes(*self.yes)
         done = votes[:, 1] >= self.min_votes

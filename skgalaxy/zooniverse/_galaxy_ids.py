@@ -1,0 +1,165 @@
+"""Ids of galaxies in an export: which were asked about, and which have lost digits on their way."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from skgalaxy._validation import MANGLED, check_ids
+from skgalaxy.zooniverse._answers import shown
+from skgalaxy.zooniverse._export_file import RowError, is_utf8
+
+SUBJECT_IDS = "subject_ids"  # the export's own column: the Zooniverse's numbers of subjects
+LONGEST_ID = 1000  # characters; each id of a table takes the space of the longest
+EXACT_IN_JAVASCRIPT = 2**53
+
+
+class NotInExportError(ValueError):
+    """None of the galaxies asked for is in the export, for example because it is older."""
+
+
+class GalaxyIds:
+    """Where the ids of galaxies stand in an export, and those found so far.
+
+    Parameters
+    ----------
+    id_name : str
+        As for `read_classifications`.
+    asked : array-like of str or int, or None
+        The galaxies that were asked about; None is all.
+
+    Attributes
+    ----------
+    asked : list of str or None
+    """
+
+    def __init__(self, id_name: str, asked: ArrayLike | None) -> None:
+        self.asked: list[str] | None = None
+        if asked is not None:
+            self.asked = check_ids(asked, "ids", None).tolist()
+            if not self.asked:
+                raise ValueError("`ids` must not be empty. Got none; leave it out to read all.")
+        self._id_name = id_name
+        self._known = set(self.asked or ())
+        self._numbers = sorted(float(id_) for id_ in self._known if id_.isdecimal())
+        self._others: dict[str, None] = {}  # ids that were not asked about
+        self._metadata: dict[str, None] = {}  # names in subjects without an id
+        self._integers: set[int] = set()  # ids that JavaScript may have rounded
+        self._any = False
+
+    def read(self, subjects: dict[str, dict[str, Any]]) -> str | None:
+        """Id of the galaxy that a row's subject shows, None if it was not asked about."""
+        ids = [self._id(subject, metadata) for subject, metadata in subjects.items()]
+        if self.asked is not None and not any(ids):
+            return None
+        if len(subjects) != 1:
+            raise RowError(f"not one subject with its metadata, but {len(subjects)}.")
+        return ids[0]
+
+    def refuse_none(self, path: str) -> None:
+        """Refuse an export of subjects without ids."""
+        if not self._any:
+            raise ValueError(
+                f"`id_name` must be among the subjects' metadata, or {SUBJECT_IDS!r}. Got "
+                f"{self._id_name!r}, which no subject in {path!r} has; there are "
+                f"{_some(self._metadata)}."
+            )
+
+    def refuse_rounded(self, path: str) -> None:
+        """Refuse ids of which each is a number as JavaScript rounds it, by chance one in 100."""
+        if self.asked is None and self._integers and all(map(_is_rounded, self._integers)):
+            raise ValueError(
+                f"The galaxies' ids must be exact. Got {self._id_name!r} in {path!r} as numbers "
+                f"that JavaScript has rounded, such as {min(self._integers)}; take another "
+                f"`id_name`, for example {SUBJECT_IDS!r}."
+            )
+
+    def tell_missing(self, found: Collection[str], path: str) -> str:
+        """Sentence on the ids asked for that were not found, "" if all were; none is an error."""
+        missing = [id_ for id_ in self.asked or () if id_ not in found]
+        if not missing:
+            return ""
+        of_all = f"{len(missing)} of {len(self._known)}"
+        for id_ in filter(str.isdecimal, missing):
+            rounded = _rounded(id_)
+            if int(rounded) in self._integers:
+                raise ValueError(
+                    f"`ids` must be ids of galaxies in the export. Got {id_}, which JavaScript has "
+                    f"rounded to {rounded} in {path!r} ({of_all} ids are not in it); take another "
+                    f"`id_name`, for example {SUBJECT_IDS!r}."
+                )
+        if len(missing) == len(self._known):
+            raise NotInExportError(
+                f"`ids` must be ids of galaxies in the export. Got none of them in {path!r}: "
+                f"{_some(missing)}; it holds {_some(self._others)}."
+            )
+        return f"{of_all} `ids` are not in {path!r}, and have N = 0: {_some(missing)}."
+
+    def _id(self, subject: str, metadata: dict[str, Any]) -> str | None:
+        value = subject if self._id_name == SUBJECT_IDS else metadata.get(self._id_name)
+        id_ = str(value).strip() if isinstance(value, (str, int, float)) else ""
+        if value is None or (isinstance(value, str) and not id_):
+            self._metadata.update(dict.fromkeys(list(metadata)[:20]))
+            fault: str | None = (
+                f"with no {self._id_name!r}, but {_some(metadata)}; say in `id_name` what holds "
+                "the id, or pass over such subjects with `ids`"
+            )
+        else:
+            self._any = True
+            fault = _fault(value, id_)
+        if isinstance(value, int) and value > EXACT_IN_JAVASCRIPT:
+            self._integers.add(value)
+        if self.asked is not None and not (id_ in self._known or self._may_have_been(id_)):
+            if id_:
+                self._others[id_] = None
+            return None
+        if fault:
+            raise RowError(f"subject {subject[:20]} {fault}.")
+        return id_
+
+    def _may_have_been(self, mangled: str) -> bool:
+        """True if one of the ids asked for is such a number: 5.877E+17 may have been many."""
+        if not MANGLED.fullmatch(mangled):
+            return False
+        value, exponent = float(mangled), Decimal(mangled).as_tuple().exponent
+        if not (math.isfinite(value) and isinstance(exponent, int)):
+            return False
+        about = float(Decimal((0, (5,), exponent - 1))) + math.ulp(value)
+        numbers = self._numbers
+        return bisect_left(numbers, value - about) < bisect_right(numbers, value + about)
+
+
+def _fault(value: Any, id_: str) -> str | None:
+    """What is wrong with an id, if anything is."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return f"with an id that is neither text nor a whole number, {shown(value)}"
+    if isinstance(value, float) or MANGLED.fullmatch(id_):
+        return (
+            f"with an id that is a float, {shown(value)}: its last digits are lost; upload it "
+            "again, from a manifest no spreadsheet has saved"
+        )
+    if len(id_) > LONGEST_ID:
+        return f"with an id of {len(id_):,} characters, more than {LONGEST_ID:,}: {shown(id_)}"
+    if "\0" in id_ or not is_utf8(id_):
+        return f"with an id that is no text, {shown(id_)}"
+    return None
+
+
+def _rounded(id_: str) -> str:
+    """Whole number as JavaScript writes it, which knows floats only."""
+    value = float(id_)
+    return str(int(Decimal(repr(value)))) if math.isfinite(value) else id_
+
+
+def _is_rounded(id_: int) -> bool:
+    return _rounded(str(id_)) == str(id_)
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first few names for a message, and how many there are."""
+    names = list(names)
+    first = ", ".join(map(shown, names[:3]))
+    return f"{first}, ... ({len(names)} in all)" if len(names) > 3 else first or "none"
