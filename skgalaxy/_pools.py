@@ -23,6 +23,8 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
+from skgalaxy._validation import refuse_masked
+
 __all__ = [
     "ALIGNED",
     "blocks",
@@ -70,7 +72,7 @@ def take(X: Any, rows: NDArray[np.intp]) -> NDArray[Any]:
     if not is_stored(X):
         return np.asarray(X[rows])
     order = np.argsort(rows)  # HDF5 takes rising row numbers only
-    read = np.asarray(X[rows[order]])
+    read = _in_memory(X[rows[order]])
     values = np.empty_like(read)
     values[order] = read
     return _finite(values, rows)
@@ -187,9 +189,16 @@ def _read(X: Any, part: slice) -> Any:
     if not is_stored(X):
         return X[part]
     # A view of a map would read its file again at every use; Zarr and HDF5 copy anyway.
-    values = np.array(X[part]) if isinstance(X, np.memmap) else np.asarray(X[part])
+    values = np.array(X[part]) if isinstance(X, np.memmap) else _in_memory(X[part])
     _let_go(X)
     return _finite(values, np.arange(part.start, part.start + len(values)))
+
+
+def _in_memory(rows: Any) -> NDArray[Any]:
+    """Rows of a stored array, which Dask may read as a masked one."""
+    read = rows.compute() if hasattr(rows, "compute") else rows
+    refuse_masked(read, "X")
+    return np.asarray(read)
 
 
 def _finite(values: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:

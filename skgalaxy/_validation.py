@@ -5,28 +5,24 @@ a wrong value and ``TypeError`` of a wrong kind of thing. Nothing here knows abo
 """
 
 import numbers
+import os
 import re
+import uuid
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
-from sklearn.utils import column_or_1d
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state, column_or_1d
 
-from skgalaxy._masks import missing_mask, without_mask
+from skgalaxy._arrays import any_of_row, as_float64, check_numbers, first_rows, without_mask
+from skgalaxy._arrays import missing_mask as missing_mask
+from skgalaxy._arrays import refuse_masked as refuse_masked
+from skgalaxy._arrays import shortened as shortened
 
 # What spreadsheets and float columns make of an integer: 68.0, 5.87722981746540704e+17, 5.9E+17.
 MANGLED = re.compile(r"[+-]?(\d+\.\d*([eE][+-]?\d+)?|\d+[eE]\+\d+)")
-
-
-def first_rows(bad: NDArray[Any]) -> str:
-    """First few row numbers where `bad` is true, for an error message."""
-    rows = np.flatnonzero(bad)
-    shown = ", ".join(str(row) for row in rows[:5])
-    return f"{shown}, ... ({len(rows)} rows)" if len(rows) > 5 else shown
 
 
 def check_int(value: Any, name: str, minimum: int) -> int:
@@ -79,88 +75,20 @@ def check_n_jobs(n_jobs: Any) -> None:
         raise ValueError(f"`n_jobs` must be None or an integer other than 0. Got {n_jobs!r}.")
 
 
-def refuse_masked(values: Any, name: str) -> None:
-    """Raise ValueError if any of `values` is masked; NaN is not."""
-    _refuse(missing_mask(values), name)
-
-
-def _refuse(mask: NDArray[np.bool_] | None, name: str) -> None:
-    if mask is not None:
-        where = (
-            f" in row {first_rows(mask.reshape(len(mask), -1).any(axis=1))}" if mask.ndim else ""
-        )
-        raise ValueError(
-            f"`{name}` must have no masked value, which means a missing one. Got one{where}; "
-            "leave it out or fill it in."
-        )
-
-
-_KINDS = {
-    "U": "text",
-    "T": "text",
-    "S": "bytes",
-    "c": "complex numbers",
-    "M": "dates",
-    "m": "spans of time",
-    "V": "records, as of a table, whose columns must be stacked first",
-}
-
-
-def check_numbers(values: Any, name: str) -> NDArray[np.float64]:
-    """Real numbers as a float64 array, of any shape. NaN and infinity are numbers here.
-
-    Raises
-    ------
-    ValueError
-        If a value is masked, or if the values are, for example, text, complex or of rows of
-        unequal length.
-    """
-    values, mask = without_mask(values)
-    _refuse(mask, name)
-    return as_float64(values, name)
-
-
-def as_float64(values: Any, name: str) -> NDArray[np.float64]:
-    """`check_numbers` of values that are known to have no mask."""
-    if sparse.issparse(values):
-        raise ValueError(
-            f"`{name}` must be an array of numbers. Got a sparse one; pass `toarray()`."
-        )
+def check_seed(random_state: Any) -> np.random.RandomState:
+    """Random state of the parameter `random_state`, as scikit-learn makes it."""
     try:
-        array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:  # for example a tensor on a GPU
-        got = "rows of unequal length" if "inhomogeneous" in str(error) else error
-        raise ValueError(f"`{name}` must be an array of numbers. Got {got}.") from error
-    kind = array.dtype.kind
-    if kind in "biuf" or "bfloat16" in array.dtype.name:  # which NumPy knows by name only
-        return array.astype(np.float64, copy=False)
-    if kind == "O":
-        return _objects_as_float64(array, name)
-    example = f", for example {shortened(array.flat[0].item())}" if array.size else ""
-    raise ValueError(f"`{name}` must hold real numbers. Got {_KINDS[kind]}{example}.")
+        return check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(
+            "`random_state` must be None, an integer from 0 to 2**32 - 1 or a RandomState. "
+            f"Got {shortened(random_state)}."
+        ) from error
 
 
-def _objects_as_float64(array: NDArray[Any], name: str) -> NDArray[np.float64]:
-    """Numbers of Python's own types, for example integers in a pandas column of objects."""
-    for place, value in enumerate(array.flat):
-        if not isinstance(value, (numbers.Real, np.bool_, Decimal)):
-            row = f" in row {place * len(array) // array.size}" if array.ndim else ""
-            raise ValueError(f"`{name}` must hold real numbers. Got {shortened(value)}{row}.")
-    try:
-        return array.astype(np.float64)
-    except OverflowError as error:
-        raise ValueError(f"`{name}` must hold numbers that fit a float. Got {error}.") from error
-
-
-def shortened(value: Any, most: int = 60) -> str:
-    """The `repr` of a value for a message, cut if it is long."""
-    text = repr(value)
-    return text if len(text) <= most else f"{text[:most]}..."
-
-
-def check_draws(draws: ArrayLike) -> NDArray[Any]:
+def check_draws(draws: Any) -> NDArray[np.float64]:
     """Vote fractions as a float64 array of shape (n_galaxies, n_draws) in [0, 1]."""
-    draws = np.asarray(draws, dtype=np.float64)
+    draws = check_numbers(draws, "draws")
     if draws.ndim != 2 or draws.shape[1] == 0:
         raise ValueError(
             "`draws` must have shape (n_galaxies, n_draws) with at least one draw. "
@@ -179,55 +107,59 @@ def check_draws(draws: ArrayLike) -> NDArray[Any]:
 _MOST_EXACT = 2.0**53
 
 
-def check_whole(values: ArrayLike, name: str) -> NDArray[Any]:
+def check_whole(values: Any, name: str) -> NDArray[np.int64]:
     """Whole, finite numbers >= 0 as int64."""
-    try:
-        values = np.asarray(values)
-        numbers_ = values.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"`{name}` must hold numbers. Got {error}.") from error
-    bad = ~(np.isfinite(numbers_) & (numbers_ >= 0) & (numbers_ == np.floor(numbers_)))
+    found = check_numbers(values, name)
+    bad = ~(np.isfinite(found) & (found >= 0) & (found == np.floor(found)))
     if bad.any():
         raise ValueError(
-            f"`{name}` must be whole numbers >= 0. Got {numbers_[bad].flat[0]:g}"
-            + (f" in row {first_rows(bad.reshape(len(bad), -1).any(axis=1))}." if bad.ndim else ".")
+            f"`{name}` must be whole numbers >= 0. Got {found[bad].flat[0]:g}"
+            + (f" in row {first_rows(any_of_row(bad))}." if bad.ndim else ".")
         )
-    if numbers_.max(initial=0) > _MOST_EXACT:
+    if found.max(initial=0) > _MOST_EXACT:
         raise ValueError(
             f"`{name}` must be whole numbers of at most 2**53, which floats hold exactly. "
-            f"Got {numbers_.max():g}."
+            f"Got {found.max():g}."
         )
-    return numbers_.astype(np.int64)
+    return found.astype(np.int64)
 
 
-def check_n_votes(n_votes: ArrayLike, n_galaxies: int) -> NDArray[Any]:
-    """Number of votes of every galaxy, int64, of one number for all or one for each."""
-    n_votes = check_whole(n_votes, "n_votes")
-    if n_votes.ndim == 0:
-        return np.full(n_galaxies, n_votes)
-    if n_votes.shape != (n_galaxies,):
+MOST_OUTCOMES = 100_000
+
+
+def check_n_votes(
+    n_votes: Any, n_galaxies: int, *, most: int | None = None, name: str = "n_votes"
+) -> NDArray[np.int64]:
+    """Number of votes of every galaxy, of one number for all or one for each.
+
+    Give `most` where the time and memory grow with N, for example where all outcomes are listed.
+    """
+    counts = check_whole(n_votes, name)
+    if counts.shape not in ((), (n_galaxies,)):
         raise ValueError(
-            "`n_votes` must be one integer or one per galaxy, "
-            f"shape ({n_galaxies},). Got shape {n_votes.shape}."
+            f"`{name}` must be one integer or one per galaxy, "
+            f"shape ({n_galaxies},). Got shape {counts.shape}."
         )
-    return n_votes
+    if most is not None and counts.max(initial=0) > most:
+        raise ValueError(
+            f"`{name}` must be at most {most:,}: every outcome of so many votes is computed. "
+            f"Got {counts.max():g}."
+        )
+    return np.full(n_galaxies, counts) if counts.ndim == 0 else counts
 
 
 def check_votes(
-    votes: ArrayLike, n_votes: ArrayLike, n_galaxies: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Votes k and N as int64 arrays of shape (n_galaxies,), k <= N."""
-    n_votes = check_n_votes(n_votes, n_galaxies)
-    votes = check_whole(votes, "votes")
-    if votes.ndim == 0:
-        votes = np.full(n_galaxies, votes)
-    if votes.shape != (n_galaxies,):
-        raise ValueError(
-            "`votes` must be one integer or one per galaxy, "
-            f"shape ({n_galaxies},). Got shape {votes.shape}."
-        )
-    _check_k_le_n(votes, n_votes)
-    return votes, n_votes
+    votes: Any, n_votes: Any, n_galaxies: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Votes k and N, each one integer or one per galaxy; both are 0 where either is masked."""
+    columns, given = [], np.ones(n_galaxies, dtype=bool)
+    for values, name in ((votes, "votes"), (n_votes, "n_votes")):
+        plain, mask = without_mask(values)
+        columns.append(check_n_votes(plain, n_galaxies, name=name))
+        given = given if mask is None else given & ~mask
+    k, n = (np.where(given, column, 0) for column in columns)
+    _check_k_le_n(k, n)
+    return k, n
 
 
 def _check_k_le_n(votes: NDArray[Any], n_votes: NDArray[Any]) -> None:
@@ -242,21 +174,21 @@ def _check_k_le_n(votes: NDArray[Any], n_votes: NDArray[Any]) -> None:
 
 
 def check_targets(
-    y: Any, sample_weight: ArrayLike | None = None, n_galaxies: int | None = None
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Targets as weighted counts: two float64 arrays, k and N, of shape (n_galaxies,).
+    y: Any, sample_weight: Any = None, n_galaxies: int | None = None, name: str = "y"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Targets as weighted counts, k and N of shape (n_galaxies,); masked votes are N = 0.
 
     Counts ``(n, 2)`` multiply by `sample_weight`; fractions ``(n,)`` take it as N (1 by
     default). Both enter the log-likelihood of the binomial as ``k log ρ + (N - k) log(1 - ρ)``,
     so the pair (w k, w N) is enough.
     """
-    votes, n_votes, weight = _votes_and_weights(y, sample_weight, n_galaxies)
+    votes, n_votes, weight = _votes_and_weights(y, sample_weight, n_galaxies, name)
     return votes * weight, n_votes * weight
 
 
 def check_weighted_votes(
-    y: Any, sample_weight: ArrayLike | None = None, n_galaxies: int | None = None
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    y: Any, sample_weight: Any = None, n_galaxies: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Votes k, N and the weight of each galaxy's log-likelihood; there is at least one vote.
 
     `sample_weight` is that weight for counts. For fractions it is N, and their weight is 1.
@@ -271,58 +203,100 @@ def check_weighted_votes(
 
 
 def _votes_and_weights(
-    y: Any, sample_weight: ArrayLike | None, n_galaxies: int | None
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Votes k, N and weights, three float64 arrays."""
-    if y is None:
+    y: Any, sample_weight: Any, n_galaxies: int | None, name: str = "y"
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Votes k, N and weights."""
+    if y is None:  # in words that scikit-learn's own checks look for
         raise ValueError(
-            "A fit to votes requires y to be passed, but the target y is None. "
+            f"A fit to votes requires y to be passed, but the target {name} is None. "
             "Pass counts [k, N] or vote fractions."
         )
-    y = np.asarray(y)
-    if y.ndim == 2 and y.shape[1] == 2:
-        counts = check_whole(y, "y").astype(np.float64)
-        _check_k_le_n(counts[:, 0], counts[:, 1])
-        votes, n_votes = counts.T
-    elif y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
-        votes = check_fractions(column_or_1d(y, warn=True))
-        n_votes = np.ones(len(votes))
-    else:
+    values, given = check_y(y, name)
+    if n_galaxies is not None and len(values) != n_galaxies:
         raise ValueError(
-            "`y` must be counts [k, N] of shape (n_galaxies, 2) or vote fractions of shape "
-            f"(n_galaxies,). Got shape {y.shape}."
+            f"`X` and `{name}` must have the same number of rows. "
+            f"Got {n_galaxies} and {len(values)}."
         )
-    if n_galaxies is not None and len(y) != n_galaxies:
-        raise ValueError(
-            f"`X` and `y` must have the same number of rows. Got {n_galaxies} and {len(y)}."
-        )
-    weight = check_weight(sample_weight, len(y))
-    if y.ndim == 2 and y.shape[1] == 2:
-        return votes, n_votes, weight
-    return votes * weight, n_votes * weight, np.ones(len(y))
+    weight = check_weight(sample_weight, len(values))
+    if values.ndim == 2:
+        return *values.T, weight
+    return values * weight, given * weight, np.ones(len(values))
 
 
-def check_fractions(y: NDArray[Any]) -> NDArray[Any]:
-    """Vote fractions in [0, 1] as float64."""
-    try:
-        fraction = y.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"`y` must hold numbers. Got {error}.") from error
-    outside = ~((fraction >= 0) & (fraction <= 1))
+def check_y(y: Any, name: str = "y") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Counts [k, N] of shape (n_galaxies, 2) or vote fractions (n_galaxies,), and who has them.
+
+    A galaxy with a masked value has no votes: its row is 0, and the mask returned is False there.
+    """
+    plain, mask = without_mask(y)
+    values = as_float64(plain, name)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = column_or_1d(values, warn=True)
+    if values.ndim == 0 or values.shape[1:] not in ((), (2,)):
+        raise ValueError(
+            f"`{name}` must be counts [k, N] of shape (n_galaxies, 2) or vote fractions of shape "
+            f"(n_galaxies,). Got shape {values.shape}."
+        )
+    if values.ndim == 2:
+        return _as_counts(values, mask, name)
+    given = np.ones(len(values), dtype=bool) if mask is None else ~any_of_row(mask)
+    _refuse_nan(values, name)
+    _check_fractions(values, name)
+    return values, given
+
+
+def check_counts(
+    y: Any, name: str, n_galaxies: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Counts [k, N] as two arrays of shape (n_galaxies,); both are 0 where either is masked."""
+    plain, mask = without_mask(y)
+    values = as_float64(plain, name)
+    if values.ndim != 2 or values.shape[1] != 2 or n_galaxies not in (None, len(values)):
+        raise ValueError(
+            f"`{name}` must be counts [k, N] of shape ({n_galaxies or 'n_galaxies'}, 2), because "
+            f"fractions do not tell N. Got shape {values.shape}."
+        )
+    votes, n_votes = _as_counts(values, mask, name)[0].astype(np.int64).T
+    return votes, n_votes
+
+
+def _as_counts(
+    values: NDArray[np.float64], mask: NDArray[np.bool_] | None, name: str
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Checked counts, and the galaxies that have any: where either is masked, both are 0."""
+    given = np.ones(len(values), dtype=bool) if mask is None else ~any_of_row(mask)
+    values = np.where(given[:, None], values, 0)
+    _refuse_nan(values, name)
+    check_whole(values, name)
+    _check_k_le_n(*values.T)
+    return values, given
+
+
+def _refuse_nan(values: NDArray[np.float64], name: str) -> None:
+    # a masked value says "missing"; NaN may come of a mistake, for example a division by 0
+    unknown = any_of_row(np.isnan(values))
+    if unknown.any():
+        raise ValueError(
+            f"`{name}` must not hold NaN. Got NaN in row {first_rows(unknown)}; mask it if these "
+            f"galaxies have no votes, for example with np.ma.masked_invalid({name})."
+        )
+
+
+def _check_fractions(values: NDArray[np.float64], name: str) -> None:
+    outside = ~((values >= 0) & (values <= 1))
     if outside.any():
         raise ValueError(
-            "`y` of shape (n_galaxies,) must be vote fractions in [0, 1]. "
-            f"Got {fraction[outside][0]:g} in row {first_rows(outside)}; "
+            f"`{name}` of shape (n_galaxies,) must be vote fractions in [0, 1]. "
+            f"Got {values[outside][0]:g} in row {first_rows(outside)}; "
             "pass counts as two columns [k, N]."
         )
-    return fraction
 
 
-def check_weight(sample_weight: ArrayLike | None, n_galaxies: int) -> NDArray[Any]:
+def check_weight(sample_weight: Any, n_galaxies: int) -> NDArray[np.float64]:
     """Weights as float64 of shape (n_galaxies,), finite and >= 0; None is ones."""
     if sample_weight is None:
         return np.ones(n_galaxies)
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    weight = check_numbers(sample_weight, "sample_weight")
     if weight.ndim == 0:
         weight = np.full(n_galaxies, weight)
     if weight.shape != (n_galaxies,):
@@ -339,43 +313,81 @@ def check_weight(sample_weight: ArrayLike | None, n_galaxies: int) -> NDArray[An
 
 
 def check_ids(
-    ids: ArrayLike, name: str, source: Any, rows: NDArray[Any] | None = None
+    ids: Any, name: str, source: Any, rows: NDArray[Any] | None = None
 ) -> NDArray[np.str_]:
     """Ids as a text array: none missing, mangled by a float, or twice.
 
     Messages number the rows by `rows`, where these are not all rows of the source.
     """
-    array = np.asarray(ids)
-    if array.ndim != 1:
-        raise ValueError(f"`{name}` must have shape (n_galaxies,). Got shape {array.shape}.")
-    given = array.tolist()
+    given = _as_list(ids, name)
     rows = np.arange(len(given)) if rows is None else rows
-    text = np.array([_text(value) for value in given], dtype=str)
-    mangled = [isinstance(value, float) or MANGLED.fullmatch(_text(value)) for value in given]
+    text = [_text(value) for value in given]
+    mangled = [
+        isinstance(value, float) or MANGLED.fullmatch(id_)
+        for value, id_ in zip(given, text, strict=True)
+    ]
     for rule, bad in (
-        ("be given in every row", text == ""),
+        ("be given in every row", [not id_ for id_ in text]),
         ("be text or integers: as floats their last digits are lost", mangled),
+        ("be text or integers", _no_ids(given)),
+        ("be text that UTF-8 can write, without NUL", _unwritable(text)),
     ):
         bad = np.flatnonzero(np.asarray(bad, dtype=bool))
         if bad.size:
-            got = text[bad[0]] or "none"
+            value = given[bad[0]]
+            is_plain = isinstance(value, str) and value.isprintable() and len(value) < 60
+            got = "none" if not text[bad[0]] else value if is_plain else shortened(value)
             raise ValueError(
                 f"`{name}` must {rule}. Got {got} in row {rows[bad[0]]}{of_source(source)}."
             )
-    distinct, first, count = np.unique(text, return_index=True, return_counts=True)
-    if len(distinct) < len(text):
-        again = text[first[count > 1].min()]
-        shown = ", ".join(str(row) for row in rows[text == again][:5])
+    array = np.array(text, dtype=str)
+    distinct, first, count = np.unique(array, return_index=True, return_counts=True)
+    if len(distinct) < len(array):
+        again = array[first[count > 1].min()]
+        shown = ", ".join(str(row) for row in rows[array == again][:5])
         raise ValueError(
             f"`{name}` must not repeat. Got {again} in rows {shown}{of_source(source)}."
         )
-    return text
+    return array
+
+
+def _as_list(ids: Any, name: str) -> list[Any]:
+    """Ids as they were given: in an array, one NaN would make all of them text or floats."""
+    refuse_masked(ids, name)
+    array = np.array(ids, dtype=object) if isinstance(ids, list | tuple) else np.asarray(ids)
+    if array.ndim != 1:
+        raise ValueError(f"`{name}` must have shape (n_galaxies,). Got shape {array.shape}.")
+    return array.tolist()
+
+
+_ID_KINDS = (str, bytes, numbers.Integral, os.PathLike, uuid.UUID)
+
+
+def _no_ids(given: list[Any]) -> list[bool]:
+    kinds = {type(value): value for value in given}
+    is_id = {kind: isinstance(one, _ID_KINDS) and kind is not bool for kind, one in kinds.items()}
+    return [] if all(is_id.values()) else [not is_id[type(value)] for value in given]
+
+
+def _unwritable(text: list[str]) -> list[bool]:
+    """True for text with half a character, or with a NUL, at which other programs stop."""
+    if _is_writable("".join(text)):
+        return []
+    return [not _is_writable(id_) for id_ in text]
+
+
+def _is_writable(text: str) -> bool:
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bytes):
-        value = value.decode()
-    return "" if value is None or value is pd.NA or value != value else str(value).strip()
+        value = value.decode(errors="surrogateescape")  # refused if it is no UTF-8
+    is_missing = value is None or value is pd.NA or (isinstance(value, float) and value != value)
+    return "" if is_missing or value is pd.NaT else str(value).strip()
 
 
 def of_source(source: Any) -> str:

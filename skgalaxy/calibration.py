@@ -23,11 +23,17 @@ from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.model_selection import KFold, ShuffleSplit, check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state, indexable
+from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 
 from skgalaxy._pools import n_rows, take_rows
-from skgalaxy._validation import check_choice, check_int, check_weighted_votes
+from skgalaxy._validation import (
+    check_choice,
+    check_int,
+    check_seed,
+    check_votes,
+    check_weighted_votes,
+)
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.posterior import VotePosterior
@@ -104,7 +110,7 @@ class Recalibration(NamedTuple):
         ValueError
             If votes are not counts, or if no galaxy has two: one vote does not scatter.
         """
-        y = np.stack([np.broadcast_to(x, len(posterior)) for x in (votes, n_votes)], axis=1)
+        y = np.stack(check_votes(votes, n_votes, len(posterior)), axis=1)
         return cls(
             *_most_likely([posterior], [np.stack(check_weighted_votes(y, sample_weight), 1)])
         )
@@ -296,7 +302,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def _splits(self, votes: NDArray[Any], groups: Any) -> list[tuple[NDArray[Any], NDArray[Any]]]:
         """Pairs of rows to train on and to hold out, of galaxies that have votes."""
-        rng = check_random_state(self.random_state)
+        rng = check_seed(self.random_state)
         if self.cv is None:
             cv = ShuffleSplit(1, test_size=_HELD_OUT, random_state=rng)
         elif isinstance(self.cv, numbers.Integral):
@@ -312,7 +318,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """Yield clones of the estimator, with seeds of their own."""
         from skgalaxy.estimator import BayesianCNNRegressor  # imports Keras
 
-        rng = check_random_state(self.random_state)
+        rng = check_seed(self.random_state)
         estimator = BayesianCNNRegressor() if self.estimator is None else self.estimator
         names = [name for name in estimator.get_params() if name.endswith("random_state")]
         for _ in range(n_clones):

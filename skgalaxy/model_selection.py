@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import make_scorer
 
+from skgalaxy._validation import check_counts
 from skgalaxy.metrics import (
     binomial_log_loss,
     coverage_error,
@@ -27,7 +28,7 @@ from skgalaxy.metrics import (
     vote_crps,
     vote_fraction_rmse,
 )
-from skgalaxy.metrics._checks import check_asked, check_counts
+from skgalaxy.metrics._checks import check_asked
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
 

@@ -14,9 +14,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 
-from skgalaxy._validation import check_float, check_n_votes, check_votes
+from skgalaxy._validation import MOST_OUTCOMES, check_float, check_n_votes, check_seed, check_votes
 from skgalaxy.information import mutual_information
 from skgalaxy.likelihoods import Likelihood, as_likelihood, combine
 from skgalaxy.likelihoods.base import concatenate
@@ -175,7 +174,7 @@ class VotePosterior:
         array([[0.5 , 0.5 , 0.  ],
                [0.25, 0.5 , 0.25]])
         """
-        n_votes = check_n_votes(n_votes, len(self))
+        n_votes = check_n_votes(n_votes, len(self), most=MOST_OUTCOMES)
         pmf = np.zeros((len(self), self.likelihood.n_outcomes(n_votes.max(initial=0))))
         for n in np.unique(n_votes):
             rows = n_votes == n
@@ -274,7 +273,7 @@ class VotePosterior:
         >>> VotePosterior([[0.0], [1.0]]).sample(n_votes=40, random_state=0)
         array([ 0, 40])
         """
-        rng = check_random_state(random_state)
+        rng = check_seed(random_state)
         n_votes = check_n_votes(n_votes, len(self))
         return self.likelihood.sample(rng, n_votes, rng.randint(self.likelihood.n_draws))
 

@@ -576,10 +576,10 @@ class TestReliability:
         ("change", "message"),
         [
             ({"y_pred": [0.1]}, r"`y_pred` must have shape \(6,\). Got shape \(1,\)"),
-            ({"y_pred": [[0.1]] * 6}, r"Got shape \(6, 1\)"),
+            ({"y_pred": [[0.1, 0.2]] * 6}, r"Got shape \(6, 2\)"),
             ({"y_pred": [0.1] * 5 + [1.1]}, r"in \[0, 1\]. Got 1.1 in row 5"),
             ({"y_pred": [np.nan] + [0.1] * 5}, "Got nan in row 0"),
-            ({"y_pred": ["a"] * 6}, "`y_pred` must hold numbers"),
+            ({"y_pred": ["a"] * 6}, "`y_pred` must hold real numbers"),
             ({"y_true": [0.1] * 6}, r"`y_true` must be counts \[k, N\]"),
             ({"y_true": [[0, 0]] * 6}, "at least one vote. Got N = 0 for all 6 galaxies"),
             ({"n_bins": 0}, "`n_bins` must be an integer >= 1"),
@@ -608,8 +608,8 @@ class TestBadInput:
             (GOOD[0], GOOD[1][0], r"Got shape \(3,\)"),
             (GOOD[0], 0.5, r"Got shape \(\)"),
             (GOOD[0], None, "`pmf` must"),
-            (GOOD[0], with_row([0.5, 0.5]), "`pmf` must hold numbers"),
-            (GOOD[0], [["a", "b", "c"]] * 2, "`pmf` must hold numbers"),
+            (GOOD[0], with_row([0.5, 0.5]), "unequal length"),
+            (GOOD[0], [["a", "b", "c"]] * 2, "`pmf` must hold real numbers"),
             (GOOD[0], with_row([1.5, -0.5, 0]), "finite and >= 0. Got -0.5 in row 1"),
             (GOOD[0], with_row([np.nan, 1, 0]), "finite and >= 0. Got nan in row 1"),
             (GOOD[0], with_row([np.inf, 1, 0]), "finite and >= 0. Got inf in row 1"),
@@ -631,11 +631,11 @@ class TestBadInput:
             ([[3, 2], [0, 1]], r"k must not exceed .* in row 0; the order is \[k, N\]"),
             ([[-1, 2], [0, 1]], "whole numbers >= 0. Got -1 in row 0"),
             ([[0.5, 2], [0, 1]], "whole numbers >= 0. Got 0.5 in row 0"),
-            ([[np.nan, 2], [0, 1]], "Got nan in row 0"),
-            ([["a", "b"]] * 2, "must hold numbers"),
+            ([[np.nan, 2], [0, 1]], "Got NaN in row 0; mask it"),
+            ([["a", "b"]] * 2, "must hold real numbers"),
             ([0.5, 0.5], r"counts \[k, N\] .* because fractions do not tell N. Got shape \(2,\)"),
             ([[1, 2, 3]] * 2, r"Got shape \(2, 3\)"),
-            (None, r"`y_true` must be counts"),
+            (None, r"`y_true` must hold real numbers. Got None"),
             ([[1, 2]], r"shape \(1, 3\). Got shape \(2, 3\); pass `posterior.pmf"),
             (np.zeros((0, 2)), r"shape \(0, 1\)"),
         ],
@@ -665,7 +665,7 @@ class TestBadInput:
             (interval_coverage, {"levels": [0.5, 90]}, "Got 90"),
             (interval_coverage, {"levels": np.nan}, "Got nan"),
             (interval_coverage, {"levels": [[0.5]]}, r"Got shape \(1, 1\)"),
-            (interval_coverage, {"levels": "wide"}, "`levels` must hold numbers"),
+            (interval_coverage, {"levels": "wide"}, "`levels` must hold real numbers"),
             (interval_coverage, {"kind": "equal"}, "'central', 'highest_density'. Got 'equal'"),
             (vote_coverage, {"half_widths": -0.1}, "`half_widths` must be .* Got -0.1"),
             (vote_coverage, {"half_widths": [0.1, np.inf]}, "Got inf"),
@@ -684,7 +684,7 @@ class TestBadInput:
     def test_wrong_kinds(self):
         with pytest.raises(TypeError, match="`n_bins` must be an integer"):
             pit_histogram(*GOOD, n_bins=2.5)
-        with pytest.raises(ValueError, match="cannot be used to seed"):
+        with pytest.raises(ValueError, match="`random_state` must be"):
             pit_values(*GOOD, random_state="seed")
 
 

@@ -103,7 +103,7 @@ class TestEveryScorer:
             (np.full((600, 2), 0.5), "whole numbers"),
             (np.zeros((600, 2)), "`y` must hold at least one vote"),
             (np.full((599, 2), 1), r"one per galaxy|same number"),
-            (None, "`y` must be counts"),
+            (None, "`y` must hold real numbers. Got None"),
         ],
     )
     def test_bad_targets(self, name, sky, y, message):

@@ -90,7 +90,7 @@ class TestSimulated:
             (([1.5], [0.1]), ValueError, "`ids` must be text or integers"),
             ((["a"], [0.1, 0.2]), ValueError, r"shape \(1,\) or \(1, 2\). Got shape \(2,\)"),
             ((["a"], [1.2]), ValueError, r"must be vote fractions in \[0, 1\]"),
-            ((["a"], [np.nan]), ValueError, "vote fractions"),
+            ((["a"], [np.nan]), ValueError, "NaN in row 0; mask it"),
             ((["a"], [[5, 3]]), ValueError, "k must not exceed"),
             ((["a"], [[0.5, 3]]), ValueError, "whole numbers"),
             ((["a", "b"], [[1, 2], [3]]), ValueError, "`y` must be an array of numbers.*unequal"),

@@ -7,15 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skgalaxy._masks import without_mask
-from skgalaxy._validation import (
-    as_float64,
-    check_fractions,
-    check_ids,
-    check_int,
-    check_n_votes,
-    check_votes,
-)
+from skgalaxy._validation import check_ids, check_int, check_n_votes, check_votes, check_y
 
 __all__ = ["SimulatedVolunteers", "Volunteers", "check_answers"]
 
@@ -97,22 +89,17 @@ class SimulatedVolunteers:
         self.random_state: int = check_int(random_state, "random_state", 0)
         self.vote_fraction: NDArray[np.float64] | None = None
         self.n_votes: NDArray[np.int64]
-        y, mask = without_mask(y)
-        y = np.array(as_float64(y, "y"))
+        y, given = check_y(y)
         if y.shape not in ((len(self.ids),), (len(self.ids), 2)):
             raise ValueError(
                 "`y` must be vote fractions, one per id, or counts [k, N], shape "
                 f"({len(self.ids)},) or ({len(self.ids)}, 2). Got shape {y.shape}."
             )
-        masked = np.zeros(y.shape, bool) if mask is None else mask
-        masked = masked.reshape(len(y), -1).any(axis=1) if y.ndim == 2 else masked
-        y[masked] = 0
         if y.ndim == 1:
-            self.vote_fraction = check_fractions(y)
-            self.n_votes = check_n_votes(n_votes, len(self.ids))
+            self.vote_fraction = y
+            self.n_votes = np.where(given, check_n_votes(n_votes, len(self.ids)), 0)
         else:
-            self._votes, self.n_votes = check_votes(y[:, 0], y[:, 1], len(self.ids))
-        self.n_votes = np.where(masked, 0, self.n_votes)
+            self._votes, self.n_votes = y.astype(np.int64).T
         self._rows = pd.Index(self.ids)
         self._is_requested: NDArray[np.bool_] = np.zeros(len(self.ids), dtype=bool)
         self._answered: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # rows, in order

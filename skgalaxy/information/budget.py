@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 from scipy.special import logsumexp
 
-from skgalaxy._validation import check_int, check_votes, check_whole
+from skgalaxy._validation import check_counts, check_int, check_n_votes
 from skgalaxy.likelihoods import Likelihood, as_likelihood
 from skgalaxy.likelihoods.base import row_blocks
 from skgalaxy.likelihoods.entropy import bernoulli_entropy
@@ -30,6 +30,7 @@ from skgalaxy.likelihoods.entropy import bernoulli_entropy
 __all__ = ["plan_votes", "value_of_votes"]
 
 _BLOCK = 2**16  # probabilities p_d(k) at once: they stay in the cache
+_MOST = 10_000  # votes: their values are computed one by one, each from all outcomes before it
 _NOTHING = 1e-12  # nats: what rounding may leave of nothing
 
 
@@ -71,7 +72,7 @@ def value_of_votes(
     """
     likelihood = as_likelihood(draws)
     n_galaxies = len(likelihood)
-    n_more = _check_counts(n_votes_more, "n_votes_more", n_galaxies)
+    n_more = check_n_votes(n_votes_more, n_galaxies, most=_MOST, name="n_votes_more")
     values = _marginal_values(likelihood, n_more.max(initial=0), votes)
     worth = np.concatenate([np.zeros((n_galaxies, 1)), values.cumsum(axis=1)], axis=1)
     return worth[np.arange(n_galaxies), n_more]
@@ -121,7 +122,7 @@ def plan_votes(
     """
     n_clicks = check_int(n_clicks, "n_clicks", 0)
     likelihood = as_likelihood(draws)
-    most = _check_counts(most, "most", len(likelihood))
+    most = check_n_votes(most, len(likelihood), most=_MOST, name="most")
     values = _marginal_values(likelihood, most.max(initial=0), votes)
     values[np.arange(values.shape[1]) >= most[:, None]] = 0
     values = _concave(values)
@@ -154,27 +155,11 @@ def _marginal_values(likelihood: Likelihood, n_more: int, votes: ArrayLike | Non
     return np.where(values_GM > _NOTHING, values_GM, 0)
 
 
-def _check_counts(counts: ArrayLike, name: str, n_galaxies: int) -> NDArray[Any]:
-    """One integer >= 0 per galaxy, of one for all or one for each."""
-    counts = check_whole(counts, name)
-    if counts.shape not in ((), (n_galaxies,)):
-        raise ValueError(
-            f"`{name}` must be one integer or one per galaxy, shape ({n_galaxies},). "
-            f"Got shape {counts.shape}."
-        )
-    return np.broadcast_to(counts, n_galaxies)
-
-
 def _check_votes(votes: ArrayLike | None, n_galaxies: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Votes k and N that galaxies have, two int arrays."""
     if votes is None:
         return np.zeros(n_galaxies, dtype=int), np.zeros(n_galaxies, dtype=int)
-    counts = np.asarray(votes)
-    if counts.shape != (n_galaxies, 2):
-        raise ValueError(
-            f"`votes` must be counts [k, N] of shape ({n_galaxies}, 2). Got shape {counts.shape}."
-        )
-    return check_votes(counts[:, 0], counts[:, 1], n_galaxies)
+    return check_counts(votes, "votes", n_galaxies)
 
 
 def _weights(

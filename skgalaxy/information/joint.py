@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skgalaxy._validation import check_int, check_n_votes
+from skgalaxy._validation import MOST_OUTCOMES, check_int, check_n_votes, check_numbers
 from skgalaxy.likelihoods import Likelihood, as_likelihood
 from skgalaxy.likelihoods.base import row_blocks
 from skgalaxy.likelihoods.entropy import entropy, x_log_x
@@ -32,6 +32,7 @@ from skgalaxy.likelihoods.entropy import entropy, x_log_x
 __all__ = ["expected_predictive_information_gain", "greedy_information", "standardised_draws"]
 
 _NOTHING = 1e-12  # nats: what rounding may leave of nothing
+_MOST_JOINT = 4096**2  # pairs of outcomes: 128 MB, and some seconds for each target
 _BLOCK = 2**17  # joint probabilities computed at once: they stay in the cache
 
 
@@ -141,7 +142,7 @@ def greedy_information(
 
 def signal_to_noise(information: ArrayLike, n_galaxies: int) -> NDArray[Any]:
     """Signal-to-noise ratios r = exp(2 I) - 1 of a Gaussian channel with that information."""
-    information = np.asarray(information, dtype=np.float64)
+    information = check_numbers(information, "information")
     if information.shape != (n_galaxies,) or not np.isfinite(information).all():
         raise ValueError(
             "`information` must be one finite number per galaxy, "
@@ -202,8 +203,14 @@ def expected_predictive_information_gain(
             "`target_draws` must have at least one row and the same networks as `draws`, "
             f"{galaxies.n_draws} columns. Got shape {targets.draws.shape}."
         )
-    n_votes_G = check_n_votes(n_votes, len(galaxies))
+    n_votes_G = check_n_votes(n_votes, len(galaxies), most=MOST_OUTCOMES)
     target_votes = check_int(target_votes, "target_votes", 0)
+    n_joint = (int(n_votes_G.max(initial=0)) + 1) * (target_votes + 1)
+    if n_joint > _MOST_JOINT:
+        raise ValueError(
+            f"`n_votes` and `target_votes` must have at most {_MOST_JOINT:,} outcomes together, "
+            f"because all are computed. Got {n_joint:,}; ask fewer volunteers."
+        )
     total_G = np.empty(len(galaxies))
     for n in np.unique(n_votes_G):
         rows = np.flatnonzero(n_votes_G == n)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skgalaxy._validation import check_bool, check_n_votes
+from skgalaxy._validation import MOST_OUTCOMES, check_bool, check_n_votes
 from skgalaxy.likelihoods import Likelihood, as_likelihood
 from skgalaxy.likelihoods.base import row_blocks
 from skgalaxy.likelihoods.entropy import entropy
@@ -31,6 +31,7 @@ from skgalaxy.likelihoods.entropy import entropy
 __all__ = ["expected_entropy", "mutual_information", "predictive_entropy"]
 
 _BLOCK = 2**14  # values of ρ at once: they stay in the cache, and scratch memory stays small
+_MOST_PROBABILITIES = 2**22  # outcomes of all galaxies at once, if thousands of votes are asked
 
 
 def predictive_entropy(draws: Any, n_votes: ArrayLike) -> NDArray[Any]:
@@ -164,11 +165,12 @@ def _scores(
     of_block: Callable[[Likelihood, int], NDArray[Any]], likelihood: Likelihood, n_votes: ArrayLike
 ) -> NDArray[Any]:
     """Scores of every galaxy, computed in blocks of one N."""
-    n_votes_G = check_n_votes(n_votes, len(likelihood))
+    n_votes_G = check_n_votes(n_votes, len(likelihood), most=MOST_OUTCOMES)
     scores_G = np.empty(len(likelihood))
     for n in np.unique(n_votes_G):  # a block has one N, hence one table of outcomes
         of_this_n = np.flatnonzero(n_votes_G == n)
-        for block in row_blocks(len(of_this_n), _BLOCK // likelihood.n_draws):
+        size = min(_BLOCK // likelihood.n_draws, _MOST_PROBABILITIES // (int(n) + 1))
+        for block in row_blocks(len(of_this_n), size):
             rows = of_this_n[block]
             scores_G[rows] = of_block(likelihood[rows], int(n))
     return scores_G

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, gammaln, xlogy
 
-from skgalaxy._validation import check_draws
+from skgalaxy._validation import check_draws, check_numbers
 from skgalaxy.likelihoods.base import (
     BLOCK,
     LOG_ZERO,
@@ -145,7 +145,7 @@ class BetaBinomial(Likelihood):
 
 def _check_concentration(concentration: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
     """Concentrations as float64 of the shape of the draws."""
-    concentration = np.asarray(concentration, dtype=np.float64)
+    concentration = check_numbers(concentration, "concentration")
     try:
         concentration = np.broadcast_to(concentration, shape)
     except ValueError as error:

@@ -1,10 +1,12 @@
 """Checks of the arguments that metrics share: counts of votes, and probabilities of outcomes."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._docstrings import fill_docstring
-from skgalaxy._validation import check_targets, first_rows
+from skgalaxy._validation import any_of_row, check_counts, check_numbers, first_rows
 
 MASS_TOLERANCE = 1e-6  # float32 probabilities of 40 votes sum to 1 within a few 1e-7
 
@@ -12,7 +14,7 @@ MASS_TOLERANCE = 1e-6  # float32 probabilities of 40 votes sum to 1 within a few
 describe_judged = fill_docstring(
     y_true="""
         y_true : array-like of shape (n_galaxies, 2)
-            Counts [k, N]; rows with N = 0 are left out.
+            Counts [k, N]; rows with N = 0 or a masked value are left out.
     """,
     pmf="""
         pmf : array-like of shape (n_galaxies, max(N) + 1)
@@ -21,22 +23,9 @@ describe_judged = fill_docstring(
 )
 
 
-def check_counts(y: ArrayLike, name: str = "y_true") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Counts [k, N] as two int64 arrays of shape (n_galaxies,)."""
-    shape = np.shape(y)
-    if len(shape) != 2 or shape[1] != 2:
-        raise ValueError(
-            f"`{name}` must be counts [k, N] of shape (n_galaxies, 2), because fractions do not "
-            f"tell N. Got shape {shape}."
-        )
-    # without weights the checked targets are the counts themselves, so the cast is exact
-    votes, n_votes = check_targets(y)
-    return votes.astype(np.int64), n_votes.astype(np.int64)
-
-
 def check_pmf(pmf: ArrayLike) -> NDArray[np.float64]:
     """Probabilities as a float64 array (n_galaxies, n_outcomes) of rows that sum to 1."""
-    pmf = as_numbers(pmf, "pmf")
+    pmf = check_numbers(pmf, "pmf")
     if pmf.ndim != 2:
         raise ValueError(
             "`pmf` must hold a row of probabilities for every galaxy, shape "
@@ -47,7 +36,7 @@ def check_pmf(pmf: ArrayLike) -> NDArray[np.float64]:
     if wrong.any():
         raise ValueError(
             "`pmf` must be probabilities, finite and >= 0. "
-            f"Got {pmf[wrong][0]:g} in row {first_rows(np.any(wrong, axis=1))}."
+            f"Got {pmf[wrong][0]:g} in row {first_rows(any_of_row(wrong))}."
         )
     mass = pmf.sum(axis=1)
     off = np.abs(mass - 1) > MASS_TOLERANCE
@@ -78,15 +67,7 @@ def check_outcomes(pmf: NDArray[np.float64], n_votes: NDArray[np.int64]) -> None
         )
 
 
-def as_numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Values as a float64 array."""
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"`{name}` must hold numbers. Got {error}.") from error
-
-
-def check_asked(n_votes: NDArray[np.int64], name: str = "y_true") -> NDArray[np.bool_]:
+def check_asked(n_votes: NDArray[Any], name: str = "y_true") -> NDArray[np.bool_]:
     """Mask of the galaxies with votes; raise ValueError if there is none."""
     asked = n_votes > 0
     if not asked.any():
@@ -100,7 +81,7 @@ def judged_galaxies(
     y_true: ArrayLike, pmf: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Checked k, N and `pmf` of the galaxies with votes."""
-    votes, n_votes = check_counts(y_true)
+    votes, n_votes = check_counts(y_true, "y_true")
     pmf = check_pmf(pmf)
     # rows are compared before any is left out, so that messages number them as the caller does
     check_outcomes(pmf, n_votes)

@@ -15,10 +15,9 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 
-from skgalaxy._validation import check_choice, check_int
-from skgalaxy.metrics._checks import as_numbers, describe_judged, judged_galaxies
+from skgalaxy._validation import check_choice, check_int, check_numbers, check_seed
+from skgalaxy.metrics._checks import describe_judged, judged_galaxies
 
 # Rounding, of float32 too, must not decide whether an outcome exactly at a half-width is within it,
 # nor the order of two outcomes that are equally probable.
@@ -259,7 +258,7 @@ def pit_values(
     """
     votes, _, pmf = judged_galaxies(y_true, pmf)
     below, mass = _step_in_cdf(votes, pmf)
-    uniform = check_random_state(random_state).uniform(size=len(votes))
+    uniform = check_seed(random_state).uniform(size=len(votes))
     # Smith 1985: F(k - 1) + u p(k); clipped, since a sum of float32 may end beyond 1
     return np.clip(below + uniform * mass, 0, 1)
 
@@ -340,7 +339,7 @@ def _share_below(
 
 def _check_levels(levels: ArrayLike) -> NDArray[np.float64]:
     """Levels in (0, 1), of shape () or (n_levels,)."""
-    levels = as_numbers(levels, "levels")
+    levels = check_numbers(levels, "levels")
     outside = ~((levels > 0) & (levels < 1))
     if levels.ndim > 1 or outside.any():
         got = f"{levels[outside].flat[0]:g}" if outside.any() else f"shape {levels.shape}"
@@ -350,7 +349,7 @@ def _check_levels(levels: ArrayLike) -> NDArray[np.float64]:
 
 def _check_half_widths(half_widths: ArrayLike) -> NDArray[np.float64]:
     """Finite half-widths >= 0 of shape (n_widths,)."""
-    half_widths = np.atleast_1d(as_numbers(half_widths, "half_widths"))
+    half_widths = np.atleast_1d(check_numbers(half_widths, "half_widths"))
     wrong = ~(np.isfinite(half_widths) & (half_widths >= 0))
     if half_widths.ndim > 1 or wrong.any():
         got = f"{half_widths[wrong][0]:g}" if wrong.any() else f"shape {half_widths.shape}"

@@ -12,8 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlog1py, xlogy
 
 from skgalaxy._docstrings import fill_docstring
-from skgalaxy._validation import check_choice, check_int, check_targets, first_rows
-from skgalaxy.metrics._checks import as_numbers, check_asked, check_counts
+from skgalaxy._validation import (
+    check_choice,
+    check_counts,
+    check_int,
+    check_numbers,
+    check_targets,
+    first_rows,
+)
+from skgalaxy.metrics._checks import check_asked
+
+ROUNDING = 1e-12  # a weighted mean of fractions may end this far from where it should
 
 
 class ReliabilityCurve(NamedTuple):
@@ -29,11 +38,12 @@ class ReliabilityCurve(NamedTuple):
 describe_scored = fill_docstring(
     y_true="""
         y_true : array-like of shape (n_galaxies, 2) or (n_galaxies,)
-            Counts [k, N], for example ``[[12, 40]]``, or vote fractions.
+            Counts [k, N], for example ``[[12, 40]]``, or vote fractions. Galaxies without votes,
+            with N = 0 or a masked value, are left out.
     """,
     y_pred="""
         y_pred : array-like of shape (n_galaxies,)
-            Predicted vote fractions ρ.
+            Predicted vote fractions ρ, in [0, 1].
     """,
     sample_weight="""
         sample_weight : array-like of shape (n_galaxies,), default=None
@@ -69,13 +79,12 @@ def binomial_log_loss(
     Returns
     -------
     loss : float
-        At least 0; lower is better. It is infinite if a vote was cast that ρ rules out, and NaN if
-        there is no vote.
+        At least 0; lower is better. It is infinite if a vote was cast that ρ rules out.
 
     Raises
     ------
     ValueError
-        If the targets are not votes.
+        If the targets are not votes, if there is no vote, or if `y_pred` leaves [0, 1].
 
     Examples
     --------
@@ -86,8 +95,7 @@ def binomial_log_loss(
     votes, n_votes, y_pred = _check_scored(y_true, y_pred, sample_weight)
     # without the binomial coefficient: single votes have an order, counts do not
     log_likelihood = xlogy(votes, y_pred) + xlog1py(n_votes - votes, -y_pred)
-    total = n_votes.sum()
-    return float(-log_likelihood.sum() / total) if total > 0 else np.nan
+    return float(-log_likelihood.sum() / n_votes.sum())
 
 
 @describe_scored
@@ -106,12 +114,14 @@ def d2_binomial_score(
     -------
     score : float
         1 for ρ = k / N everywhere, 0 for the mean vote fraction everywhere, negative for worse.
-        It is -inf if a vote was cast that ρ rules out, and NaN if all targets are equal.
+        It is -inf if a vote was cast that ρ rules out. If all k / N are equal, for example if no
+        volunteer said yes, there is nothing to explain: as scikit-learn's R² it is then 1 for a
+        perfect ρ and 0 for any other.
 
     Raises
     ------
     ValueError
-        If the targets are not votes.
+        If the targets are not votes, if there is no vote, or if `y_pred` leaves [0, 1].
 
     Examples
     --------
@@ -121,10 +131,13 @@ def d2_binomial_score(
     0.9 0.0
     """
     votes, n_votes, y_pred = _check_scored(y_true, y_pred, sample_weight)
-    mean = votes.sum() / n_votes.sum() if n_votes.sum() > 0 else np.nan
+    lost = _binomial_deviance(votes, n_votes, y_pred)
+    if np.ptp(votes / n_votes) <= ROUNDING:
+        is_perfect = np.abs(votes / n_votes - y_pred).max() <= ROUNDING
+        return float(is_perfect) if np.isfinite(lost) else -np.inf
     # the deviance of one ρ for all galaxies, the mean over votes
-    null = _binomial_deviance(votes, n_votes, np.full_like(y_pred, mean))
-    return float(1 - _binomial_deviance(votes, n_votes, y_pred) / null) if null > 0 else np.nan
+    null = _binomial_deviance(votes, n_votes, np.full_like(y_pred, votes.sum() / n_votes.sum()))
+    return float(1 - lost / null)
 
 
 @describe_scored
@@ -145,7 +158,7 @@ def vote_fraction_rmse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If the targets are not votes.
+        If the targets are not votes, if there is no vote, or if `y_pred` leaves [0, 1].
 
     Examples
     --------
@@ -154,11 +167,7 @@ def vote_fraction_rmse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     0.1
     """
     votes, n_votes, y_pred = _check_scored(y_true, y_pred)
-    asked = n_votes > 0
-    if not asked.any():
-        raise ValueError("`y_true` must hold at least one vote. Got N = 0 for every galaxy.")
-    residual = votes[asked] / n_votes[asked] - y_pred[asked]
-    return float(np.sqrt(np.mean(residual**2)))
+    return float(np.sqrt(np.mean((votes / n_votes - y_pred) ** 2)))
 
 
 def vote_noise_floor(y_true: ArrayLike) -> float:
@@ -188,7 +197,7 @@ def vote_noise_floor(y_true: ArrayLike) -> float:
     >>> print(round(vote_noise_floor([[20, 40], [4, 40]]), 3))
     0.066
     """
-    votes, n_votes = check_targets(y_true)
+    votes, n_votes = check_targets(y_true, name="y_true")
     several = n_votes > 1
     if not several.any():
         raise ValueError(
@@ -214,7 +223,7 @@ def reliability_curve(
     Parameters
     ----------
     y_true : array-like of shape (n_galaxies, 2)
-        Counts [k, N]; rows with N = 0 are left out.
+        Counts [k, N]; rows with N = 0 or a masked value are left out.
     y_pred : array-like of shape (n_galaxies,)
         Predicted vote fractions ρ.
     n_bins : int, default=10
@@ -250,7 +259,7 @@ def reliability_curve(
     """
     check_choice(strategy, "strategy", ("quantile", "uniform"))
     n_bins = check_int(n_bins, "n_bins", 1)
-    votes, n_votes = check_counts(y_true)
+    votes, n_votes = check_counts(y_true, "y_true")
     rho = _check_rho(y_pred, len(votes))
     asked = check_asked(n_votes)
     votes, n_votes, rho = votes[asked], n_votes[asked], rho[asked]
@@ -273,21 +282,26 @@ def reliability_curve(
 def _check_scored(
     y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Votes k and N, and the predicted ρ, as arrays of shape (n_galaxies,)."""
-    y_pred = np.asarray(y_pred, dtype=np.float64).reshape(-1)
-    return *check_targets(y_true, sample_weight, len(y_pred)), y_pred
+    """Votes k and N, and the predicted ρ, of the galaxies with votes."""
+    votes, n_votes = check_targets(y_true, sample_weight, name="y_true")
+    rho = _check_rho(y_pred, len(votes))
+    asked = check_asked(n_votes, "y_true" if sample_weight is None else "sample_weight")
+    return votes[asked], n_votes[asked], rho[asked]
 
 
 def _check_rho(y_pred: ArrayLike, n_galaxies: int) -> NDArray[np.float64]:
     """Predicted vote fractions as a float64 array of shape (n_galaxies,) in [0, 1]."""
-    rho = as_numbers(y_pred, "y_pred")
+    rho = check_numbers(y_pred, "y_pred")
+    if rho.shape == (n_galaxies, 1):  # as some regressors predict
+        rho = rho[:, 0]
     if rho.shape != (n_galaxies,):
         raise ValueError(f"`y_pred` must have shape ({n_galaxies},). Got shape {rho.shape}.")
     # NaN compares false, so it counts as outside
-    outside = ~((rho >= 0) & (rho <= 1))
+    outside = ~((rho >= -ROUNDING) & (rho <= 1 + ROUNDING))
     if outside.any():
         raise ValueError(
             "`y_pred` must be vote fractions in [0, 1]. "
-            f"Got {rho[outside][0]:g} in row {first_rows(outside)}."
+            f"Got {rho[outside][0]:g} in row {first_rows(outside)}; np.clip a regressor that "
+            "leaves it."
         )
-    return rho
+    return np.clip(rho, 0, 1)

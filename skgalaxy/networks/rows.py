@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skgalaxy._pools import is_batched, is_stored
-from skgalaxy._validation import check_int
+from skgalaxy._validation import check_int, refuse_masked
 
 __all__ = ["ImageSpec", "check_images", "image_shape_of"]
 
@@ -73,6 +73,7 @@ def _as_rows(X: Any) -> Any:
             "`X` must be an array to train on or to compare with; batches can only be predicted. "
             f"Got {type(X).__name__}; put its images in one array, for example a memory map."
         )
+    refuse_masked(X, "X")
     try:
         X = X if hasattr(X, "ndim") else np.asarray(X)
     except (TypeError, ValueError) as error:

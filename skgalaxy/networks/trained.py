@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Self
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
+from skgalaxy._validation import check_seed
 from skgalaxy.networks._identity import Identity
 from skgalaxy.networks._lending import (
     State,
@@ -52,7 +52,7 @@ class Seeds(NamedTuple):
     def draw(cls, random_state: Any, n_networks: int) -> list[Self]:
         """Seeds of each network of an ensemble."""
         size = n_networks, len(cls._fields)
-        seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=size)
+        seeds = check_seed(random_state).randint(np.iinfo(np.int32).max, size=size)
         return [cls(*row) for row in seeds.tolist()]
 
 

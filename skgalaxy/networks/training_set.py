@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._pools import n_rows, take
-from skgalaxy._validation import check_weighted_votes
+from skgalaxy._validation import check_weighted_votes, without_mask
 from skgalaxy.likelihoods.base import row_blocks
 from skgalaxy.networks.rows import ImageSpec
 
@@ -51,7 +51,8 @@ class TrainingSet:
     def of(cls, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Training set from the arguments of `BayesianCNNRegressor.fit`.
 
-        Galaxies without votes or weight are left out, because they teach nothing.
+        Galaxies without votes or weight are left out, because they teach nothing. A masked value
+        in y is a galaxy without votes.
 
         Raises
         ------
@@ -67,7 +68,8 @@ class TrainingSet:
         )
         total = np.bincount(image, weight)
         counts = np.stack([np.bincount(image, weight * x) / total for x in (votes, n_votes)], 1)
-        if np.shape(y)[1:] != (2,):  # fractions: each row is further votes, not the same again
+        # fractions: each row is further votes, not the same again
+        if np.shape(without_mask(y)[0])[1:] != (2,):
             n_equal = np.bincount(image)
             counts, total = counts * n_equal[:, None], total / n_equal
         return cls(X, rows[first], np.column_stack([counts, total]).astype(np.float32), digests)

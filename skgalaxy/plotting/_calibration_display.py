@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skgalaxy._validation import check_counts
 from skgalaxy.likelihoods import Likelihood
-from skgalaxy.metrics._checks import check_asked, check_counts
+from skgalaxy.metrics._checks import check_asked
 from skgalaxy.plotting._style import as_posterior, check_ax, check_rows, refuse_pmf, title_height
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skgalaxy._validation import check_int, check_n_votes, check_votes, first_rows
+from skgalaxy._validation import check_counts, check_int, check_n_votes, first_rows
 from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._style import (
     BLACK,
@@ -117,7 +117,9 @@ class PosteriorDisplay:
         if (self.n_votes == 0).any():
             row = first_rows(self.n_votes == 0)
             raise ValueError(f"`n_votes` must be at least 1 for every galaxy. Got 0 in row {row}.")
-        self.votes = None if votes is None else _check_counts(votes, n_galaxies)
+        self.votes = (
+            None if votes is None else np.stack(check_counts(votes, "votes", n_galaxies), axis=1)
+        )
         if self.votes is not None:
             # a prediction can be compared with an answer only for the same N
             own = self.votes[:, 1]
@@ -345,14 +347,3 @@ class PosteriorDisplay:
             ax.set_xlabel(f"k of {n_label} volunteers say {question}")
         for ax in self.axes_[:, 1]:
             ax.set_ylabel("probability")
-
-
-def _check_counts(votes: ArrayLike, n_galaxies: int) -> NDArray[np.int64]:
-    """Counts [k, N] of every galaxy; unlike in metrics, all N may be 0."""
-    votes = np.asarray(votes)
-    if votes.shape != (n_galaxies, 2):
-        raise ValueError(
-            f"`votes` must be counts [k, N] of shape ({n_galaxies}, 2). Got shape {votes.shape}."
-        )
-    k, n_votes = votes.T
-    return np.stack(check_votes(k, n_votes, n_galaxies), axis=1)

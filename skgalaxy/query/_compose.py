@@ -6,10 +6,9 @@ from typing import Any, ParamSpec
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from skgalaxy._pools import count_rows
-from skgalaxy._validation import check_float, check_int
+from skgalaxy._validation import check_float, check_int, check_seed
 from skgalaxy.query._learners import pool_of
 from skgalaxy.query._pool import Score, check_eligible, check_n_instances
 from skgalaxy.query._selectors import Select, select_best
@@ -138,7 +137,7 @@ def _mixed(
         options["eligible"] = mask
         rows = rows[mask]
     check_n_instances(n_instances, total, mask)
-    rng = check_random_state(random_state)
+    rng = check_seed(random_state)
     # rounded up or down at random, so that the share is right on average
     n_random = int(share * n_instances + rng.uniform())
     picked, scores = np.empty(0, dtype=np.intp), np.empty(0)

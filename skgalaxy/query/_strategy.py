@@ -18,10 +18,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 
 from skgalaxy._pools import n_rows
-from skgalaxy._validation import check_int
+from skgalaxy._validation import check_int, check_seed
 from skgalaxy.query._docstrings import with_common_sections
 from skgalaxy.query._learners import pool_of
 from skgalaxy.query._pool import Score, Shortlist, check_eligible, check_n_instances, score_blocks
@@ -105,7 +104,7 @@ def _as_strategy(
         X = pool_of(learner, X)
         mask = check_eligible(eligible, n_rows(X))
         check_n_instances(n_instances, n_rows(X), mask)
-        rng = check_random_state(random_state)
+        rng = check_seed(random_state)
         query = Query(learner, X, n_instances, n_votes, mask, rng, checkpoint, verbose)
         return answer(query, **{name: own[name].default for name in own} | options)
 
