@@ -135,7 +135,7 @@ def blocks(
     size = _PROBE if prepare else _rows_within_budget(X)
     while first or start == 0 or start < total:
         part = first.popleft() if first else slice(start, start + size)
-        block = prepare(_read(X, part)) if prepare else _read(X, part)
+        block = _prepared(prepare, _read(X, part))
         yield block
         # Images of paths are larger than paths: the next block is sized by this one.
         start, size = part.stop, _rows_within_budget(block)
@@ -150,7 +150,20 @@ def _batches(X: Any, prepare: Callable[[Any], Any] | None, parts: Sequence[Any])
         # PyDatasets give (images, votes) or (images, votes, weights)
         images = batch[0] if isinstance(batch, tuple | list) else batch
         if len(images):
-            yield prepare(images) if prepare else images
+            yield _prepared(prepare, images)
+
+
+def _prepared(prepare: Callable[[Any], Any] | None, rows: Any) -> Any:
+    """Some rows of X after `prepare`, which you may have written: as many."""
+    if prepare is None:
+        return rows
+    block = prepare(rows)
+    if n_rows(block) != n_rows(rows):  # else the galaxies behind would get the rows of others
+        raise ValueError(
+            f"The steps of `learner` must transform every galaxy into one row, {n_rows(rows)} "
+            f"here. Got {n_rows(block)} rows."
+        )
+    return block
 
 
 def _ahead(items: Iterable[Any]) -> Iterator[Any]:

@@ -390,10 +390,13 @@ query.score_pool(learner, np.load(sys.argv[1]), checkpoint=sys.argv[2])
     @pytest.mark.parametrize(
         ("other", "problem"),
         [
-            ({"X": lambda pool: pool[::-1]}, "block 0"),
-            ({"X": lambda pool: np.vstack([pool[:ALIGNED], pool[: ALIGNED - 1 : -1]])}, "block 5"),
-            ({"X": lambda pool: pool[:200]}, '"galaxies": 657.* not of .*"galaxies": 200'),
-            ({"X": Batches}, '"batches": null.* not of .*"batches": 10'),
+            ({"X": lambda pool: pool[::-1]}, "other galaxies than `X` in the rows 0 to 127"),
+            (
+                {"X": lambda pool: np.vstack([pool[:300], pool[:299:-1]])},
+                "other galaxies than `X` in the rows 256 to 383",
+            ),
+            ({"X": lambda pool: pool[:200]}, "has galaxies 657 and not 200"),
+            ({"X": Batches}, "has galaxies 657 and not None"),
             ({"n_votes": np.r_[np.full(200, 40), np.full(457, 3)]}, "n_votes"),
             ({"score": lambda posterior, n_votes: posterior.std}, "score"),
         ],
@@ -409,10 +412,11 @@ query.score_pool(learner, np.load(sys.argv[1]), checkpoint=sys.argv[2])
 
     def test_refuses_another_learner_though_all_scores_are_zero(self, tmp_path):
         """Networks that agree score 0 whatever they predict."""
-        path = tmp_path / "scores"
-        query.score_pool(self.learner(), np.full((300, 4), 0.2), checkpoint=path)
+        path, pool = tmp_path / "scores", np.full((300, 4), 0.2)
+        query.score_pool(self.learner(), pool, checkpoint=path)
+        other = types.SimpleNamespace(predict_posterior=lambda X: VotePosterior(1 - X))
         with pytest.raises(ValueError, match="block 0 of the scores differs"):
-            query.score_pool(self.learner(), np.full((300, 4), 0.7), checkpoint=path)
+            query.score_pool(other, pool, checkpoint=path)
 
     @pytest.mark.parametrize("kind", ["text", "object array", "cut array", "database"])
     def test_refuses_a_file_of_something_else(self, kind, pool, tmp_path):

@@ -1,15 +1,16 @@
 """Posteriors and features from a learner: an estimator, or a wrapper that holds one."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
-from skgalaxy._pools import blocks_ahead
+from skgalaxy._pools import blocks_ahead, is_batched, n_rows
 from skgalaxy._validation import check_int
 from skgalaxy.posterior import VotePosterior
 
@@ -19,8 +20,9 @@ __all__ = [
     "embed",
     "ensure_draws",
     "fitted_estimators",
+    "held_by",
     "pool_of",
-    "predict_blocks",
+    "posterior_method",
     "predict_posterior",
     "was_trained_on",
 ]
@@ -66,11 +68,11 @@ def predict_posterior(learner: Any, X: Any) -> VotePosterior:
     return _call(learner, "predict_posterior", X)
 
 
-def predict_blocks(
-    learner: Any, X: Any, parts: Sequence[slice | int] = ()
-) -> Iterator[VotePosterior]:
-    """Yield the posterior of each block of X; the next block is prepared meanwhile."""
-    return _call_blocks(learner, "predict_posterior", X, parts)
+def posterior_method(
+    learner: Any,
+) -> tuple[Callable[[Any], Any] | None, Callable[[Any], VotePosterior]]:
+    """Transform of the rows of a pool, or None, and the posterior of a block of its result."""
+    return _find(learner, "predict_posterior")
 
 
 def embed(learner: Any, X: Any) -> NDArray[Any]:
@@ -98,14 +100,24 @@ _JOINED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 
 def _call(learner: Any, method: str, X: Any) -> Any:
     join_blocks, _ = _JOINED[method]
-    return join_blocks(list(_call_blocks(learner, method, X)))
-
-
-def _call_blocks(
-    learner: Any, method: str, X: Any, parts: Sequence[slice | int] = ()
-) -> Iterator[Any]:
     prepare, call = _find(learner, method)
-    return map(call, blocks_ahead(X, prepare, parts))
+    return join_blocks([call(block) for block in blocks_ahead(X, prepare)])
+
+
+def _call_checked(learner: Any, method: str, X: Any) -> Any:
+    """Result of a method of an estimator, which you may have written: one row per galaxy."""
+    found = getattr(learner, method)(X)
+    if method == "predict_posterior" and not isinstance(found, VotePosterior):
+        raise TypeError(
+            f"`{method}` of `learner` must return a VotePosterior. Got {type(found).__name__}; "
+            "make one of draws with `VotePosterior(draws)`."
+        )
+    if len(found) != n_rows(X):  # else the galaxies behind it would get the rows of others
+        raise ValueError(
+            f"`{method}` of `learner` must return one row per galaxy, {n_rows(X)} here. "
+            f"Got {len(found)}."
+        )
+    return found
 
 
 def _call_members(members: list[Any], method: str, X: Any) -> Any:
@@ -118,13 +130,13 @@ def _find(learner: Any, method: str) -> tuple[Callable[..., Any] | None, Callabl
     if isinstance(learner, VotePosterior) and method == "predict_posterior":
         return None, learner.__getitem__  # its galaxies are row numbers
     # first of all its own: a Pipeline or a recalibrated estimator may know better than its parts
-    if hasattr(learner, method):
-        return None, getattr(learner, method)
-    held = _held_by(learner)
+    if hasattr(learner, method) and not isinstance(learner, type):
+        return None, partial(_call_checked, learner, method)
+    held = held_by(learner)
     if not held:
         raise TypeError(
             f"`learner` must be, or hold, a fitted estimator with `{method}`. "
-            f"Got {type(learner).__name__}; a search must be fitted with `refit=True`."
+            f"Got {_kind_of(learner)}; a search must be fitted with `refit=True`."
         )
     found = [_find(one, method) for one in held]
     if hasattr(learner, "learner_list"):
@@ -136,13 +148,17 @@ def _find(learner: Any, method: str) -> tuple[Callable[..., Any] | None, Callabl
     return prepare, call
 
 
+def _kind_of(learner: Any) -> str:
+    return f"the class {learner.__name__}" if isinstance(learner, type) else type(learner).__name__
+
+
 def _transform_first(pipeline: Any, prepare: Callable[..., Any] | None) -> Callable[..., Any]:
     """Transform of all steps but the last, and then `prepare`."""
     transform = pipeline[:-1].transform
     return transform if prepare is None else lambda rows: prepare(transform(rows))
 
 
-def _held_by(learner: Any) -> list[Any]:
+def held_by(learner: Any) -> list[Any]:
     """Members of a committee, or the one learner inside a wrapper; empty for anything else."""
     if isinstance(learner, Pipeline):
         return [learner[-1]]
@@ -164,6 +180,7 @@ def pool_of(learner: Any, X: Any) -> Any:
                 "`X` must be galaxies as `learner` takes them; it may be None only of a "
                 f"VotePosterior. Got None for {type(learner).__name__}; pass the pool."
             )
+        _check_has_rows(X)
         return X
     total = len(learner)
     rows = np.arange(total) if X is None else np.asarray(X)
@@ -180,9 +197,22 @@ def pool_of(learner: Any, X: Any) -> Any:
     return rows.astype(np.intp)
 
 
+def _check_has_rows(X: Any) -> None:
+    """Refuse what has no rows that can be cut into blocks."""
+    is_list = isinstance(X, Sequence) and not isinstance(X, str | bytes)
+    has_shape = len(getattr(X, "shape", ())) > 0 and not issparse(X)
+    if is_list or has_shape or is_batched(X):
+        return
+    got = f"{type(X).__name__} without rows" if hasattr(X, "shape") else type(X).__name__
+    raise TypeError(
+        "`X` must hold galaxies in rows: an array, a list or column of paths, an array on disk, or "
+        f"batches. Got {'a sparse array; pass `toarray()`' if issparse(X) else got}."
+    )
+
+
 def fitted_estimators(learner: Any) -> list[Any]:
     """Estimators inside a learner, for example one per member of a committee."""
-    held = _held_by(learner) or getattr(learner, "estimators_", [])  # recalibrated: one per fold
+    held = held_by(learner) or getattr(learner, "estimators_", [])  # recalibrated: one per fold
     if not held:
         return [learner]
     return [estimator for one in held for estimator in fitted_estimators(one)]

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
-from skgalaxy._pools import is_batched, n_rows, take_rows
-from skgalaxy._validation import check_int, check_n_votes
+from skgalaxy._pools import blocks_ahead, is_batched, n_rows, take_rows
+from skgalaxy._validation import check_int, check_n_votes, check_numbers
 from skgalaxy.posterior import VotePosterior
-from skgalaxy.query._checkpoint import ScoreCheckpoint
-from skgalaxy.query._learners import pool_of, predict_blocks, predict_posterior
+from skgalaxy.query._checkpoint import Block, ScoreCheckpoint
+from skgalaxy.query._identity import PoolIdentity
+from skgalaxy.query._learners import pool_of, posterior_method, predict_posterior
 
 __all__ = [
     "Score",
@@ -55,8 +56,9 @@ def score_pool(
         Number of volunteers you would ask about a galaxy, N; one number if X is batches.
     checkpoint : str or path-like, default=None
         File (SQLite) to keep scores in while they are computed. If it is there already, scoring
-        goes on where it stopped, with the same result. The first and the last block are scored
-        again, to see that you passed the same learner and pool.
+        goes on where it stopped, with the same result. That you passed the same galaxies is seen
+        by their pixels or, if X is paths, by these and the time and size of the files. That you
+        passed the same learner is seen by scoring the first and the last block again.
     verbose : bool, default=False
         Show a progress bar.
 
@@ -66,11 +68,17 @@ def score_pool(
 
     Raises
     ------
+    OSError
+        If `checkpoint` cannot be read or written, for example on a full disk. Nothing in it is
+        lost: make the same call again.
+    RuntimeError
+        If another process writes to `checkpoint`, too.
     TypeError
-        If `learner` predicts no posterior.
+        If `learner` predicts no posterior, X has no rows, or `score` is no function.
     ValueError
-        If X or `n_votes` is out of range, `score` does not return one finite number per galaxy,
-        or `checkpoint` is not of this learner, pool, score and `n_votes`.
+        If X or `n_votes` is out of range; if `learner` or `score` does not return one row or
+        finite number per galaxy; if `checkpoint` is damaged, or not of this learner, pool, score
+        and `n_votes`.
 
     Examples
     --------
@@ -95,32 +103,54 @@ def score_blocks(
 
     The blocks that a checkpoint kept come first, with None in place of a posterior.
     """
+    if not callable(score):
+        raise TypeError(f"`score` must be a function of a posterior and `n_votes`. Got {score!r}.")
     total = n_rows(X)
     n_votes = check_expected_votes(n_votes, total)
+    prepare, call = posterior_method(learner)
     kept = ScoreCheckpoint(checkpoint, **_description(X, score, n_votes))
-    starts = np.cumsum([0, *map(len, kept.scores)]).tolist()
-    again = _first_and_last(kept.scores)
+    identity = PoolIdentity(learner, X) if checkpoint is not None else None
+
+    def score_block(images: Any, start: int) -> tuple[Block, VotePosterior]:
+        posterior = call(images)
+        scores = _scores_of(posterior, score, n_votes, start)
+        galaxies = identity.of(images, start) if identity is not None else b""
+        return Block(galaxies, scores, posterior.mean), posterior
+
+    numbers = _kept_to_read(kept, identity)
     # these parts first, to refuse a wrong checkpoint before any work; then all that is not kept
-    parts = again if is_batched(X) else [slice(starts[i], starts[i + 1]) for i in again]
-    posteriors = predict_blocks(learner, X, parts)
-    for number, posterior in zip(again, posteriors, strict=False):  # `again` ends first
-        scores = _scores_of(posterior, score, n_votes, starts[number])
-        kept.check(number, scores, posterior.mean)
-    yield from [(scores, None) for scores in kept.scores]
-    start = starts[-1]
+    parts = () if is_batched(X) else [slice(*kept.rows(number)) for number in numbers]
+    stream = blocks_ahead(X, prepare, parts)
+    for number, images in zip(numbers, stream, strict=False):  # `numbers` ends first
+        start, _ = kept.rows(number)
+        if number in _first_and_last(kept):
+            kept.check_scores(number, score_block(images, start)[0])
+        elif identity is not None:
+            kept.check_galaxies(number, identity.of(images, start))
+    yield from [(block.scores, None) for block in kept.blocks]
+    start = sum(len(block.scores) for block in kept.blocks)
     # `total` is None for batches: tqdm then counts without a bar
     with tqdm(total=total, initial=start, unit="galaxy", desc="scores", disable=not verbose) as bar:
-        for posterior in posteriors:
-            scores = _scores_of(posterior, score, n_votes, start)
-            kept.append(scores, posterior.mean)  # before the caller may stop asking
-            yield scores, posterior
-            bar.update(len(scores))
-            start += len(scores)
+        for images in stream:
+            block, posterior = score_block(images, start)
+            kept.append(block)  # before the caller may stop asking
+            yield block.scores, posterior
+            bar.update(len(posterior))
+            start += len(posterior)
 
 
-def _first_and_last(blocks: Sequence[NDArray[Any]]) -> list[int]:
-    """Numbers of the blocks to score again, as a check of a checkpoint."""
-    return sorted({0, len(blocks) - 1}) if blocks else []
+def _kept_to_read(kept: ScoreCheckpoint, identity: PoolIdentity | None) -> Sequence[int]:
+    """Numbers of the blocks of a checkpoint to read again; names are compared here and now."""
+    if identity is None or not identity.by_name:
+        return range(len(kept.blocks))
+    for number in range(len(kept.blocks)):
+        kept.check_galaxies(number, identity.of_rows(*kept.rows(number)))
+    return _first_and_last(kept)
+
+
+def _first_and_last(kept: ScoreCheckpoint) -> list[int]:
+    """Numbers of the blocks to score again: the learner must be the one of the checkpoint."""
+    return sorted({0, len(kept.blocks) - 1}) if kept.blocks else []
 
 
 def _description(X: Any, score: Score, n_votes: NDArray[Any] | int) -> dict[str, str | int | None]:
@@ -129,10 +159,17 @@ def _description(X: Any, score: Score, n_votes: NDArray[Any] | int) -> dict[str,
     return {
         "galaxies": total,
         "batches": len(X) if total is None else None,
-        # one number per galaxy of a survey would make a file of its own
-        "n_votes": hashlib.sha256(np.asarray(n_votes).data).hexdigest()[:16],
+        "n_votes": _name_of_votes(np.unique(n_votes), n_votes),
         "score": _name_of(score),
     }
+
+
+def _name_of_votes(distinct: NDArray[Any], n_votes: NDArray[Any] | int) -> int | str:
+    """The number of votes, if it is one for all galaxies, or else a digest of all numbers."""
+    if len(distinct) == 1:
+        return int(distinct[0])
+    # one number per galaxy of a survey would make a file of its own
+    return hashlib.sha256(np.asarray(n_votes).data).hexdigest()[:16]
 
 
 def _name_of(score: Callable[..., Any]) -> str:
@@ -153,7 +190,7 @@ def _scores_of(
     """Scores of the block that starts at row `start`, one finite number per galaxy."""
     if isinstance(n_votes, np.ndarray):
         n_votes = n_votes[start : start + len(posterior)]
-    scores = np.asarray(score(posterior, n_votes), dtype=np.float64)
+    scores = check_numbers(score(posterior, n_votes), "the result of score")
     rule = f"`score` must return one finite number per galaxy, shape ({len(posterior)},) here"
     if scores.shape != (len(posterior),):
         raise ValueError(f"{rule}. Got {scores.shape}.")
