@@ -140,7 +140,7 @@ class TestKindsOfMosaics:
 
     @pytest.mark.parametrize("kind", ["float32", "uint16"])
     def test_a_large_mosaic_is_not_read_whole(self, save, kind):
-        path = save(np.zeros((3000, 3000), kind))
+        path = save(np.eye(3000, dtype=kind))
         tracemalloc.start()
         read_cutouts(path, [(1500, 1500)], 64)
         _, most = tracemalloc.get_traced_memory()
@@ -265,7 +265,7 @@ class TestRefused:
         with pytest.raises(ValueError, match=r"notes\.fits' cannot be read as an image"):
             read_cutouts(tmp_path / "notes.fits", [(50, 50)], 9)
         fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
-        with pytest.raises(ValueError, match=r"empty\.fits' cannot.*no image of 1 or 3 planes"):
+        with pytest.raises(ValueError, match=r"empty\.fits' cannot.*: it holds no image"):
             read_cutouts(tmp_path / "empty.fits", [(50, 50)], 9)
 
     @pytest.mark.filterwarnings("ignore:File may have been truncated")

@@ -40,7 +40,9 @@ def write_folder(path, frame, id_column="asset_id", suffix="png"):
     (path / "images").mkdir(exist_ok=True)
     frame.to_csv(path / "votes.csv", index=False)
     for i, name in enumerate(frame[id_column].astype(str)):
-        Image.new("RGB", (300, 300), (80 * i,) * 3).save(path / "images" / f"{name}.{suffix}")
+        image = Image.new("RGB", (300, 300), (80 * i,) * 3)
+        image.putpixel((150, 150), (255, 255, 255))  # a star: without it nothing is to be seen
+        image.save(path / "images" / f"{name}.{suffix}")
     return path
 
 

@@ -87,7 +87,9 @@ def server(monkeypatch):
 
 def picture(level):
     data = io.BytesIO()
-    Image.new("RGB", (8, 8), (level,) * 3).save(data, "JPEG")
+    image = Image.new("RGB", (8, 8), (level,) * 3)
+    image.putpixel((0, 0), (255 - level,) * 3)
+    image.save(data, "JPEG", quality=100)
     return data.getvalue()
 
 

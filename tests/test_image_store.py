@@ -20,7 +20,7 @@ from skgalaxy.images import _store, open_images, pack_images, read_images
 from skgalaxy.query import mutual_information_sampling
 
 N_IMAGES = 11
-N_STEPS = 17  # that change a file, when they are packed four at a time
+N_STEPS = 16  # that change a file, when they are packed four at a time
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,9 @@ def paths(tmp_path):
     folder.mkdir()
     paths = [str(folder / f"{row}.png") for row in range(N_IMAGES)]
     for row, path in enumerate(paths):
-        Image.new("RGB", (12, 9), (20 * row + 10, 5, 200)).save(path)
+        image = Image.new("RGB", (12, 9), (20 * row + 10, 5, 200))
+        image.putpixel((6, 4), (255, 255, 255))  # a star
+        image.save(path)
     return paths
 
 
@@ -125,13 +127,13 @@ class TestWhole:
     def test_names_that_are_not_utf_8(self, tmp_path):
         names = [os.fsdecode(b"caf\xe9.png"), os.fsdecode(b"gon\xe9\n,.png")]
         paths = [str(tmp_path / name) for name in names]
-        Image.new("L", (8, 8), 70).save(paths[0])
+        Image.linear_gradient("L").save(paths[0])
         store = tmp_path / os.fsdecode(b"p\xf6\xf6l")
         for _ in range(2):
             with pytest.warns(UserWarning, match=r"row 1: No image file '.*gon\\udce9"):
                 pack_images(paths, store, size=8)
         images, files = open_images(store, verify=True, return_files=True)
-        assert (images[0] == 70).all()
+        assert images[0].any()
         assert files["path"].to_list() == paths
 
     def test_progress(self, paths, store, capsys):
@@ -146,7 +148,7 @@ class TestBrokenFiles:
         spoil(paths[2])
         os.remove(paths[7])
         with pytest.warns(
-            UserWarning, match=r"2 of 11 files cannot be read.* row 2: .*2\.png' cannot"
+            UserWarning, match=r"2 of 11 files are left out.* row 2: .*2\.png' cannot"
         ):
             broken = pack_images(paths, store, size=8)
         assert broken["row"].to_list() == [2, 7]
@@ -405,7 +407,7 @@ class TestDamaged:
 
     def test_arrays_of_other_stores(self, packed):
         np.save(packed / "images.npy", np.zeros((3, 8, 8), np.uint8))
-        with pytest.raises(ValueError, match="damaged: 3 images and 11 paths"):
+        with pytest.raises(ValueError, match=r"damaged: images\.npy is uint8 of shape \(3, 8, 8\)"):
             open_images(packed)
 
 

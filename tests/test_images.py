@@ -75,8 +75,9 @@ def test_shape_and_type(save, color, shape):
 def test_grey_is_the_mean_of_the_colours(save):
     """A blue arm is as bright as a red one."""
     pixels = np.zeros((20, 20, 3), dtype=np.uint8)
-    pixels[:, :10, 0] = pixels[:, 10:, 2] = 90
-    np.testing.assert_array_equal(read_image(save(pixels), size=20), np.full((20, 20), 30))
+    pixels[:9, :10, 0] = pixels[:9, 10:, 2] = 90
+    expected = np.repeat([30, 0], [9, 11])[:, None] * np.ones(20)
+    np.testing.assert_array_equal(read_image(save(pixels), size=20), expected)
 
 
 def test_grey_file_has_three_equal_channels(save):
@@ -90,13 +91,17 @@ def test_sixteen_bits_are_scaled_not_clipped(save):
 
 
 def deep_png(kind, *channels):
-    """Return the bytes of a 16-bit PNG of 4 x 4 equal pixels, which Pillow does not write."""
+    """Return the bytes of a 16-bit PNG, which Pillow does not write.
+
+    Its 4 x 4 pixels are equal, but for the last row, which is black.
+    """
 
     def chunk(name, content):
         crc = struct.pack(">I", zlib.crc32(name + content))
         return struct.pack(">I", len(content)) + name + content + crc
 
-    rows = (b"\0" + struct.pack(f">{len(channels)}H", *channels) * 4) * 4
+    row = struct.pack(f">{len(channels)}H", *channels) * 4
+    rows = (b"\0" + row) * 3 + bytes(1 + len(row))
     head = struct.pack(">IIBBBBB", 4, 4, 16, kind, 0, 0, 0)
     body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
@@ -109,13 +114,13 @@ def deep_png(kind, *channels):
         pytest.param(2, (200, 100, 50), (200, 100, 50), id="colour"),
         pytest.param(4, (200, 255), (200, 200, 200), id="grey with alpha"),
         pytest.param(6, (200, 100, 50, 255), (200, 100, 50), id="colour with alpha"),
-        pytest.param(6, (200, 100, 50, 0), (0, 0, 0), id="transparent"),
     ],
 )
 def test_sixteen_bits_of_every_kind(tmp_path, kind, channels, expected):
     (tmp_path / "deep.png").write_bytes(deep_png(kind, *(257 * c for c in channels)))
     read = read_image(tmp_path / "deep.png", size=4, color=True)
-    np.testing.assert_array_equal(read, np.broadcast_to(expected, read.shape))
+    np.testing.assert_array_equal(read[:3], np.broadcast_to(expected, (3, 4, 3)))
+    assert not read[3].any()
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -139,21 +144,30 @@ def test_a_camera_that_was_turned(save, tmp_path, orientation):
 
 
 def test_damaged_notes_of_a_camera_do_no_harm(tmp_path):
-    image = Image.new("L", (8, 8), 70)
+    image = shaded("L", (8, 8), 70)
     image.save(tmp_path / "camera.jpg", exif=b"Exif\0\0nonsense, and more of it")
-    assert (read_image(tmp_path / "camera.jpg", size=8) == 70).all()
+    np.testing.assert_allclose(read_image(tmp_path / "camera.jpg", size=8)[0], 70, atol=2)
+
+
+def shaded(mode, size, colour):
+    """Return an image of one colour, but for its last row, which is black."""
+    image = Image.new(mode, size, colour)
+    if image.height > 1:
+        image.paste(0, (0, image.height - 1, *size))
+    return image
 
 
 @pytest.mark.parametrize("name", ["moving.gif", "moving.png", "pages.tif"])
 def test_of_several_pictures_the_first(tmp_path, name):
-    first, *rest = [Image.new("L", (8, 8), grey) for grey in (50, 100, 150)]
+    first, *rest = [shaded("L", (8, 8), grey) for grey in (50, 100, 150)]
     first.save(tmp_path / name, save_all=True, append_images=rest)
-    assert (read_image(tmp_path / name, size=8) == 50).all()
+    np.testing.assert_array_equal(read_image(tmp_path / name, size=8), first)
 
 
 def test_images_of_many_sizes(save):
-    paths = [save(np.full(s, 80, np.uint8), f"{s}.png") for s in [(9, 9), (300, 200), (1, 7)]]
-    np.testing.assert_array_equal(read_images(paths, size=16), np.full((3, 16, 16), 80))
+    paths = [save(shaded("L", s, 80), f"{s}.png") for s in [(9, 9), (300, 200), (1, 7)]]
+    read = read_images(paths, size=16)
+    np.testing.assert_array_equal(read[:, 0], np.full((3, 16), 80))
 
 
 @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="file names must be UTF-8")
@@ -166,7 +180,7 @@ def test_names_that_are_not_utf_8(tmp_path, kind):
     _, broken = read_images([path], on_error="report")
     assert os.fsencode(broken["path"][0]) == os.fsencode(path)
     if kind == "png":
-        Image.new("L", (8, 8), 70).save(path)
+        shaded("L", (8, 8), 70).save(path)
     else:
         pytest.importorskip("astropy.io.fits").PrimaryHDU(np.eye(8)).writeto(path)
     assert read_images([path], size=8).any()
@@ -174,10 +188,10 @@ def test_names_that_are_not_utf_8(tmp_path, kind):
 
 @pytest.mark.parametrize("mode", ["P", "CMYK"])
 def test_palette_and_cmyk_read_as_their_colours(save, mode):
-    image = Image.new("RGB", (20, 20), (200, 100, 50))
+    image = shaded("RGB", (20, 20), (200, 100, 50))
     image = image.quantize() if mode == "P" else image.convert(mode)
     read = read_image(save(image, "galaxy.tif"), size=20, color=True)
-    np.testing.assert_allclose(read, np.broadcast_to([200, 100, 50], read.shape), atol=2)
+    np.testing.assert_allclose(read[:19], np.broadcast_to([200, 100, 50], (19, 20, 3)), atol=2)
 
 
 def test_transparent_pixels_are_sky(save):
@@ -190,10 +204,10 @@ def test_transparent_pixels_are_sky(save):
 
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, -1])
 def test_many_images_are_each_image_in_order(save, n_jobs):
-    paths = [save(np.full((9, 9), 5 * i, np.uint8), f"{i}.png") for i in range(50)]
+    paths = [save(shaded("L", (9, 9), 5 * i + 1), f"{i}.png") for i in range(50)]
     images = read_images(paths, size=4, color=False, n_jobs=n_jobs)
     np.testing.assert_array_equal(images, [read_image(p, size=4, color=False) for p in paths])
-    np.testing.assert_array_equal(images[:, 0, 0], 5 * np.arange(50))
+    np.testing.assert_array_equal(images[:, 0, 0], 5 * np.arange(50) + 1)
 
 
 def test_no_images_is_an_empty_array():
@@ -228,8 +242,8 @@ class TestBrokenFiles:
     def paths(self, save, tmp_path):
         """Return paths of which rows 1, 3 and 4 cannot be read."""
         (tmp_path / "notes.jpg").write_text("not a picture")
-        good = save(np.full((9, 9), 50, np.uint8))
-        small = save(np.full((4, 4), 50, np.uint8), "small.png")
+        good = save(shaded("L", (9, 9), 50))
+        small = save(shaded("L", (4, 4), 50), "small.png")
         return [good, tmp_path / "notes.jpg", good, tmp_path / "nowhere.jpg", small]
 
     @pytest.mark.parametrize(
@@ -258,13 +272,13 @@ class TestBrokenFiles:
 
     def test_nothing_to_report(self, paths):
         images, broken = read_images(paths[:1], size=9, on_error="report")
-        assert (images == 50).all()
+        assert (images[0, 0] == 50).all()
         assert broken.columns.to_list() == ["row", "path", "reason"]
         assert broken["row"].dtype == np.int64
         assert len(broken) == 0
 
     def test_what_is_missing_here_is_no_broken_file(self, tmp_path, monkeypatch):
-        (tmp_path / "galaxy.fits").write_bytes(b"")
+        (tmp_path / "galaxy.fits").write_bytes(b"SIMPLE  =                    T")
         monkeypatch.setitem(sys.modules, "astropy.io.fits", None)
         with pytest.raises(ImportError, match="needs astropy"):
             read_images([tmp_path / "galaxy.fits"], on_error="report")
@@ -279,12 +293,6 @@ def test_crop_larger_than_the_image_is_refused(save):
     path = save(blob(50, 8))
     with pytest.raises(ValueError, match=r"crop=256 for '.*galaxy\.png' of 50 x 50 pixels"):
         read_image(path, crop=256)
-
-
-def test_thirty_two_bit_pixels_are_refused(save):
-    path = save(np.zeros((20, 20), np.float32), "flux.tif")
-    with pytest.raises(ValueError, match=r"flux\.tif' of 32 bits .*stretch it"):
-        read_image(path)
 
 
 @pytest.mark.parametrize(
@@ -379,9 +387,6 @@ class TestFITS:
         assert (read[10:20, 10:20] == read.flat[nearest]).all()
         assert read[30, 30] == read[10, 10]
 
-    def test_a_flat_image_is_black(self, save_fits):
-        assert not read_image(save_fits(np.full((9, 9), 7.0)), size=9).any()
-
     def test_three_planes_are_colours(self, save_fits):
         planes = np.zeros((3, 10, 12))
         planes[0], planes[1, :, 6:], planes[2, 0] = 1, 1, 1
@@ -415,10 +420,11 @@ class TestFITS:
 
     def test_lupton_keeps_the_colour_of_a_bright_core(self, save_fits):
         core = np.array([30.0, 10.0, 10.0])[:, None, None] * np.ones((3, 8, 8))
+        core[:, 0] = 0
         path = save_fits(core)
         white = read_image(path, size=8, color=True, flux_range=(0, 5))
         red = read_image(path, size=8, color=True, flux_range=(0, 5), stretch="lupton")
-        assert (white == 255).all()
+        assert (white[:7] == 255).all()
         np.testing.assert_allclose(red[4, 4].astype(float), [255, 85, 85], atol=1)
 
     def test_lupton_of_one_plane_is_asinh(self, save_fits, flux):
@@ -446,11 +452,6 @@ class TestFITS:
             read_image(save_fits(holes), **parameters),
             read_image(save_fits(filled, "filled.fits"), **parameters),
         )
-
-    @pytest.mark.parametrize("stretch", ["asinh", "lupton"])
-    def test_flat_colours_are_black(self, save_fits, stretch):
-        path = save_fits(np.full((3, 9, 9), 7.0))
-        assert not read_image(path, size=9, stretch=stretch).any()
 
     def test_one_plane_is_grey_in_colour(self, save_fits, flux):
         path = save_fits(flux)
@@ -484,7 +485,7 @@ class TestFITS:
         with pytest.raises(ValueError, match=r"Got only NaN in '.*galaxy\.fits'; leave"):
             read_image(save_fits(np.full((9, 9), np.nan)))
         fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
-        with pytest.raises(ValueError, match=r"empty\.fits' cannot.*no image of 1 or 3 planes"):
+        with pytest.raises(ValueError, match=r"empty\.fits' cannot.*: it holds no image"):
             read_image(tmp_path / "empty.fits")
 
     @pytest.mark.parametrize("name", ["notes.fits", "notes.fits.gz", "notes.fz"])

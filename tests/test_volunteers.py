@@ -145,7 +145,9 @@ def galaxies(tmp_path):
     paths = {}
     for id_ in IDS[:12]:
         paths[id_] = tmp_path / f"{id_}.png"
-        Image.new("L", (64, 64), int(id_) % 200).save(paths[id_])
+        image = Image.new("L", (64, 64), int(id_) % 200)
+        image.putpixel((32, 32), 255)
+        image.save(paths[id_])
     return paths
 
 

@@ -70,7 +70,7 @@ class FileVolunteers:
     >>> from skgalaxy.active import FileVolunteers
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "galaxy.png")
-    ...     Image.new("L", (128, 128)).save(path)
+    ...     Image.linear_gradient("L").save(path)
     ...     volunteers = FileVolunteers(
     ...         folder, {"587": path}, os.path.join(folder, "export.csv"), task="T0", yes="Featured"
     ...     )

@@ -159,10 +159,10 @@ def load_galaxy_zoo(
     >>> table = ["asset_id,bar_yes,bar_no,bar_total-votes", "7,4,6,10"]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     os.mkdir(os.path.join(folder, "images"))
-    ...     Image.new("RGB", (424, 424)).save(os.path.join(folder, "images", "7.jpg"))
+    ...     Image.linear_gradient("L").save(os.path.join(folder, "images", "7.jpg"))
     ...     with open(os.path.join(folder, "votes.csv"), "w") as file:
     ...         print(*table, sep=chr(10), file=file)
-    ...     galaxies = load_galaxy_zoo(folder, answer="yes")
+    ...     galaxies = load_galaxy_zoo(folder, answer="yes", crop=None)
     >>> galaxies.images.shape, galaxies.votes, galaxies.column
     ((1, 64, 64), array([[ 4, 10]]), 'bar_yes')
     """

@@ -6,7 +6,7 @@ middle as near to the galaxy as possible, as `astropy.nddata.Cutout2D` cuts it.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Literal, NamedTuple, overload
 
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from skgalaxy._optional import require
 from skgalaxy._validation import check_bool, check_choice, check_int
-from skgalaxy.images._fits import Stretch, find_image, verified
-from skgalaxy.images._picture import Picture, decode, flux_picture
+from skgalaxy.images._bands import Bands
+from skgalaxy.images._fits import Planes, Stretch, find_image
+from skgalaxy.images._opening import check_is_file, name_errors
+from skgalaxy.images._picture import Picture, flux_picture
 from skgalaxy.images._read import ON_ERROR, broken_files, check_paths, read_rows
 
 __all__ = ["read_cutouts"]
@@ -34,6 +36,7 @@ def read_cutouts(
     flux_range: tuple[float, float] | None = None,
     stretch: Stretch = "asinh",
     softening: float = 0.1,
+    bands: Bands = None,
     fill_edges: bool = False,
     on_error: Literal["raise"] = "raise",
 ) -> NDArray[np.uint8]: ...
@@ -48,6 +51,7 @@ def read_cutouts(
     flux_range: tuple[float, float] | None = None,
     stretch: Stretch = "asinh",
     softening: float = 0.1,
+    bands: Bands = None,
     fill_edges: bool = False,
     on_error: Literal["report"],
 ) -> tuple[NDArray[np.uint8], pd.DataFrame]: ...
@@ -61,6 +65,7 @@ def read_cutouts(
     flux_range: tuple[float, float] | None = None,
     stretch: Stretch = "asinh",
     softening: float = 0.1,
+    bands: Bands = None,
     fill_edges: bool = False,
     on_error: Literal["raise", "report"] = "raise",
 ) -> NDArray[np.uint8] | tuple[NDArray[np.uint8], pd.DataFrame]:
@@ -69,9 +74,9 @@ def read_cutouts(
     Parameters
     ----------
     mosaic : str, path-like, or three of them
-        A FITS file (needs astropy). Its first image of one or three planes is the
-        mosaic. You can also pass the three files of the red, green and blue band, on the same
-        grid of pixels. Only the squares are read, but a file with a name in ``.gz`` is read
+        A FITS file (needs astropy). Its image is found as `read_image` finds it. You can also pass
+        the three files of the red, green and blue band, on the same grid of pixels. Only the
+        squares are read, but a file with a name in ``.gz`` or ``.bz2`` is read
         whole.
     positions : array-like of shape (n_images, 2), or astropy.coordinates.SkyCoord of n_images
         The middles of the galaxies. As an array: (x, y) in pixels, where 0 is the centre of the
@@ -80,13 +85,15 @@ def read_cutouts(
     width : int or astropy.units.Quantity
         Width of the square to keep: in pixels of the mosaic, or as an angle on the sky, for
         example ``20 * u.arcsec``.
-    size, color, flux_range, stretch, softening
-        As for :func:`read_image`. The percentiles are those of the square.
+    size, color, flux_range, stretch, softening, bands
+        As for :func:`read_image`. The percentiles are those of the square. `bands` is for one
+        file of several planes: three files are red, green and blue in your order.
     fill_edges : bool, default=False
         Accept squares that stick out of the mosaic. The pixels outside count as pixels without a
         value, and get the median of the rest. A square wholly outside is still an error.
     on_error : {"raise", "report"}, default="raise"
-        How to handle a galaxy off the mosaic, or without a finite pixel. "raise" stops.
+        How to handle a galaxy off the mosaic, without a finite pixel, or where all pixels have
+        one value. "raise" stops.
         "report" leaves its image black, goes on, and also gives you the table `broken`.
 
     Returns
@@ -104,9 +111,9 @@ def read_cutouts(
     TypeError
         If a parameter is of the wrong kind.
     ValueError
-        If a file is damaged or holds no image; if a galaxy is off the mosaic or has no finite
-        pixel (the message names its row); if you give positions on the sky and the mosaic has no
-        WCS.
+        If a file is damaged or holds no image; if a galaxy is off the mosaic, has no finite
+        pixel or only pixels of one value (the message names its row); if you give positions on
+        the sky and the mosaic has no WCS.
 
     Examples
     --------
@@ -115,27 +122,29 @@ def read_cutouts(
     >>> from astropy.io import fits
     >>> from skgalaxy.images import read_cutouts
     >>> field = np.zeros((200, 300))
-    >>> field[50, 120] = 1.0
+    >>> field[50, 120], field[150, 40] = 1.0, 0.1
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "field.fits")
     ...     fits.writeto(path, field)
     ...     images = read_cutouts(path, [(120, 50), (40, 150)], 9, size=9, flux_range=(0, 1))
     >>> images.shape, images[:, 4, 4]
-    ((2, 9, 9), array([255,   0], dtype=uint8))
+    ((2, 9, 9), array([255,  75], dtype=uint8))
     """
     # crop=None: the square is cut from the mosaic already.
-    picture = Picture(size, None, color, flux_range, stretch, softening).checked()
+    picture = Picture(size, None, color, flux_range, stretch, softening, bands).checked()
     fill_edges = check_bool(fill_edges, "fill_edges")
     check_choice(on_error, "on_error", ON_ERROR)
     paths = _check_mosaic(mosaic)
     fits = require("astropy.io.fits", "fits", for_="read_cutouts")
     with ExitStack() as files:
-        bands = [decode(lambda path: _open(files, fits, path), path) for path in paths]
-        _check_bands(bands)
-        centres, width = _in_pixels(positions, width, bands[0])
+        # Three files are three colours already: only those of one can be named.
+        named = picture.bands if len(paths) == 1 else None
+        mosaics = [_open(files, fits, path, named, picture.color) for path in paths]
+        _check_bands(mosaics)
+        centres, width = _in_pixels(positions, width, mosaics[0])
 
         def read(row: int) -> NDArray[np.uint8]:
-            flux = _cut(bands, centres[row], width, fill_edges)
+            flux = _cut(mosaics, centres[row], width, fill_edges)
             return flux_picture(flux, picture, paths[0])
 
         rows = range(len(centres))
@@ -164,18 +173,29 @@ class Band(NamedTuple):
 
     path: str
     hdus: Any
-    header: Any
+    planes: Planes
     pixels: Any  # an array, or astropy's section, which reads only the part you slice
-    shape: tuple[int, ...]  # (1 or 3, h, w)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of planes to show, height and width."""
+        return len(self.planes.shown), self.planes.height, self.planes.width
 
 
-def _open(files: ExitStack, fits: Any, path: str) -> Band:
+def _open(
+    files: ExitStack,
+    fits: Any,
+    path: str,
+    bands: Sequence[str | float | None] | None,
+    color: bool,
+) -> Band:
     """Open a mosaic, until `files` are closed."""
-    with verified(fits):
+    with name_errors(path):
+        check_is_file(path)
         hdus = files.enter_context(fits.open(path))
-        hdu, shape = find_image(hdus)
-        is_packed = path.lower().endswith(".gz")  # its parts cannot be found without the rest
-        return Band(path, hdus, hdu.header, hdu.data if is_packed else hdu.section, shape)
+        planes = find_image(hdus, bands, color)
+        is_packed = path.lower().endswith((".gz", ".bz2"))  # no part is found without the rest
+        return Band(path, hdus, planes, planes.hdu.data if is_packed else planes.hdu.section)
 
 
 def _check_bands(bands: Sequence[Band]) -> None:
@@ -222,7 +242,7 @@ def _celestial(band: Band) -> Any:
     """World coordinates of a mosaic."""
     wcs = require("astropy.wcs", "fits", for_="read_cutouts")
     # `fobj` for headers with lookup tables of distortions in another part of the file
-    celestial = wcs.WCS(band.header, fobj=band.hdus).celestial
+    celestial = wcs.WCS(band.planes.hdu.header, fobj=band.hdus).celestial
     if not celestial.has_celestial:
         raise ValueError(
             "Positions on the sky need a mosaic with celestial coordinates (WCS). "
@@ -250,18 +270,11 @@ def _cut(
 ) -> NDArray[np.float64]:
     """Flux (width, width, 1 or 3) around a position, NaN outside of the mosaic."""
     large, small = _overlap(bands[0], centre, width, fill_edges)
-    planes = [np.full((band.shape[0], width, width), np.nan) for band in bands]
-    for band, plane in zip(bands, planes, strict=True):
-        inside = plane[(slice(None), *small)]
-        inside[:] = decode(_part(band, large), band.path).reshape(inside.shape)
-    return np.moveaxis(np.concatenate(planes), 0, -1)[::-1]  # FITS counts from the bottom
-
-
-def _part(band: Band, place: tuple[slice, ...]) -> Callable[[str], NDArray[Any]]:
-    """Reader of a part of all planes."""
-    # Axes of length 1, for example of polarisation, may stand before the planes.
-    key = (slice(None),) * (len(band.pixels.shape) - 2) + place
-    return lambda path: np.asarray(band.pixels[key])
+    squares = [np.full((width, width, band.shape[0]), np.nan) for band in bands]
+    for band, square in zip(bands, squares, strict=True):
+        with name_errors(band.path):
+            square[small] = band.planes.cut(band.pixels, *large)
+    return np.concatenate(squares, axis=-1)[::-1]  # FITS counts from the bottom
 
 
 def _overlap(

@@ -11,61 +11,162 @@ core. Both lines are written out here, because `astropy.visualization` imports m
 is installed.
 """
 
+import math
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skgalaxy._optional import require
+from skgalaxy.images._bands import choose_planes, header_bands
+from skgalaxy.images._opening import MAX_PIXELS, UnfitError, check_n_pixels
 
-__all__ = ["STRETCHES", "Stretch", "find_image", "is_fits", "read_flux", "scale_flux", "verified"]
+__all__ = ["STRETCHES", "Planes", "Stretch", "find_image", "is_fits", "read_flux", "scale_flux"]
 
-SUFFIXES = (".fits", ".fit", ".fts", ".fz", ".gz")
 # Black and white by default; one pixel in 500 is white, so that no hot pixel decides.
 PERCENTILES = (1.0, 99.8)
 Stretch = Literal["asinh", "lupton"]
 STRETCHES = ("asinh", "lupton")
 
-
-def is_fits(path: str | os.PathLike[str]) -> bool:
-    """True for the name of a FITS file, for example "field.fits.fz"."""
-    return os.fsdecode(path).lower().endswith(SUFFIXES)
-
-
-def read_flux(path: str | os.PathLike[str]) -> NDArray[np.float64]:
-    """First image of a FITS file, of shape (h, w, 1) or (h, w, 3)."""
-    fits = require("astropy.io.fits", "fits", for_=os.path.basename(os.fsdecode(path)))
-    # memmap=False: the pixels outlive the file, which is closed here.
-    with verified(fits), fits.open(path, memmap=False) as hdus:
-        hdu, shape = find_image(hdus)
-        planes = np.asarray(hdu.data, dtype=np.float64).reshape(shape)
-    # FITS counts rows from the bottom: they are turned over, as viewers show them.
-    return np.moveaxis(planes, 0, -1)[::-1]
+START = b"SIMPLE  ="
+# Entries of a file that hold the image, and entries that say how good its pixels are.
+SCIENCE = ("SCI", "SCIENCE", "IMAGE")
+NO_SCIENCE = (
+    *("AREA", "BKG", "BACKGROUND", "CON", "CONF", "CTX", "DQ", "ERR", "ERROR", "EXP", "EXPMAP"),
+    *("FLAG", "FLAGS", "IVAR", "INVVAR", "MASK", "MAXEXP", "MSK", "NOISE", "PSF", "QUALITY", "RMS"),
+    *("SAMP", "SEG", "SEGMAP", "SIGMA", "SKY", "STDEV", "TIME", "UNC", "UNCERT", "VAR", "VARIANCE"),
+    *("VAR_FLAT", "VAR_POISSON", "VAR_RNOISE", "WEIGHT", "WGT", "WHT"),
+)
 
 
-@contextmanager
-def verified(fits: Any) -> Iterator[None]:
-    """Turn astropy's own error about a damaged file into a ValueError."""
-    try:
-        yield
-    except fits.VerifyError as error:
-        raise ValueError(error) from error
+def is_fits(file: IO[bytes]) -> bool:
+    """True for the content of a FITS file, whatever its name."""
+    start = file.read(len(START))
+    file.seek(0)
+    return start == START
 
 
-def find_image(hdus: Iterable[Any]) -> tuple[Any, tuple[int, ...]]:
-    """First image of 1 or 3 planes in a FITS file, and its shape (1 or 3, h, w)."""
-    # The first entry is often empty, for example in files compressed in tiles.
+def read_flux(
+    file: IO[bytes],
+    name: str,
+    bands: Sequence[str | float | None] | None = None,
+    color: bool = True,
+) -> NDArray[np.float64]:
+    """The image in a FITS file, of shape (h, w, 1) or (h, w, 3), red first. Its row 0 is the top.
+
+    Parameters
+    ----------
+    file : binary file
+    name : str
+        Name of the file, for an error if astropy is missing.
+    bands, color
+        See `choose_planes`.
+    """
+    fits = require("astropy.io.fits", "fits", for_=name)
+    # memmap=False: the pixels outlive the file.
+    with fits.open(file, memmap=False) as hdus:
+        planes = find_image(hdus, bands, color)
+        check_n_pixels(planes.width, planes.height)
+        if math.prod(planes.hdu.shape) > 8 * MAX_PIXELS:
+            raise UnfitError(f"its shape is {planes.hdu.shape}, too large for one picture")
+        # FITS counts rows from the bottom: they are turned over, as viewers show them.
+        return planes.cut(planes.hdu.data)[::-1]
+
+
+class Planes(NamedTuple):
+    """An image in a FITS file, as one or three planes."""
+
+    hdu: Any
+    axes: tuple[int, ...]  # of the planes, if there is such an axis; of y; of x
+    shown: Sequence[int]  # the planes to show, red first
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self.hdu.shape[self.axes[-2]]
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.hdu.shape[self.axes[-1]]
+
+    def cut(
+        self, pixels: Any, rows: slice = slice(None), columns: slice = slice(None)
+    ) -> NDArray[np.float64]:
+        """Flux (h, w, 1 or 3) of a part of the image. `pixels` is its array, or a section."""
+        key: list[int | slice] = [0] * len(self.hdu.shape)
+        *planes, y, x = self.axes
+        for axis, part in zip((y, x, *planes), (rows, columns, slice(None)), strict=False):
+            key[axis] = part
+        part = np.asarray(pixels[tuple(key)], dtype=np.float64)
+        if not planes:
+            return part[:, :, None]
+        # What is left of the axes is in the order of the file.
+        return np.moveaxis(part, sorted(self.axes).index(planes[0]), -1)[:, :, self.shown]
+
+
+def find_image(
+    hdus: Iterable[Any], bands: Sequence[str | float | None] | None, color: bool
+) -> Planes:
+    """Find the image in a FITS file: the first entry called SCI, or else the first that is one.
+
+    Entries of errors, weights and flags are passed over, and so are those whose planes cannot be
+    shown. The first entry is often empty, for example in files compressed in tiles.
+    """
+    first, primary, reason = None, None, ""
     for hdu in hdus:
-        shape = hdu.shape if hdu.is_image else ()
-        while len(shape) > 2 and shape[0] == 1:  # an axis of one wavelength or one polarisation
-            shape = shape[1:]
-        shape = (1, *shape) if len(shape) == 2 else shape
-        if len(shape) == 3 and shape[0] in (1, 3) and 0 not in shape:
-            return hdu, shape
-    raise ValueError("it holds no image of 1 or 3 planes")
+        primary = hdu.header if primary is None else primary
+        name = str(hdu.header.get("EXTNAME", "")).strip().upper()
+        if not hdu.is_image or len(hdu.shape) < 2 or 0 in hdu.shape:
+            continue
+        try:
+            planes = _planes(hdu, (hdu.header, primary), bands, color, name)
+        except UnfitError as error:
+            reason = reason or str(error)
+            continue
+        if name in SCIENCE:
+            return planes
+        first = first or planes
+    if first is None:
+        raise UnfitError(reason or "it holds no image")
+    return first
+
+
+def _planes(
+    hdu: Any,
+    headers: Sequence[Mapping[str, Any]],
+    bands: Sequence[str | float | None] | None,
+    color: bool,
+    name: str,
+) -> Planes:
+    """Planes to show of an entry of a FITS file."""
+    if name in NO_SCIENCE:
+        raise UnfitError(f"it holds no image, only {name}")
+    axes = _axes(hdu.shape)
+    if len(axes) == 2:
+        return Planes(hdu, axes, [0])
+    if len(axes) != 3:
+        raise UnfitError(f"it holds no image, only an array of shape {hdu.shape}")
+    n_planes = hdu.shape[axes[0]]
+    try:
+        shown = choose_planes(n_planes, header_bands(headers, n_planes), bands, color)
+    except UnfitError as error:
+        raise UnfitError(f"{error}. Its shape is {hdu.shape}") from None
+    return Planes(hdu, axes, shown)
+
+
+def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of the planes, if any, of y and of x."""
+    # An axis of length 1 is, for example, that of one polarisation.
+    axes = tuple(i for i, n in enumerate(shape) if n > 1 or i >= len(shape) - 2)
+    if len(axes) == 3:
+        first, middle, last = axes
+        # (h, w, 3), as pictures have it; the standard of FITS cubes is (3, h, w)
+        if shape[last] < min(shape[first], shape[middle]):
+            return last, first, middle
+    return axes
 
 
 def scale_flux(
@@ -79,8 +180,8 @@ def scale_flux(
     known = np.isfinite(flux)
     if not known.any(axis=(0, 1)).all():
         raise ValueError(
-            f"A FITS image must have finite pixels. Got only NaN in {os.fspath(path)!r}; "
-            "leave it out."
+            f"An image must have finite pixels in every plane. Got only NaN in "
+            f"{os.fspath(path)!r}; leave it out."
         )
     black, white = np.percentile(flux[known], PERCENTILES) if flux_range is None else flux_range
     width = (white - black) or 1.0  # an image of one level is black

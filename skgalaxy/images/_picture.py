@@ -4,39 +4,30 @@
 share. `read_picture` decodes a file, cuts out the middle and shrinks it to the size you ask for.
 """
 
+import io
 import math
 import os
-import struct
-import zlib
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple, Self, TypedDict, TypeVar
+from typing import IO, Any, NamedTuple, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int
+from skgalaxy.images._bands import Bands, check_bands
 from skgalaxy.images._fits import STRETCHES, Stretch, is_fits, read_flux, scale_flux
-
-__all__ = ["Picture", "PictureOptions", "decode", "flux_picture", "read_picture"]
-
-AnyPath = TypeVar("AnyPath", bound=str | os.PathLike[str])
-Decoded = TypeVar("Decoded")
-
-# Modes of more than eight bits: no file says where white is.
-UNSCALED_MODES = ("I", "F")
-# Pillow and astropy have many ways to say that a file is damaged, a folder, or no image.
-DECODING_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
+from skgalaxy.images._opening import (
+    FORMATS,
+    MAX_PIXELS,
+    check_n_pixels,
+    decode,
+    read_limited,
 )
+
+__all__ = ["Picture", "PictureOptions", "flux_picture", "read_picture"]
+
+BITS, PHOTOMETRIC = 258, 262  # tags of TIFF
 
 
 class PictureOptions(TypedDict, total=False):
@@ -48,6 +39,7 @@ class PictureOptions(TypedDict, total=False):
     flux_range: tuple[float, float] | None
     stretch: Stretch
     softening: float
+    bands: Bands
 
 
 class Picture(NamedTuple):
@@ -59,22 +51,32 @@ class Picture(NamedTuple):
     flux_range: tuple[float, float] | None = None
     stretch: str = "asinh"
     softening: float = 0.1
+    bands: Any = None
 
     def checked(self) -> Self:
         """Check the parameters, and convert them to plain numbers."""
         return type(self)(
-            check_int(self.size, "size", 1),
+            _check_size(self.size),
             None if self.crop is None else check_int(self.crop, "crop", 1),
             check_bool(self.color, "color"),
             _check_flux_range(self.flux_range),
             check_choice(self.stretch, "stretch", STRETCHES),
             check_float(self.softening, "softening", 0, math.inf, closed="neither"),
+            check_bands(self.bands),
         )
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array of pixels."""
         return (self.size, self.size, 3) if self.color else (self.size, self.size)
+
+
+def _check_size(size: Any) -> int:
+    """Width of a picture that fits into memory."""
+    size, largest = check_int(size, "size", 1), math.isqrt(MAX_PIXELS)
+    if size > largest:
+        raise ValueError(f"`size` must be at most {largest} pixels. Got {size}.")
+    return size
 
 
 def _check_flux_range(flux_range: Any) -> tuple[float, float] | None:
@@ -93,13 +95,13 @@ def _check_flux_range(flux_range: Any) -> tuple[float, float] | None:
 
 def read_picture(path: str | os.PathLike[str], picture: Picture) -> NDArray[np.uint8]:
     """Read the image at `path` as an array, as `read_image` does."""
-    if is_fits(path):
-        flux = decode(read_flux, path)
-        # Cut before scaling: the percentiles are those of the galaxy, not of its surroundings.
-        left, top, right, bottom = _central_square(flux.shape[1::-1], picture.crop, path)
-        return flux_picture(flux[top:bottom, left:right], picture, path)
-    image = decode(_load, path)
-    return _resized(image, picture, path, _central_square(image.size, picture.crop, path))
+    image = decode(lambda file: _load(file, path, picture), path)
+    if isinstance(image, Image.Image):
+        box = _central_square(image.size, picture.crop, path)
+        return _resized(image, picture, path, box)
+    # Cut before scaling: the percentiles are those of the galaxy, not of its surroundings.
+    left, top, right, bottom = _central_square(image.shape[1::-1], picture.crop, path)
+    return flux_picture(image[top:bottom, left:right], picture, path)
 
 
 def flux_picture(
@@ -118,34 +120,58 @@ def _resized(
     box: tuple[int, int, int, int] | None = None,
 ) -> NDArray[np.uint8]:
     """Pixels in the `box` of a Pillow image, in the size and colours of `picture`."""
-    image = _eight_bits(image, "RGB" if picture.color else "L", path)
+    if picture.color:
+        image = image.convert("RGB")
+    elif image.mode != "L":
+        # The mean of the three, as in Walmsley et al. 2020: arms are blue, and Pillow's
+        # luminance gives blue a weight of 11 % only.
+        image = image.convert("RGB").convert("L", matrix=(1 / 3, 1 / 3, 1 / 3, 0))
+    _check_not_empty(image if box is None else image.crop(box), path)
     size = (picture.size, picture.size)
     # Lanczos averages over all the pixels that become one, so that thin arms are not skipped.
     return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box))
 
 
-def _load(path: str | os.PathLike[str]) -> Image.Image:
-    """Pillow image, the right way up, with all its pixels in memory."""
-    with Image.open(path) as image:
-        image.load()  # Pillow decodes late: a damaged file is found here, not at its first use
-        with suppress(*DECODING_ERRORS):  # a camera's notes may be damaged, and the image not
-            ImageOps.exif_transpose(image, in_place=True)
-        return image
-
-
-def decode(read: Callable[[AnyPath], Decoded], path: AnyPath) -> Decoded:
-    """Call ``read(path)``, and name the file in its errors."""
-    try:
-        return read(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"No image file {os.fspath(path)!r}. Check the path, or the folder it starts from."
-        ) from None
-    except DECODING_ERRORS as error:
+def _check_not_empty(image: Image.Image, path: str | os.PathLike[str]) -> None:
+    """Refuse pixels that are all the same: a place outside of the survey, and no galaxy."""
+    levels: Any = image.getextrema()  # (lowest, highest), or one such pair for each colour
+    pairs = levels if isinstance(levels[0], tuple) else [levels]
+    if all(low == high for low, high in pairs) and image.size != (1, 1):
+        value = tuple(low for low, _ in pairs)
         raise ValueError(
-            f"The file {os.fspath(path)!r} cannot be read as an image: {error}. "
-            "It may be damaged or unfinished: fetch it again, or leave it out."
-        ) from error
+            f"The image {os.fspath(path)!r} is empty: all of its {image.width} x {image.height} "
+            f"pixels are {value[0] if len(value) == 1 else value}, as outside of a survey's "
+            "footprint. Leave it out."
+        )
+
+
+def _load(
+    file: IO[bytes], path: str | os.PathLike[str], picture: Picture
+) -> Image.Image | NDArray[np.float64]:
+    """Pillow image of eight bits a channel, or flux (h, w, c), with all its pixels in memory."""
+    if is_fits(file):
+        name = os.path.basename(os.fsdecode(path))
+        return read_flux(file, name, picture.bands, picture.color)
+    # From memory: then an error of Pillow is about the content, and not about the disk.
+    with _identified(io.BytesIO(read_limited(file))) as image:
+        check_n_pixels(*image.size)
+        image.load()  # Pillow decodes late: a damaged file is found here, not at its first use
+        with suppress(Exception):  # a camera's notes may be damaged, and the image not
+            ImageOps.exif_transpose(image, in_place=True)
+        is_portable = image.format == "PPM"  # whose mode I is of 16 bits
+        if image.mode == "F" or (image.mode == "I" and not is_portable):
+            return np.asarray(image, np.float64)[:, :, None]
+        return _eight_bits(image)
+
+
+def _identified(file: IO[bytes]) -> Image.Image:
+    """Pillow image that is not decoded yet, of the formats that we name."""
+    try:
+        return Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError:
+        raise ValueError(
+            f"its content is not FITS, nor a kind of {', '.join(FORMATS)} that Pillow reads"
+        ) from None
 
 
 def _central_square(
@@ -163,22 +189,24 @@ def _central_square(
     return left, top, left + side, top + side
 
 
-def _eight_bits(image: Image.Image, mode: str, path: str | os.PathLike[str]) -> Image.Image:
-    """Image in `mode`, "RGB" or "L", of eight bits a channel."""
-    if image.mode.startswith("I;16"):
-        # Pillow would clip everything above 255 to white. 65535 // 257 is 255.
-        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-    elif image.mode in UNSCALED_MODES:
-        raise ValueError(
-            f"Images must have 8 or 16 bits a channel. Got {os.fspath(path)!r} of 32 bits "
-            f"(Pillow's mode {image.mode!r}); stretch it to 8 bits first."
-        )
-    elif image.has_transparency_data:
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Image of eight bits a channel, with transparent pixels on black."""
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return Image.fromarray(_levels_of_16_bits(image))
+    if image.has_transparency_data:
         image = image.convert("RGBA")
         sky = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(sky, image)
-    if mode == "L" and image.mode != "L":
-        # The mean of the three, as in Walmsley et al. 2020: arms are blue, and Pillow's
-        # luminance gives blue a weight of 11 % only.
-        return image.convert("RGB").convert("L", matrix=(1 / 3, 1 / 3, 1 / 3, 0))
-    return image.convert(mode)
+        return Image.alpha_composite(sky, image)
+    return image if image.mode == "L" else image.convert("RGB")
+
+
+def _levels_of_16_bits(image: Image.Image) -> NDArray[np.uint8]:
+    """Grey levels of an image that Pillow gives in more than eight bits."""
+    # Pillow would clip everything above 255 to white.
+    levels = np.asarray(image).astype(np.int64)
+    tags = getattr(image, "tag_v2", {})
+    bits, white_is_0 = tags.get(BITS, (16,))[0], tags.get(PHOTOMETRIC) == 0
+    white = 2**bits - 1  # TIFF knows 12 bits, too
+    # 65535 // 257 is 255
+    grey = np.clip(levels, 0, white) * 255 // white
+    return (255 - grey if white_is_0 else grey).astype(np.uint8)

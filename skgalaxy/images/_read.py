@@ -1,7 +1,7 @@
 """Image files as arrays: `read_image` reads one, `read_images` many by several threads."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, Literal, Unpack, overload
 
 import numpy as np
@@ -9,11 +9,20 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skgalaxy._validation import check_choice, check_n_jobs
+from skgalaxy._validation import check_choice, check_n_jobs, refuse_masked
+from skgalaxy.images._bands import Bands
 from skgalaxy.images._fits import Stretch
 from skgalaxy.images._picture import Picture, PictureOptions, read_picture
 
-__all__ = ["ON_ERROR", "broken_files", "check_paths", "read_image", "read_images", "read_rows"]
+__all__ = [
+    "ON_ERROR",
+    "broken_files",
+    "check_path",
+    "check_paths",
+    "read_image",
+    "read_images",
+    "read_rows",
+]
 
 # Shares of the work: enough to keep all threads busy to the end, few enough to cost nothing.
 N_CHUNKS = 128
@@ -30,14 +39,16 @@ def read_image(
     flux_range: tuple[float, float] | None = None,
     stretch: Stretch = "asinh",
     softening: float = 0.1,
+    bands: Bands = None,
 ) -> NDArray[np.uint8]:
     """Read one image file as a square array.
 
     Parameters
     ----------
     path : str or path-like
-        An image file of any kind that Pillow reads, for example JPEG or PNG. Or a FITS file,
-        recognised by its name: ``.fits``, ``.fit``, ``.fts``, ``.fz`` or ``.gz`` (needs astropy).
+        An image file, recognised by its content and not by its name: JPEG, PNG, TIFF, WebP, GIF,
+        BMP, JPEG 2000, PGM, PPM; or FITS (needs astropy), compressed in tiles (``.fz``), too. It
+        may be packed by gzip or bzip2.
     size : int, default=64
         Width and height of the result in pixels.
     crop : int or None, default=None
@@ -56,6 +67,11 @@ def read_image(
     softening : float > 0, default=0.1
         For FITS: the place where the curve turns from linear to logarithmic, as a fraction of the
         way from black to white. A smaller value shows fainter light.
+    bands : str, sequence or None, default=None
+        For FITS of several planes: their bands in the order of the file, for example "grz",
+        ``("F435W", "F606W", "F814W")``, or wavelengths in any unit, ``(480, 625, 905)``. None
+        takes the bands that the header names. Of more than three planes say which to show: three
+        names of the header, or None in the place of a plane to leave out. See the Notes.
 
     Returns
     -------
@@ -63,7 +79,7 @@ def read_image(
         Transparent pixels are put on black, the colour of the sky. 16-bit images are scaled
         from 0-65535 to 0-255. A camera's rotation (EXIF) is undone, as in viewers. Of an
         animation or a file of several pages you get the first picture. FITS is scaled as in the
-        Notes.
+        Notes, and so is TIFF of 32-bit integers or floats.
 
     Raises
     ------
@@ -74,15 +90,24 @@ def read_image(
     TypeError
         If a parameter is of the wrong kind.
     ValueError
-        If the file is not an image, is damaged, holds 32-bit pixels (other than FITS) or only
-        NaN, or is smaller than `crop`.
+        If the file is not an image, is damaged, is smaller than `crop`, or shows nothing: only
+        NaN, or pixels that all have one value, as outside of a survey's footprint.
+    OSError
+        If the system cannot read the file, for example because too many files are open or you
+        may not read it. Nothing is said about the image then.
 
     Notes
     -----
-    A FITS file can hold several images. The first one of one plane or of three planes is read.
-    Three planes are taken as red, green and blue, in the order of the file. The rows are turned
+    A FITS file can hold several images. You get the one called SCI, or else the first that can be
+    shown. Those of errors, weights or flags are passed over. It has one plane, or several, of shape
+    (3, h, w) or (h, w, 3). If their bands are known, by `bands` or by the header's BANDS, FILTER1
+    to 3 and such cards, the plane of the longest wavelength is red, and that of the shortest blue.
+    Otherwise the planes are red, green and blue, in the order of the file. The rows are turned
     over: FITS begins at the bottom, pictures at the top. Pixels without a finite value get the
     median of their plane, which is about the level of the sky.
+
+    A picture has at most 8192 x 8192 pixels, and its file 512 MiB, unpacked. For larger ones in
+    FITS use `read_cutouts`.
 
     Flux goes to 0-255 as ``asinh(x / a) / asinh(1 / a)``. Here x is 0 at black and 1 at white, and
     a is the `softening`. So you see both the faint arms and the bright core. This is the
@@ -97,13 +122,14 @@ def read_image(
     >>> from skgalaxy.images import read_image
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "galaxy.png")
-    ...     Image.new("RGB", (424, 424), (90, 60, 30)).save(path)
-    ...     image = read_image(path, size=64, crop=256, color=True)
-    >>> image.shape, image[32, 32]
-    ((64, 64, 3), array([90, 60, 30], dtype=uint8))
+    ...     Image.linear_gradient("L").save(path)  # 256 x 256, from black to white
+    ...     image = read_image(path, size=64, crop=128, color=True)
+    >>> image.shape, image[[0, -1], 32]
+    ((64, 64, 3), array([[ 64,  64,  64],
+           [190, 190, 190]], dtype=uint8))
     """
-    picture = Picture(size, crop, color, flux_range, stretch, softening)
-    return read_picture(path, picture.checked())
+    picture = Picture(size, crop, color, flux_range, stretch, softening, bands)
+    return read_picture(check_path(path, "path"), picture.checked())
 
 
 @overload
@@ -136,13 +162,13 @@ def read_images(
     paths : sequence of str or path-like, length n_images
         The files, for example ``sorted(Path("images").glob("*.jpg"))``.
     on_error : {"raise", "report"}, default="raise"
-        How to handle a file that cannot be read. "raise" stops. "report" leaves its image
-        black, goes on, and also gives you the table `broken`.
+        How to handle a file that cannot be read or shows nothing. "raise" stops. "report" leaves
+        its image black, goes on, and also gives you the table `broken`.
     n_jobs : int or None, default=-1
         Number of threads; -1 is one per processor, -2 one fewer. None is one, or the number in
         ``joblib.parallel_config``.
     **picture
-        size, crop, color, flux_range, stretch and softening, as for :func:`read_image`.
+        size, crop, color, flux_range, stretch, softening and bands, as for :func:`read_image`.
 
     Returns
     -------
@@ -150,13 +176,13 @@ def read_images(
         The images, one for each path.
     broken : pandas.DataFrame
         Only with ``on_error="report"``: the columns row, path and reason of the files that
-        cannot be read.
+        cannot be read or show nothing.
 
     Raises
     ------
     TypeError
         If `paths` is a single path, or holds a value that is no path.
-    FileNotFoundError, ImportError, ValueError
+    FileNotFoundError, ImportError, OSError, ValueError
         As for :func:`read_image`, naming the file and its row.
 
     See Also
@@ -170,10 +196,10 @@ def read_images(
     >>> from skgalaxy.images import read_images
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     paths = [os.path.join(folder, name) for name in ("galaxy.png", "gone.png")]
-    ...     Image.new("L", (424, 424), 50).save(paths[0])
+    ...     Image.linear_gradient("L").save(paths[0])
     ...     images, broken = read_images(paths, size=32, on_error="report")
-    >>> images.shape, images[:, 16, 16], broken["row"].to_list()
-    ((2, 32, 32), array([50,  0], dtype=uint8), [1])
+    >>> images.shape, images[:, -1, 16], broken["row"].to_list()
+    ((2, 32, 32), array([251,   0], dtype=uint8), [1])
     """
     checked = Picture(**picture).checked()
     check_choice(on_error, "on_error", ON_ERROR)
@@ -214,13 +240,14 @@ def read_rows(
         The public parameter that the rows belong to, for example "paths". Errors say which of
         its rows is at fault.
     on_error : {"raise", "report"}, default="raise"
-        "raise" stops at a row that cannot be read. "report" leaves its image black and goes on.
+        "raise" stops at a row that cannot be read or shows nothing. "report" leaves its image
+        black and goes on. An error of the system is raised either way.
 
     Returns
     -------
     images : uint8 array of shape (len(rows), *picture.shape)
     reasons : dict of int to str
-        The error message of every row that is black because it cannot be read.
+        The error message of every row that is black because its file is left out.
     """
     check_n_jobs(n_jobs)
     images = np.zeros((len(rows), *picture.shape), np.uint8)
@@ -243,7 +270,7 @@ def read_rows(
     return images, {row: reason for reasons in found for row, reason in reasons.items()}
 
 
-def check_paths(paths: Iterable[Any], name: str = "paths") -> list[str]:
+def check_paths(paths: Any, name: str = "paths") -> list[str]:
     """Check a sequence of paths, and make it a list of str."""
     # A str is a sequence too, of one letter each.
     if isinstance(paths, (str, bytes, os.PathLike)):
@@ -251,18 +278,40 @@ def check_paths(paths: Iterable[Any], name: str = "paths") -> list[str]:
             f"`{name}` must be a sequence of paths. Got the single path {paths!r}; "
             "wrap it in a list, or list the files of a folder."
         )
-    paths = list(paths)
-    for row, path in enumerate(paths):
-        if not isinstance(path, (str, os.PathLike)):
-            raise TypeError(
-                f"`{name}` must hold paths of image files, str or path-like. "
-                f"Got {path!r} ({type(path).__name__}) in row {row}."
-            )
-    return [os.fsdecode(path) for path in paths]
+    # The rows of a set are in no order, and those of a table or a dict are its names.
+    if isinstance(paths, (Mapping, Set)) or hasattr(paths, "columns") or not _is_iterable(paths):
+        raise TypeError(
+            f"`{name}` must be a sequence of paths, for example a list or a column of a table. "
+            f"Got {type(paths).__name__}."
+        )
+    refuse_masked(paths, name)
+    return [check_path(path, name, row) for row, path in enumerate(paths)]
+
+
+def _is_iterable(value: Any) -> bool:
+    try:
+        iter(value)
+    except TypeError:  # a tensor of no dimension has `__iter__`, too
+        return False
+    return True
+
+
+def check_path(path: Any, name: str, row: int | None = None) -> str:
+    """Check a path, of a `row` of `name` if it is one of many."""
+    if row is None:
+        rule, where = f"`{name}` must be a path, str or path-like", ""
+    else:
+        rule, where = f"`{name}` must hold paths of image files, str or path-like", f" in row {row}"
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{rule}. Got {path!r} ({type(path).__name__}){where}.")
+    text = os.fsdecode(path)
+    if "\0" in text:
+        raise ValueError(f"{rule}, without the character NUL. Got {path!r}{where}.")
+    return text
 
 
 def broken_files(paths: Sequence[str], reasons: Mapping[int, str]) -> pd.DataFrame:
-    """Table of the files that cannot be read, from the reasons by row."""
+    """Table of the files that are left out, from the reasons by row."""
     rows = sorted(reasons)
     texts = {"path": [paths[row] for row in rows], "reason": [reasons[row] for row in rows]}
     # dtype=object, for pandas' own text must be UTF-8, and names of files need not be.

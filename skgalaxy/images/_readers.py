@@ -18,7 +18,9 @@ from sklearn.utils import Tags
 from skgalaxy._lru import LRU
 from skgalaxy._pools import take
 from skgalaxy._validation import check_float, check_n_jobs, first_rows
+from skgalaxy.images._bands import Bands
 from skgalaxy.images._fits import Stretch
+from skgalaxy.images._opening import name_errors
 from skgalaxy.images._picture import Picture, read_picture
 from skgalaxy.images._read import check_paths, read_rows
 
@@ -89,6 +91,9 @@ class ImageLoader(_ImageReader):
     softening : float > 0, default=0.1
         For FITS: the place where the curve turns from linear to logarithmic, as a fraction of the
         way from black to white.
+    bands : str, sequence or None, default=None
+        For FITS of several planes: their bands in the order of the file, for example "grz". None
+        takes the bands that the header names. See `read_image`.
     root : str, path-like or None, default=None
         Folder that relative paths start from. None is the working folder.
     n_jobs : int or None, default=None
@@ -122,11 +127,11 @@ class ImageLoader(_ImageReader):
     >>> from PIL import Image
     >>> from skgalaxy.images import ImageLoader
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name, grey in [("faint.png", 40), ("bright.png", 200)]:
-    ...         Image.new("L", (424, 424), grey).save(os.path.join(folder, name))
-    ...     images = ImageLoader(size=32, root=folder).fit_transform(["faint.png", "bright.png"])
-    >>> images.shape, images[:, 16, 16]
-    ((2, 32, 32), array([ 40, 200], dtype=uint8))
+    ...     for name, angle in [("up.png", 0), ("down.png", 180)]:
+    ...         Image.linear_gradient("L").rotate(angle).save(os.path.join(folder, name))
+    ...     images = ImageLoader(size=32, root=folder).fit_transform(["up.png", "down.png"])
+    >>> images.shape, images[:, 0, 16]
+    ((2, 32, 32), array([  4, 251], dtype=uint8))
 
     In a pipeline it turns an estimator of images into an estimator of paths. If the next step
     takes tables, as PCA does, put a step between them that makes a row of each image:
@@ -148,6 +153,7 @@ class ImageLoader(_ImageReader):
         flux_range: tuple[float, float] | None = None,
         stretch: Stretch = "asinh",
         softening: float = 0.1,
+        bands: Bands = None,
         root: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         cache_size: float = 0,
@@ -158,6 +164,7 @@ class ImageLoader(_ImageReader):
         self.flux_range = flux_range
         self.stretch = stretch
         self.softening = softening
+        self.bands = bands
         self.root = root
         self.n_jobs = n_jobs
         self.cache_size = cache_size
@@ -185,8 +192,8 @@ class ImageLoader(_ImageReader):
         TypeError
             If X holds something other than paths.
         ValueError
-            If X is empty or has several columns; if `read_image` refuses a file; if a parameter
-            is out of range.
+            If X is empty or has several columns; if `read_image` refuses a file, for example one
+            that is damaged or shows nothing (leave it out); if a parameter is out of range.
         """
         picture = self._check_parameters()
         paths = _existing_paths(X, self.root)
@@ -244,13 +251,23 @@ def _description(X: ArrayLike, column: NDArray[Any]) -> str:
 
 def _check_exist(paths: Sequence[str]) -> None:
     """Refuse missing files now, and not after an hour of reading others."""
-    missing = [row for row, path in enumerate(paths) if not os.path.exists(path)]
+    missing = [row for row, path in enumerate(paths) if not _exists(path)]
     if missing:
         row = missing[0]
         raise FileNotFoundError(
             f"`X` must name files that exist. Got {paths[row]!r} in row {row} "
             f"({len(missing)} of {len(paths)} are missing); check the paths, or `root`."
         )
+
+
+def _exists(path: str) -> bool:
+    # `os.path.exists` is False, too, where you may not look.
+    try:
+        with name_errors(path):
+            os.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _read_cached(path: str, picture: Picture, max_bytes: float) -> NDArray[np.uint8]:

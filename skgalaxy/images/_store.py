@@ -4,7 +4,7 @@ A store is a folder of three files that need no library of ours::
 
     images.npy      uint8 (n_images, size, size[, 3]), row i the image of path i
     checksums.npy   uint32 (n_images,), CRC-32 of a row's pixels, 0 where there are none
-    store.json      the parameters, the paths, and the errors of broken files
+    store.json      the parameters, the paths, the errors of broken files, and its own CRC-32
 
 The format is a plain array and not a compressed one. Any number of processes can read any row at
 once, without a further dependency, and noisy sky would hardly shrink.
@@ -32,12 +32,13 @@ from tqdm.auto import tqdm
 from skgalaxy._files import complete_file, complete_folder, put_in_place
 from skgalaxy._validation import check_bool, check_choice, check_n_jobs
 from skgalaxy.images._picture import Picture, PictureOptions, read_picture
-from skgalaxy.images._read import ON_ERROR, broken_files, check_paths, read_rows
+from skgalaxy.images._read import ON_ERROR, broken_files, check_path, check_paths, read_rows
 
 __all__ = ["open_images", "pack_images"]
 
 IMAGES, PARTIAL = "images.npy", "images.npy.partial"
 CHECKSUMS, SETTINGS = "checksums.npy", "store.json"
+KEYS, CHECKSUM = ("parameters", "paths", "broken"), "crc32"
 BLOCK = 512  # images read before they are written, the most that a kill loses
 
 
@@ -66,19 +67,19 @@ def pack_images(
         The folder of the images: a new or empty one, or a store of the same paths and parameters.
         It takes `size` ² bytes for each image, three times that in colour.
     on_error : {"report", "raise"}, default="report"
-        How to handle a file that cannot be read. "report" leaves its image black, goes on, and
-        warns at the end. "raise" stops and leaves the store unfinished.
+        How to handle a file that cannot be read or shows nothing. "report" leaves its image
+        black, goes on, and warns at the end. "raise" stops and leaves the store unfinished.
     n_jobs : int or None, default=-1
         Number of threads; see :func:`read_images`.
     verbose : bool, default=False
         Show a progress bar.
     **picture
-        size, crop, color, flux_range, stretch and softening, as for :func:`read_image`.
+        size, crop, color, flux_range, stretch, softening and bands, as for :func:`read_image`.
 
     Returns
     -------
     broken : pandas.DataFrame
-        The columns row, path and reason of the files that cannot be read. The store keeps this
+        The columns row, path and reason of the files that are left out. The store keeps this
         table too: see `return_files` of :func:`open_images`.
 
     Raises
@@ -86,7 +87,8 @@ def pack_images(
     FileNotFoundError, ImportError
         As for :func:`read_image`, the first only with ``on_error="raise"``.
     OSError
-        If the store cannot be written, naming the file.
+        If the store cannot be written, or the system cannot read a file, for example because too
+        many are open. The message names it; mend the cause, and repeat the call.
     TypeError
         If `paths` is no sequence of paths, or a parameter is of the wrong kind.
     ValueError
@@ -96,7 +98,7 @@ def pack_images(
     Warns
     -----
     UserWarning
-        If files cannot be read, with ``on_error="report"``.
+        If files are left out, with ``on_error="report"``.
 
     Notes
     -----
@@ -112,11 +114,11 @@ def pack_images(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     paths = [os.path.join(folder, f"{i}.png") for i in range(3)]
     ...     for i, path in enumerate(paths):
-    ...         Image.new("L", (424, 424), 60 * i).save(path)
+    ...         Image.linear_gradient("L").rotate(180 * i).save(path)
     ...     broken = pack_images(paths, os.path.join(folder, "pool"), size=32)
     ...     images = np.array(open_images(os.path.join(folder, "pool")))
-    >>> images.shape, images[:, 16, 16], len(broken)
-    ((3, 32, 32), array([  0,  60, 120], dtype=uint8), 0)
+    >>> images.shape, images[:, 0, 16], len(broken)
+    ((3, 32, 32), array([  4, 251,   4], dtype=uint8), 0)
     """
     checked = Picture(**picture).checked()
     check_choice(on_error, "on_error", ON_ERROR)
@@ -126,7 +128,7 @@ def pack_images(
     if not paths:
         raise ValueError("`paths` must hold at least one path. Got 0: is the folder empty?")
 
-    store = Path(store)
+    store = Path(check_path(store, "store"))
     # Through JSON and back, so that a pair is a list on both sides of the comparison.
     settings = {"parameters": json.loads(json.dumps(checked._asdict())), "paths": paths}
     _create(store, settings, checked.shape)
@@ -148,7 +150,7 @@ def _fill(
     hidden: bool,
 ) -> dict[int, str]:
     """Read the images that a store lacks into it, and collect the errors by row."""
-    todo, reasons = _unread(*_arrays(store, len(paths))), {}
+    todo, reasons = _unread(*_arrays(store, _read_settings(store))), {}
 
     def read(row: int) -> NDArray[np.uint8]:
         return read_picture(paths[row], picture)
@@ -197,7 +199,7 @@ def open_images(
         black.
     files : pandas.DataFrame of n_images rows
         Only with `return_files`. The column path holds the paths as they were packed. The column
-        reason holds the error of a file that could not be read, and is empty for the others.
+        reason says why a file was left out, and is empty for the others.
 
     Raises
     ------
@@ -213,17 +215,17 @@ def open_images(
     >>> from skgalaxy.images import open_images, pack_images
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path, pool = os.path.join(folder, "galaxy.png"), os.path.join(folder, "pool")
-    ...     Image.new("RGB", (424, 424), (90, 60, 30)).save(path)
+    ...     Image.linear_gradient("L").save(path)
     ...     broken = pack_images([path], pool, size=32, color=True)
     ...     images, files = open_images(pool, return_files=True)
-    ...     print(images[0, 16, 16], files["path"].str.endswith("galaxy.png").to_list())
+    ...     print(images[0, 0, 16], files["path"].str.endswith("galaxy.png").to_list())
     ...     del images  # Windows deletes no file that is open
-    [90 60 30] [True]
+    [4 4 4] [True]
     """
     verify, return_files = check_bool(verify, "verify"), check_bool(return_files, "return_files")
-    store = Path(store)
+    store = Path(check_path(store, "store"))
     settings = _read_settings(store)
-    images, checksums = _arrays(store, len(settings["paths"]))
+    images, checksums = _arrays(store, settings)
     if not (store / IMAGES).exists():
         raise ValueError(
             f"The store {str(store)!r} is unfinished. Got {np.count_nonzero(checksums)} of "
@@ -236,6 +238,8 @@ def open_images(
     # Without `verify` no pixel is read: rows without a checksum must be those of broken files.
     unread = _unread(images, checksums) if verify else np.flatnonzero(checksums == 0)
     _check_broken(unread, files, store)
+    if verify:
+        _check_black(images, unread, files, store)
     return (images, files) if return_files else images
 
 
@@ -294,15 +298,36 @@ def _check_same(store: Path, settings: Mapping[str, Any]) -> None:
 def _read_settings(store: Path) -> dict[str, Any]:
     """Parameters, paths and broken files of a store, from its `store.json`."""
     try:
-        settings = json.loads((store / SETTINGS).read_text(encoding="ascii"))
-        return {key: settings[key] for key in ("parameters", "paths", "broken")}
-    except FileNotFoundError:
+        settings = json.loads((store / SETTINGS).read_bytes())
+        _check_settings(settings)
+    except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
             f"`store` must be a folder that `pack_images` made. Got {str(store)!r}, which has no "
             f"{SETTINGS}."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(store, f"{SETTINGS}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(store, f"{SETTINGS}: {type(error).__name__} {error}") from error
+    return {key: settings[key] for key in KEYS}
+
+
+def _check_settings(settings: Any) -> None:
+    """Refuse settings that no store of ours has."""
+    # Stores of the first versions have no checksum here.
+    checksum = settings.get(CHECKSUM)
+    if checksum is not None and checksum != _settings_checksum(settings):
+        raise ValueError("does not have its checksum")
+    Picture(**settings["parameters"]).checked()
+    paths, broken = settings["paths"], settings["broken"]
+    if not (isinstance(paths, list) and all(isinstance(path, str) for path in paths)):
+        raise ValueError("`paths` is no list of text")
+    rows = {str(row) for row in range(len(paths))}
+    if not (broken.keys() <= rows and all(isinstance(why, str) for why in broken.values())):
+        raise ValueError("`broken` is no reason for each row")
+
+
+def _settings_checksum(settings: Mapping[str, Any]) -> int:
+    """CRC-32 of what is in `store.json` besides the checksum itself."""
+    return zlib.crc32(json.dumps([settings[key] for key in KEYS], sort_keys=True).encode("ascii"))
 
 
 def _images_path(store: Path) -> Path:
@@ -310,16 +335,30 @@ def _images_path(store: Path) -> Path:
     return store / IMAGES if (store / IMAGES).exists() else store / PARTIAL
 
 
-def _arrays(store: Path, n_images: int) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
+def _arrays(
+    store: Path, settings: Mapping[str, Any]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
     """Images and checksums, memory-mapped for reading."""
+    n_images = len(settings["paths"])
+    shape = Picture(**settings["parameters"]).shape
+    images = _mapped(store, _images_path(store), np.uint8, (n_images, *shape))
+    return images, _mapped(store, store / CHECKSUMS, np.uint32, (n_images,))
+
+
+def _mapped(store: Path, path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Array in a file of the store, memory-mapped for reading."""
     try:
-        images = np.load(_images_path(store), mmap_mode="r")
-        checksums = np.load(store / CHECKSUMS, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
+        array = np.load(path, mmap_mode="r")
+    except FileNotFoundError as error:
         raise _damaged(store, error) from error
-    if not len(images) == len(checksums) == n_images:
-        raise _damaged(store, f"{len(images)} images and {n_images} paths")
-    return images, checksums
+    except (OSError, MemoryError):  # of the system: nothing is wrong with the store
+        raise
+    except Exception as error:  # NumPy reads the header of a damaged file with Python's parser
+        raise _damaged(store, f"{path.name}: {type(error).__name__} {error}") from error
+    if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
+        got = f"{array.dtype} of shape {array.shape}"
+        raise _damaged(store, f"{path.name} is {got}, not {np.dtype(dtype)} of {shape}")
+    return array
 
 
 def _damaged(store: Path, why: object) -> ValueError:
@@ -356,6 +395,18 @@ def _check_broken(unread: NDArray[np.intp], files: pd.DataFrame, store: Path) ->
         )
 
 
+def _check_black(
+    images: NDArray[np.uint8], unread: NDArray[np.intp], files: pd.DataFrame, store: Path
+) -> None:
+    """Refuse a store with pixels in the rows of broken files."""
+    bad = [row for row in unread if images[row].any()]
+    if bad:
+        raise ValueError(
+            f"The store {str(store)!r} is damaged: {files['path'][bad[0]]!r} in row {bad[0]} was "
+            "left out and is not black; call `pack_images` again with the same arguments."
+        )
+
+
 def _write_rows(
     store: Path, rows: Sequence[int], images: NDArray[np.uint8], broken: Mapping[int, str]
 ) -> None:
@@ -387,7 +438,8 @@ def _finish(store: Path, settings: Mapping[str, Any]) -> None:
 def _as_json(settings: Mapping[str, Any]) -> bytes:
     """Settings as the bytes of a JSON file."""
     # ASCII with escapes, because names of files need not be UTF-8.
-    return json.dumps(settings, indent=1).encode("ascii")
+    whole = {**settings, CHECKSUM: _settings_checksum(settings)}
+    return json.dumps(whole, indent=1).encode("ascii")
 
 
 @contextmanager
@@ -407,7 +459,7 @@ def _warn(broken: pd.DataFrame, n_images: int, store: Path) -> None:
     """Warn the caller of `pack_images` about broken files."""
     first = broken.iloc[0]
     warnings.warn(
-        f"{len(broken)} of {n_images} files cannot be read and are black in the store "
+        f"{len(broken)} of {n_images} files are left out and black in the store "
         f"{str(store)!r}; `pack_images` returns the table of them. The first is in row "
         f"{first['row']}: {first['reason']}",
         stacklevel=3,

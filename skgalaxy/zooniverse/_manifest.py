@@ -85,7 +85,7 @@ def write_manifest(
     >>> from skgalaxy.zooniverse import write_manifest
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "galaxy.png")
-    ...     Image.new("L", (128, 128)).save(path)
+    ...     Image.linear_gradient("L").save(path)
     ...     round_1 = os.path.join(folder, "round_1")
     ...     hidden = {"#acquisition": [0.31], "#iteration": 1}
     ...     manifest = write_manifest(round_1, [587], [path], metadata=hidden)
