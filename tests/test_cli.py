@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 
 import click
 import joblib
@@ -168,6 +170,28 @@ def test_an_option_said_twice(name, capsys):
 def test_a_flag_said_twice(sky, tmp_path):
     output = ("--question", "smooth-or-featured", "-o", tmp_path / "v.csv")
     assert run("votes", sky / "votes.csv", "--force", *output, "--force") == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_terminated(number, sky, tmp_path, monkeypatch):
+    """The temporary pool goes, as on an error. After a kill it goes with the next call."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / ".skgalaxy.12345678.partial" / "images").mkdir(parents=True)
+    seen = []
+
+    def end(*_, **__):
+        seen.extend(path.name for path in tmp_path.iterdir() if (path / "images").is_dir())
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+
+    monkeypatch.setattr("skgalaxy.images.open_images", end)
+    before = signal.getsignal(number)
+    assert run("predict", sky / "model.joblib", sky / "images", tmp_path / "c.csv") == 128 + number
+    assert signal.getsignal(number) is before
+    assert len(seen) == 1
+    assert seen != [".skgalaxy.12345678.partial"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_interrupted(sky, monkeypatch, capsys):

@@ -4,12 +4,17 @@
 images, ``predict`` a catalogue, and ``rank`` a list of the galaxies to ask about next. Notes go to
 stderr, so that you can pipe tables; progress bars are drawn only on a terminal. An output is
 complete or absent, and one that is there stays unless you say ``--force``. The exit status is 1
-for bad data, 2 for a wrong command line, and 130 after Ctrl-C.
+for bad data, 2 for a wrong command line, 130 after Ctrl-C, and 143 after SIGTERM.
 """
 
 import os
+import signal
+import threading
 import warnings
-from typing import IO, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import IO, Any, NoReturn
 
 import click
 
@@ -35,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 for bad data, 2 for a wrong command line, or 130 after Ctrl-C.
+        The exit status: 0, 1 for bad data, 2 for a wrong command line, 130 after Ctrl-C, or 143
+        after SIGTERM.
 
     Examples
     --------
@@ -45,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     # TensorFlow reads it when it is imported; a level of your own stays
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _clean_end():
         # a line for people, without the place in the code
         warnings.showwarning = _show_warning
         try:
@@ -53,6 +59,29 @@ def main(arguments: list[str] | None = None) -> int:
         except SystemExit as end:
             return int(end.code or 0)
     return 0
+
+
+@contextmanager
+def _clean_end() -> Iterator[None]:
+    """End on SIGTERM, and when the terminal is closed, as on an error: temporary files go.
+
+    A signal that is ignored stays so, for example under ``nohup``.
+    """
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        signals = []  # Python lets the main thread alone answer signals
+    replaced = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
+    for number in replaced:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in replaced:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)  # as shells have it
 
 
 class _Failure(click.ClickException):

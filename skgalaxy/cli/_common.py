@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -195,6 +194,7 @@ def packed(
         Those that are broken are black.
     readable : bool array of shape (n_galaxies,)
     """
+    from skgalaxy._files import scratch_folder
     from skgalaxy.images import open_images, pack_images
     from skgalaxy.images._picture import Picture
 
@@ -203,9 +203,8 @@ def packed(
         "on_error": "raise" if strict else "report",
         "verbose": wants_bars(quiet),
     }
-    # Windows cannot remove files that are still mapped
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        store = store or Path(scratch) / "images"
+    with scratch_folder() as scratch:
+        store = store or scratch / "images"
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"\d+ of \d+ files cannot be read")  # said below
             pack_images(paths, store, **picture, **how)

@@ -107,17 +107,22 @@ def _call(learner: Any, method: str, X: Any) -> Any:
 def _call_checked(learner: Any, method: str, X: Any) -> Any:
     """Result of a method of an estimator, which you may have written: one row per galaxy."""
     found = getattr(learner, method)(X)
-    if method == "predict_posterior" and not isinstance(found, VotePosterior):
-        raise TypeError(
-            f"`{method}` of `learner` must return a VotePosterior. Got {type(found).__name__}; "
-            "make one of draws with `VotePosterior(draws)`."
-        )
+    if method == "predict_posterior":
+        _check_is_posterior(found)
     if len(found) != n_rows(X):  # else the galaxies behind it would get the rows of others
         raise ValueError(
             f"`{method}` of `learner` must return one row per galaxy, {n_rows(X)} here. "
             f"Got {len(found)}."
         )
     return found
+
+
+def _check_is_posterior(found: Any) -> None:
+    if not isinstance(found, VotePosterior):
+        raise TypeError(
+            "`predict_posterior` of `learner` must return a VotePosterior. "
+            f"Got {type(found).__name__}; make one of draws with `VotePosterior(draws)`."
+        )
 
 
 def _call_members(members: list[Any], method: str, X: Any) -> Any:
@@ -130,7 +135,7 @@ def _find(learner: Any, method: str) -> tuple[Callable[..., Any] | None, Callabl
     if isinstance(learner, VotePosterior) and method == "predict_posterior":
         return None, learner.__getitem__  # its galaxies are row numbers
     # first of all its own: a Pipeline or a recalibrated estimator may know better than its parts
-    if hasattr(learner, method) and not isinstance(learner, type):
+    if hasattr(learner, method) and not _is_class(learner):
         return None, partial(_call_checked, learner, method)
     held = held_by(learner)
     if not held:
@@ -149,7 +154,11 @@ def _find(learner: Any, method: str) -> tuple[Callable[..., Any] | None, Callabl
 
 
 def _kind_of(learner: Any) -> str:
-    return f"the class {learner.__name__}" if isinstance(learner, type) else type(learner).__name__
+    return f"the class {learner.__name__}" if _is_class(learner) else type(learner).__name__
+
+
+def _is_class(learner: Any) -> bool:
+    return isinstance(learner, type)
 
 
 def _transform_first(pipeline: Any, prepare: Callable[..., Any] | None) -> Callable[..., Any]:
