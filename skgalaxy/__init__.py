@@ -12,12 +12,18 @@ from typing import Any as _Any
 
 if TYPE_CHECKING:  # what an editor completes and explains
     from skgalaxy.estimator import BayesianCNNRegressor
+    from skgalaxy.persistence import load, save
     from skgalaxy.posterior import VotePosterior
 
 __version__ = "0.1.0.dev0"
-__all__ = ["BayesianCNNRegressor", "VotePosterior", "__version__"]
+__all__ = ["BayesianCNNRegressor", "VotePosterior", "load", "save", "__version__"]
 
-_HOMES = {"BayesianCNNRegressor": "estimator", "VotePosterior": "posterior"}
+_HOMES = {
+    "BayesianCNNRegressor": "estimator",
+    "VotePosterior": "posterior",
+    "load": "persistence",
+    "save": "persistence",
+}
 
 
 def _public_modules() -> list[str]:

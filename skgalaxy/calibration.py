@@ -13,8 +13,9 @@ holds galaxies out, trains on the others, and learns the two numbers from those 
 """
 
 import numbers
+import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -36,6 +37,7 @@ from skgalaxy._validation import (
 )
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
+from skgalaxy.persistence import save
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
 from skgalaxy.query._learners import embed, was_trained_on
@@ -374,6 +376,12 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """D², `skgalaxy.metrics.d2_binomial_score` of `predict`."""
         return d2_binomial_score(y, self.predict(X), sample_weight)
+
+    def save(
+        self, path: str | os.PathLike[str], *, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write this fitted estimator to a file that runs no code; see `skgalaxy.save`."""
+        save(self, path, metadata=metadata)
 
     def embed(self, X: Any) -> NDArray[Any]:
         """Features of all networks side by side, shape (n_galaxies, n_features)."""

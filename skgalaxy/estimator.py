@@ -22,8 +22,9 @@ The data take these steps:
 
 import copy
 import math
+import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Literal, Self, overload
 
@@ -38,7 +39,7 @@ from tqdm.keras import TqdmCallback
 from skgalaxy import __version__
 from skgalaxy._pools import blocks_ahead, is_batched, n_rows
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int
-from skgalaxy.exceptions import ModelVersionWarning, NoSpreadWarning
+from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.networks._runtime import fastest_precision
@@ -53,6 +54,8 @@ from skgalaxy.networks.trained import (
     schedule_callbacks,
 )
 from skgalaxy.networks.training_set import TrainingSet, VoteBatches, image_digests
+from skgalaxy.persistence import save
+from skgalaxy.persistence._model import warn_of_version
 from skgalaxy.posterior import VotePosterior
 
 __all__ = ["BayesianCNNRegressor"]
@@ -425,17 +428,49 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         return {**super().__getstate__(), "_skgalaxy_version": __version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        version = state.pop("_skgalaxy_version", "unknown")
-        if version != __version__:
-            warnings.warn(
-                f"This {type(self).__name__} was saved by skgalaxy {version} and is loaded by "
-                f"{__version__}: its predictions may differ. Fit it again to be safe.",
-                ModelVersionWarning,
-                stacklevel=2,
-            )
+        warn_of_version(type(self).__name__, state.pop("_skgalaxy_version", "unknown"))
         super().__setstate__(state)
         if "_ensemble" in vars(self):
             self._ensemble.check()
+
+    def save(
+        self, path: str | os.PathLike[str], *, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write this fitted estimator to a file that runs no code when it is read.
+
+        Parameters
+        ----------
+        path, metadata
+            The file, and your notes, as in `skgalaxy.save`. `skgalaxy.load` reads the file.
+        """
+        save(self, path, metadata=metadata)
+
+    def _saved(self) -> dict[str, Any]:
+        """What `fit` has learned, for `skgalaxy.save`."""
+        if not self.__sklearn_is_fitted__():
+            return {}
+        saved = {"ensemble": self._ensemble.saved(), "trained_on": self._trained_on}
+        if hasattr(self, "feature_names_in_"):
+            saved["feature_names_in_"] = self.feature_names_in_
+        return saved
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        """Take back what `_saved` returned; a TypeError if there is more."""
+        self._check_parameters()
+        self._put_back(**saved)
+
+    def _put_back(
+        self,
+        *,
+        ensemble: dict[str, Any],
+        trained_on: NDArray[np.bytes_],
+        feature_names_in_: NDArray[Any] | None = None,
+    ) -> None:
+        restored = Ensemble.restored(**ensemble)
+        restored.check()
+        self._keep(self, restored, trained_on)
+        if feature_names_in_ is not None:
+            self.feature_names_in_ = feature_names_in_
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_ensemble")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skgalaxy.networks.architecture import Architecture
+from skgalaxy.networks.rows import ImageSpec
 from skgalaxy.networks.trained import Callbacks, History, Seeds, TrainedNetwork
 from skgalaxy.networks.training_set import TrainingSet, VoteBatches
 
@@ -54,6 +55,30 @@ class Ensemble:
             return cls([TrainedNetwork(architecture, seed) for seed in seeds])
         networks = [network.with_architecture(architecture) for network in before.networks]
         return cls(networks, before.history, before.n_iter)
+
+    def saved(self) -> dict[str, Any]:
+        """All of it as plain values and arrays, and the network's recipe."""
+        image = self.architecture.image._asdict()
+        return {
+            "architecture": {**self.architecture._asdict(), "image": image},
+            "networks": [network.saved() for network in self.networks],
+            "history": self.history,
+            "n_iter": self.n_iter,
+        }
+
+    @classmethod
+    def restored(
+        cls,
+        *,
+        architecture: dict[str, Any],
+        networks: Sequence[dict[str, Any]],
+        history: History,
+        n_iter: int,
+    ) -> Self:
+        """Ensemble that `saved` described."""
+        image = ImageSpec(**architecture["image"])
+        recipe = Architecture(**{**architecture, "image": image})
+        return cls([TrainedNetwork.restored(recipe, **one) for one in networks], history, n_iter)
 
     def check(self) -> None:
         """Raise ValueError if it was loaded, and the code of its network has changed."""

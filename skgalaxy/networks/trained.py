@@ -81,19 +81,55 @@ class TrainedNetwork:
     ) -> None:
         self.architecture, self.seeds = architecture, seeds
         self._key: Hashable | None = None
-        self._identity: Identity | None = None  # of a trained network
+        self._identity: Identity | None = None  # once it is saved or loaded
         self.state = self._build_trainer() if state is None else state
 
     def __getstate__(self) -> dict[str, Any]:
         # a key is good for one process: it may hold a class of a notebook, or a random number
-        return {**vars(self), "_key": None}
+        return {**vars(self), "_key": None, "_identity": self.identity}
+
+    def saved(self) -> dict[str, Any]:
+        """Seeds, values and identity, as plain values and arrays."""
+        return {
+            "seeds": self.seeds._asdict(),
+            "variables": self.state,
+            "identity": self.identity._asdict(),
+        }
+
+    @classmethod
+    def restored(
+        cls,
+        architecture: Architecture,
+        *,
+        seeds: dict[str, int],
+        variables: State,
+        identity: dict[str, Any],
+    ) -> Self:
+        """Network that `saved` described."""
+        network = cls(architecture, Seeds(**seeds), variables)
+        network._identity = Identity(**identity)
+        if [list(x.shape) for x in variables] != [shape for _, shape in identity["variables"]]:
+            raise ValueError(
+                "The arrays of a saved network must have the shapes of its variables. Got others: "
+                "the file was changed by hand."
+            )
+        return network
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # it never changes
 
+    @property
+    def identity(self) -> Identity:
+        """What this network is, to be kept with its arrays."""
+        if self._identity is None:
+            with lent_trainer(self._signature, self._build) as model:
+                put_state(self.state, model)
+                self._identity = Identity.of(model, self.architecture.image)
+        return self._identity
+
     def check(self) -> None:
         """Raise ValueError if this network was loaded, and its code now builds another one."""
-        # with a key it was built in this process; before any training there is nothing to keep
+        # with a key it was built in this process; an old pickle has no identity
         if self._key is not None or self._identity is None:
             return
         image = self.architecture.image
@@ -188,8 +224,6 @@ class TrainedNetwork:
             history = recorded.history
             # before the first epoch ends there is nothing to keep
             network = self._with_state(get_state(model)) if history else self
-            if history:
-                network._identity = Identity.of(model, self.architecture.image)
         if history and not np.isfinite(history["loss"][-1]):
             raise ValueError(
                 f"Training diverged: the loss is {history['loss'][-1]} after "
