@@ -4,21 +4,23 @@ import errno
 import hashlib
 import json
 import os
+import pickle
 import re
 import shlex
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import click
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.base import clone
 
+import skgalaxy
 from skgalaxy import cli
 from skgalaxy.query import joint_sampling, predict_posterior
 from skgalaxy.votes import read_votes
@@ -29,6 +31,10 @@ NAMED = "smooth-or-featured_featured-or-disk"
 
 def run(*arguments):
     return cli.main([str(argument) for argument in arguments])
+
+
+def metadata_of(path):
+    return skgalaxy.load(path, return_metadata=True)[1]
 
 
 def write_images(folder, ids, seed=0):
@@ -55,7 +61,7 @@ def sky(tmp_path_factory):
     write_images(folder / "images", ids)
     write_votes(folder / "votes.csv", ids)
     settings = ("--answer", "featured", "--size", 16, "--epochs", 1, "--quiet")
-    model = folder / "model.joblib"
+    model = folder / "model.skgalaxy"
     assert run("train", folder / "images", folder / "votes.csv", *settings, "--model", model) == 0
     return folder
 
@@ -134,8 +140,8 @@ def test_tensorflow_does_not_greet(name, sky, tmp_path):
     settings = ("--answer", "featured", "--size", "16", "--epochs", "1", "--model", output)
     command = {
         "train": (sky / "images", sky / "votes.csv", *settings),
-        "predict": (sky / "model.joblib", sky / "images", output),
-        "rank": (sky / "model.joblib", sky / "images", "-n", "2", "-o", output),
+        "predict": (sky / "model.skgalaxy", sky / "images", output),
+        "rank": (sky / "model.skgalaxy", sky / "images", "-n", "2", "-o", output),
     }[name]
     run = [sys.executable, "-m", "skgalaxy", name, *command, "--quiet"]
     untold = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
@@ -150,7 +156,7 @@ def test_tensorflow_does_not_greet(name, sky, tmp_path):
         ("nonsense",),
         ("train",),
         ("simulate", "sky", "--size", "8"),
-        ("predict", "no.joblib", ".", "c.csv"),
+        ("predict", "no.skgalaxy", ".", "c.csv"),
     ],
 )
 def test_wrong_command_lines(arguments, capsys):
@@ -187,7 +193,9 @@ def test_terminated(number, sky, tmp_path, monkeypatch):
 
     monkeypatch.setattr("skgalaxy.images.open_images", end)
     before = signal.getsignal(number)
-    assert run("predict", sky / "model.joblib", sky / "images", tmp_path / "c.csv") == 128 + number
+    assert (
+        run("predict", sky / "model.skgalaxy", sky / "images", tmp_path / "c.csv") == 128 + number
+    )
     assert signal.getsignal(number) is before
     assert len(seen) == 1
     assert seen != [".skgalaxy.12345678.partial"]
@@ -205,7 +213,7 @@ def test_interrupted(sky, monkeypatch, capsys):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_bars_are_for_terminals(terminal, sky, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    command = ("rank", sky / "model.joblib", sky / "images", "-n", 2, "-o", tmp_path / "r.csv")
+    command = ("rank", sky / "model.skgalaxy", sky / "images", "-n", 2, "-o", tmp_path / "r.csv")
     assert run(*command) == 0
     error = capsys.readouterr().err
     assert ("scores: 100%" in error) == ("image" in error) == terminal
@@ -219,11 +227,11 @@ def test_bars_are_for_terminals(terminal, sky, tmp_path, capsys, monkeypatch):
 
 def test_train_is_the_library(sky):
     """The model holds a pipeline from paths to posteriors, which Python users can load."""
-    content = joblib.load(sky / "model.joblib")
-    assert set(content) == {"pipeline", "question", "answer", "n_galaxies"}
-    assert (content["question"], content["answer"]) == tuple(NAMED.split("_"))
-    assert content["n_galaxies"] == N_GALAXIES
-    loader, estimator = content["pipeline"]
+    pipeline, metadata = skgalaxy.load(sky / "model.skgalaxy", return_metadata=True)
+    assert set(metadata) == {"question", "answer", "n_galaxies", "versions"}
+    assert (metadata["question"], metadata["answer"]) == tuple(NAMED.split("_"))
+    assert metadata["n_galaxies"] == N_GALAXIES
+    loader, estimator = pipeline
     assert (loader.size, loader.root, estimator.epochs, estimator.verbose) == (16, None, 1, False)
     table = read_votes(sky / "votes.csv")
     pixels = loader.transform([sky / "images" / f"{id_}.png" for id_ in table.ids])
@@ -234,11 +242,11 @@ def test_train_is_the_library(sky):
 
 
 def test_train_an_ensemble_that_is_recalibrated_by_folds(sky, tmp_path, capsys):
-    model = tmp_path / "model.joblib"
+    model = tmp_path / "model.skgalaxy"
     settings = ("--answer", "featured", "--size", 16, "--epochs", 1, "--model", model)
     wide = ("--likelihood", "beta-binomial", "--networks", 2, "--folds", 2, "--seed", 3, "--quiet")
     assert run("train", sky / "images", sky / "votes.csv", *settings, *wide) == 0
-    loader, estimator = (step for _, step in joblib.load(model)["pipeline"].steps)
+    loader, estimator = (step for _, step in skgalaxy.load(model).steps)
     assert len(estimator.estimators_) == 2
     given = {"likelihood": "beta_binomial", "n_networks": 2, "verbose": False}
     assert given.items() <= estimator.estimators_[1].get_params().items()
@@ -272,7 +280,7 @@ def test_train_learns_from_the_joined(sky, tmp_path, capsys):
         left_out = re.search(r"(\d+) galaxies .*: (\d+) images .*, (\d+) rows .*, (\d+) ", error)
         expected = {"more": (23, 0, 2, 1), "less": (23, 1, 0, 0)}[name]
         assert tuple(map(int, left_out.groups())) == expected
-        pipeline = joblib.load(tmp_path / name)["pipeline"]
+        pipeline = skgalaxy.load(tmp_path / name)
         draws.append(predict_posterior(pipeline, [*(sky / "images").iterdir()]).draws)
     np.testing.assert_array_equal(*draws)
 
@@ -290,7 +298,7 @@ def test_train_leaves_out_broken_images(sky, tmp_path, capsys):
     error = capsys.readouterr().err
     assert "05.png" in error
     assert error.count("\n") == 1
-    assert joblib.load(tmp_path / "model")["n_galaxies"] == 7
+    assert metadata_of(tmp_path / "model")["n_galaxies"] == 7
 
 
 def test_several_answers_are_one(tmp_path):
@@ -301,7 +309,7 @@ def test_several_answers_are_one(tmp_path):
     paths = ("train", tmp_path / "images", tmp_path / "votes.csv", "--model", tmp_path / "model")
     settings = ("--answer", "weak", "--answer", "str", "--size", 16, "--epochs", 1, "--quiet")
     assert run(*paths, *settings) == 0
-    assert joblib.load(tmp_path / "model")["answer"] == "weak-or-strong"
+    assert metadata_of(tmp_path / "model")["answer"] == "weak-or-strong"
 
 
 def test_bad_votes(sky, tmp_path, capsys):
@@ -324,11 +332,10 @@ def test_bad_votes(sky, tmp_path, capsys):
 
 
 def test_full_disk(sky, tmp_path, monkeypatch, capsys):
-    def dump(_, file):
-        file.write(b"half of it")
+    def write(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(joblib, "dump", dump)
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", write)
     settings = ("--answer", "featured", "--size", 16, "--epochs", 1, "--quiet")
     paths = (sky / "images", sky / "votes.csv", "--model", tmp_path / "model")
     assert "No space left on device" in fails(capsys, 1, "train", *paths, *settings)
@@ -343,37 +350,37 @@ def test_predict(suffix, sky, pool, tmp_path, capsys):
     """A row for each image that can be read, what the pipeline in the model says of it."""
     pytest.importorskip({".parquet": "pyarrow", ".fits": "astropy"}.get(suffix, "pandas"))
     path = tmp_path / f"catalogue{suffix}"
-    assert run("predict", sky / "model.joblib", pool, path, "--n-votes", 10, "--quiet") == 0
+    assert run("predict", sky / "model.skgalaxy", pool, path, "--n-votes", 10, "--quiet") == 0
     left_out = re.findall("left out: .*", capsys.readouterr().err)
     assert len(left_out) == 1
     assert "5.png" in left_out[0]
     catalogue = read_any_catalogue(path)
     assert [*catalogue["id_str"]] == [*"12346789"]
     paths = [pool / f"{i}.png" for i in "12346789"]
-    posterior = predict_posterior(joblib.load(sky / "model.joblib")["pipeline"], paths)
+    posterior = predict_posterior(skgalaxy.load(sky / "model.skgalaxy"), paths)
     np.testing.assert_allclose(catalogue[f"{NAMED}_fraction"], posterior.mean, rtol=1e-6)
     votes = catalogue[f"{NAMED}_expected_votes"]
     np.testing.assert_allclose(votes, 10 * posterior.mean, rtol=1e-6)
 
 
 def test_predict_says_what_predicted(sky, tmp_path):
-    run("predict", sky / "model.joblib", sky / "images", tmp_path / "c.csv", "--quiet")
+    run("predict", sky / "model.skgalaxy", sky / "images", tmp_path / "c.csv", "--quiet")
     header = (tmp_path / "c.csv").read_text()
-    assert '"model": "model.joblib"' in header
+    assert '"model": "model.skgalaxy"' in header
     assert f'"n_trained_on": {N_GALAXIES}' in header
-    digest = hashlib.sha256((sky / "model.joblib").read_bytes()).hexdigest()
+    digest = hashlib.sha256((sky / "model.skgalaxy").read_bytes()).hexdigest()
     assert f'"model_sha256": "{digest[:16]}"' in header
 
 
 def test_strict(sky, pool, tmp_path, capsys):
-    command = ("predict", sky / "model.joblib", pool, tmp_path / "c.csv", "--strict", "--quiet")
+    command = ("predict", sky / "model.skgalaxy", pool, tmp_path / "c.csv", "--strict", "--quiet")
     assert "5.png" in fails(capsys, 1, *command)
     assert not (tmp_path / "c.csv").exists()
 
 
 def test_store_is_not_decoded_again(sky, pool, tmp_path):
     (pool / "5.png").unlink()
-    command = ("predict", sky / "model.joblib", pool)
+    command = ("predict", sky / "model.skgalaxy", pool)
     settings = ("--store", tmp_path / "packed", "--quiet")
     assert run(*command, tmp_path / "first.csv", *settings) == 0
     for path in pool.glob("*.png"):
@@ -384,7 +391,7 @@ def test_store_is_not_decoded_again(sky, pool, tmp_path):
 
 def test_crop_of_the_pool(sky, pool, tmp_path, capsys):
     """The pool may show another part of the sky than the images of training."""
-    command = ("predict", sky / "model.joblib", pool)
+    command = ("predict", sky / "model.skgalaxy", pool)
     assert run(*command, tmp_path / "c.csv", "--crop", 12, "--quiet") == 0
     assert run(*command, tmp_path / "whole.csv", "--quiet") == 0
     cropped, whole = read_catalogue(tmp_path / "c.csv"), read_catalogue(tmp_path / "whole.csv")
@@ -396,7 +403,7 @@ def test_crop_of_the_pool(sky, pool, tmp_path, capsys):
 def test_bad_catalogues(sky, tmp_path, capsys, monkeypatch):
     """What cannot be written is refused before anything is read or predicted."""
     monkeypatch.setattr("skgalaxy.images.pack_images", None)
-    command = ("predict", sky / "model.joblib", sky / "images")
+    command = ("predict", sky / "model.skgalaxy", sky / "images")
     assert "does not end in" in fails(capsys, 2, *command, tmp_path / "c.txt")
     assert "folder that exists" in fails(capsys, 1, *command, tmp_path / "none" / "c.csv")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -406,22 +413,47 @@ def test_bad_catalogues(sky, tmp_path, capsys, monkeypatch):
 
 def test_bad_models(sky, tmp_path, capsys):
     """Damaged, something else, or nothing of ours: one sentence that names the file."""
-    whole = (sky / "model.joblib").read_bytes()
-    content = joblib.load(sky / "model.joblib")
+    whole = (sky / "model.skgalaxy").read_bytes()
     (tmp_path / "cut").write_bytes(whole[:-1000])
     (tmp_path / "text").write_text("id,k,N")
-    joblib.dump({"pipeline": content["pipeline"]}, tmp_path / "unnamed")
-    joblib.dump({**content, "pipeline": content["pipeline"][-1:]}, tmp_path / "no_loader")
+    pipeline, metadata = skgalaxy.load(sky / "model.skgalaxy", return_metadata=True)
+    metadata.pop("versions")
+    skgalaxy.save(pipeline, tmp_path / "unnamed")
+    skgalaxy.save(pipeline[-1:], tmp_path / "no_loader", metadata=metadata)
     for name in ("cut", "text", "unnamed", "no_loader"):
         error = fails(capsys, 1, "predict", tmp_path / name, sky / "images", tmp_path / "c.csv")
         assert re.search(rf"`MODEL` must be .*{name}'", error)
+    assert "without question, answer, n_galaxies in its metadata" in fails(
+        capsys, 1, "rank", tmp_path / "unnamed", sky / "images"
+    )
+
+
+class Evil:
+    """A pickle that makes a file when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.mark.parametrize("command", ["predict", "rank"])
+def test_no_command_opens_a_pickle(command, sky, tmp_path, capsys):
+    (tmp_path / "model").write_bytes(pickle.dumps(Evil(str(tmp_path / "ran"))))
+    output = [tmp_path / "c.csv"] if command == "predict" else []
+    error = fails(capsys, 1, command, tmp_path / "model", sky / "images", *output)
+    assert "a pickle can run code" in error
+    assert not (tmp_path / "ran").exists()
+    pickle.loads((tmp_path / "model").read_bytes()).close()
+    assert (tmp_path / "ran").exists()
 
 
 def test_bad_folders(sky, tmp_path, capsys):
     folder = tmp_path / "images"
     folder.mkdir()
     (folder / ".hidden.png").touch()
-    command = ("predict", sky / "model.joblib", folder, tmp_path / "c.csv")
+    command = ("predict", sky / "model.skgalaxy", folder, tmp_path / "c.csv")
     assert "Got other files, for example '.hidden.png'," in fails(capsys, 1, *command)
     (folder / ".hidden.png").unlink()
     assert "Got no file at all" in fails(capsys, 1, *command)
@@ -442,9 +474,9 @@ def test_bad_folders(sky, tmp_path, capsys):
 
 
 def test_rank_is_by_mutual_information(sky, pool, tmp_path, capsys):
-    run("predict", sky / "model.joblib", pool, tmp_path / "c.csv", "--quiet")
+    run("predict", sky / "model.skgalaxy", pool, tmp_path / "c.csv", "--quiet")
     capsys.readouterr()
-    command = ("rank", sky / "model.joblib", pool, "--strategy", "mutual-information")
+    command = ("rank", sky / "model.skgalaxy", pool, "--strategy", "mutual-information")
     assert run(*command, "-n", 8, "-o", tmp_path / "r.csv") == 0
     assert run(*command, "-n", 3) == 0
     three = capsys.readouterr().out
@@ -462,9 +494,9 @@ def test_rank_is_by_mutual_information(sky, pool, tmp_path, capsys):
 @pytest.mark.parametrize("n", [3, 8])
 def test_rank_is_joint(sky, pool, tmp_path, capsys, n):
     """Unless told otherwise, as joint_sampling with many draws is of those that can be read."""
-    assert run("rank", sky / "model.joblib", pool, "-n", n, "-o", tmp_path / "r.csv") == 0
+    assert run("rank", sky / "model.skgalaxy", pool, "-n", n, "-o", tmp_path / "r.csv") == 0
     assert "5.png" in capsys.readouterr().err
-    loader, estimator = (step for _, step in joblib.load(sky / "model.joblib")["pipeline"].steps)
+    loader, estimator = (step for _, step in skgalaxy.load(sky / "model.skgalaxy").steps)
     estimator.set_params(n_draws=1000)
     paths = sorted(path for path in pool.glob("*.png") if path.stem != "5")
     rows, gains = joint_sampling(estimator, loader.transform(paths), n)
@@ -474,13 +506,13 @@ def test_rank_is_joint(sky, pool, tmp_path, capsys, n):
 
 
 def test_rank_writes_a_manifest(sky, pool, tmp_path, capsys):
-    command = ("rank", sky / "model.joblib", pool, "-n", 2, "--manifest", tmp_path / "round_1")
+    command = ("rank", sky / "model.skgalaxy", pool, "-n", 2, "--manifest", tmp_path / "round_1")
     assert run(*command, "-o", tmp_path / "r.csv", "--quiet") == 0
     manifest = pd.read_csv(tmp_path / "round_1" / "manifest.csv", dtype={"#id_str": str})
     ranking = pd.read_csv(tmp_path / "r.csv", dtype={"id_str": str})
     assert [*manifest["#id_str"]] == [*ranking["id_str"]]
     assert [*manifest["#acquisition"]] == [*ranking["mutual_information"]]
-    assert {*manifest["#model_version"]} == {"model.joblib"}
+    assert {*manifest["#model_version"]} == {"model.skgalaxy"}
     for image, id_ in zip(manifest["image"], manifest["#id_str"], strict=True):
         path = tmp_path / "round_1" / image
         assert path.read_bytes() == (pool / f"{id_}.png").read_bytes()
@@ -489,7 +521,7 @@ def test_rank_writes_a_manifest(sky, pool, tmp_path, capsys):
 
 def test_rank_goes_on(sky, pool, tmp_path, capsys):
     """Scores that were kept are used; those of another pool are refused."""
-    command = ("rank", sky / "model.joblib", pool, "-n", 4, "--quiet")
+    command = ("rank", sky / "model.skgalaxy", pool, "-n", 4, "--quiet")
     checkpoint = ("--checkpoint", tmp_path / "scores")
     assert run(*command, "-o", tmp_path / "r1.csv", *checkpoint) == 0
     assert run(*command, "-o", tmp_path / "r2.csv", *checkpoint) == 0
@@ -500,16 +532,16 @@ def test_rank_goes_on(sky, pool, tmp_path, capsys):
 
 def test_rank_of_too_many_jointly(sky, pool, capsys):
     (pool / "5.png").unlink()
-    error = fails(capsys, 1, "rank", sky / "model.joblib", pool, "-n", 501)
+    error = fails(capsys, 1, "rank", sky / "model.skgalaxy", pool, "-n", 501)
     assert "`-n` must be at most 500 to rank jointly. Got 501" in error
     alone = ("--strategy", "mutual-information")
-    error = fails(capsys, 1, "rank", sky / "model.joblib", pool, "-n", 501, "--quiet", *alone)
+    error = fails(capsys, 1, "rank", sky / "model.skgalaxy", pool, "-n", 501, "--quiet", *alone)
     assert "`-n` must not exceed the 8 galaxies. Got 501." in error
 
 
 def test_rank_of_too_few(sky, pool, capsys):
     (pool / "5.png").unlink()
-    error = fails(capsys, 1, "rank", sky / "model.joblib", pool, "--quiet")
+    error = fails(capsys, 1, "rank", sky / "model.skgalaxy", pool, "--quiet")
     assert "`-n` must not exceed the 8 galaxies. Got 100." in error
 
 
@@ -520,10 +552,10 @@ def test_nothing_is_replaced(sky, pool, tmp_path, capsys):
     """Outputs that are there stay, before anything is read, unless told otherwise."""
     there = tmp_path / "there.csv"
     there.write_text("mine")
-    model = ("predict", sky / "model.joblib")
+    model = ("predict", sky / "model.skgalaxy")
     for command in (
         (*model, sky / "images", there),
-        ("rank", sky / "model.joblib", sky / "images", "-o", there),
+        ("rank", sky / "model.skgalaxy", sky / "images", "-o", there),
         ("train", sky / "images", sky / "votes.csv", "--answer", "smooth", "--model", there),
         ("votes", sky / "votes.csv", "-o", there),
     ):
@@ -628,4 +660,4 @@ def test_simulate(tmp_path, capsys):
     assert [*truth["id_str"]] == [*loaded.ids]
     paths = (tmp_path / "sky" / "images", tmp_path / "sky" / "votes.csv")
     settings = ("--question", "bar", "--answer", "yes", "--size", 16, "--epochs", 1, "--quiet")
-    assert run("train", *paths, *settings, "--model", tmp_path / "bars.joblib") == 0
+    assert run("train", *paths, *settings, "--model", tmp_path / "bars.skgalaxy") == 0

@@ -123,9 +123,9 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     epilog=examples(
         "skgalaxy simulate sky -n 500",
         "skgalaxy train sky/images sky/votes.csv --question smooth-or-featured \\",
-        "    --answer featured --model featured.joblib",
-        "skgalaxy predict featured.joblib sky/images catalogue.csv",
-        "skgalaxy rank featured.joblib sky/images -n 20 --manifest round_1",
+        "    --answer featured --model featured.skgalaxy",
+        "skgalaxy predict featured.skgalaxy sky/images catalogue.csv",
+        "skgalaxy rank featured.skgalaxy sky/images -n 20 --manifest round_1",
     ),
 )
 @click.version_option(__version__, prog_name="skgalaxy")

@@ -1,8 +1,8 @@
 """The commands about a model: `train` writes one, `predict` and `rank` use it.
 
-You can read its file with ``joblib.load``. It is a dict of the fitted ``pipeline``, from paths to
-posteriors; of ``question`` and ``answer``, which name the columns of a catalogue; and of
-``n_galaxies``, the number of galaxies it was trained on.
+Its file is one of `skgalaxy.save`, which runs no code when it is read: you can hand such files on.
+The model is a pipeline from paths to posteriors. In its metadata ``question`` and ``answer`` name
+the columns of a catalogue, and ``n_galaxies`` is the number of galaxies it was trained on.
 """
 
 import hashlib
@@ -43,15 +43,15 @@ if TYPE_CHECKING:  # as in _common.py
     from skgalaxy.images import ImageLoader
     from skgalaxy.votes import VoteTable
 
-CONTENT = ("pipeline", "question", "answer", "n_galaxies")
+METADATA = ("question", "answer", "n_galaxies")
 
 
 @click.command(
     cls=Command,
     epilog=examples(
-        "skgalaxy train images votes.csv --answer featured --model featured.joblib",
+        "skgalaxy train images votes.csv --answer featured --model featured.skgalaxy",
         "skgalaxy train images gz_decals.csv --question bar --answer strong --answer weak \\",
-        "    --crop 256 --epochs 100 --model bars.joblib",
+        "    --crop 256 --epochs 100 --model bars.skgalaxy",
     ),
 )
 @click.argument("images", type=FOLDER)
@@ -120,11 +120,10 @@ def train(
     can read. They are joined by id. Galaxies without an image or without votes are counted and
     left out.
     """
-    import joblib
     from sklearn.pipeline import make_pipeline
 
-    from skgalaxy._files import complete_file
     from skgalaxy.images import ImageLoader
+    from skgalaxy.persistence import save
     from skgalaxy.votes import read_votes
 
     check_new(model, force)
@@ -154,17 +153,16 @@ def train(
     # a file for Python, too, where progress is shown if you ask for it
     pipeline = make_pipeline(loader, _show_progress(estimator, False))
     n_galaxies = int((y[:, 1] > 0).sum())
-    content = dict(zip(CONTENT, (pipeline, table.question, answer, n_galaxies), strict=True))
-    with complete_file(model) as file:
-        joblib.dump(content, file)
+    metadata = {"question": table.question, "answer": answer, "n_galaxies": n_galaxies}
+    save(pipeline, model, metadata=metadata)
     note(f"Wrote {model}: {table.question}_{answer}, learned from {n_galaxies} galaxies.", quiet)
 
 
 @click.command(
     cls=Command,
     epilog=examples(
-        "skgalaxy predict featured.joblib images catalogue.csv",
-        "skgalaxy predict bars.joblib /survey/jpegs bars.parquet --n-votes 5 --store packed",
+        "skgalaxy predict featured.skgalaxy images catalogue.csv",
+        "skgalaxy predict bars.skgalaxy /survey/jpegs bars.parquet --n-votes 5 --store packed",
     ),
 )
 @click.argument("model", type=FILE)
@@ -189,21 +187,19 @@ def predict(
 ) -> None:
     """Write a catalogue of the votes predicted on each image.
 
-    MODEL is a file from `skgalaxy train`. Like any pickle it can run code, so open it only if you
-    trust its maker. CATALOGUE ends in .csv, .ecsv, .parquet or .fits. For each galaxy it holds the
-    fraction of volunteers who would give the answer, with its 5th and 95th percentile; the number
-    of such votes to expect from N volunteers; and the mutual information of their votes with the
-    model, in nats.
+    MODEL is a file from `skgalaxy train`; it holds no code, so you can take it from anybody.
+    CATALOGUE ends in .csv, .ecsv, .parquet or .fits. For each galaxy it holds the fraction of
+    volunteers who would give the answer, with its 5th and 95th percentile; the number of such votes
+    to expect from N volunteers; and the mutual information of their votes with the model, in nats.
     """
     from skgalaxy.catalogue import make_catalogue, write_catalogue
 
     check_new(catalogue, force)
     files = list_images(images)
-    content = _load(model)
-    named = {"question": content["question"], "answer": content["answer"]}
-    header = {"model": model.name, "metadata": {**named, **_provenance(model, content, n_votes)}}
+    loader, estimator, metadata = _load(model)
+    named = {"question": metadata["question"], "answer": metadata["answer"]}
+    header = {"model": model.name, "metadata": {**named, **_provenance(model, metadata, n_votes)}}
     _rehearse(catalogue, named, header)
-    loader, estimator = content["pipeline"]
     # the pool may show another part of the sky than the images of training
     loader.set_params(crop=crop or loader.crop)
     _show_progress(estimator, wants_bars(quiet))
@@ -218,8 +214,8 @@ def predict(
 @click.command(
     cls=Command,
     epilog=examples(
-        "skgalaxy rank featured.joblib images -n 20",
-        "skgalaxy rank featured.joblib pool -n 500 -o round_2.csv --manifest round_2 \\",
+        "skgalaxy rank featured.skgalaxy images -n 20",
+        "skgalaxy rank featured.skgalaxy pool -n 500 -o round_2.csv --manifest round_2 \\",
         "    --store packed --checkpoint scores.sqlite",
     ),
 )
@@ -282,7 +278,7 @@ def rank(
             "--strategy mutual-information."
         )
     files = list_images(images)
-    loader, estimator = _load(model)["pipeline"]
+    loader, estimator, _ = _load(model)
     loader.set_params(crop=crop or loader.crop)
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         # the library would name its own `n_instances`
@@ -351,48 +347,35 @@ def _full_name(answer: str, answers: Sequence[str]) -> str:
     return min((name for name in answers if name.startswith(answer)), key=len)
 
 
-def _load(path: Path) -> dict[str, Any]:
-    """Content of a file that `train` wrote, with its pipeline as a loader and an estimator."""
-    import joblib
-
-    rule = f"`MODEL` must be a file that `skgalaxy train` wrote. Got {str(path)!r}"
-    try:
-        with hushed():  # unpickling a network imports TensorFlow
-            content = joblib.load(path)
-    except Exception as error:  # damaged pickles raise anything
-        raise ValueError(
-            f"{rule}, which is damaged or no pickle ({type(error).__name__}: {error}); copy it "
-            "again, or train it again."
-        ) from error
-    held = content if isinstance(content, dict) else {}
-    if missing := [name for name in CONTENT if name not in held]:
-        raise ValueError(f"{rule}, a pickle without {', '.join(missing)}; train a model first.")
-    return {**content, "pipeline": _loader_and_estimator(content["pipeline"], rule)}
-
-
-def _loader_and_estimator(pipeline: Any, rule: str) -> tuple["ImageLoader", Any]:
+def _load(path: Path) -> tuple["ImageLoader", Any, dict[str, Any]]:
+    """Loader, estimator and metadata of a file that `train` wrote."""
     from skgalaxy.images import ImageLoader
+    from skgalaxy.persistence._model import read_model
 
+    rule = "`MODEL` must be a file that `skgalaxy train` wrote"
+    with hushed():  # it imports TensorFlow
+        pipeline, metadata = read_model(path, (), rule)
     steps = [step for _, step in getattr(pipeline, "steps", [])]
     whole = (
         len(steps) == 2
         and isinstance(steps[0], ImageLoader)
         and hasattr(steps[1], "predict_posterior")
     )
-    if not whole:
+    missing = [name for name in METADATA if name not in metadata]
+    if not whole or missing:
+        lacks = f"{', '.join(missing)} in its metadata" if missing else "an ImageLoader before it"
         raise ValueError(
-            f"{rule}, whose pipeline is not an ImageLoader and an estimator of posteriors; "
-            "train a model first."
+            f"{rule}. Got {str(path)!r}, a model without {lacks}; train a model first."
         )
-    return steps[0], steps[1]
+    return steps[0], steps[1], metadata
 
 
-def _provenance(path: Path, content: Mapping[str, Any], n_votes: int) -> dict[str, Any]:
+def _provenance(path: Path, metadata: Mapping[str, Any], n_votes: int) -> dict[str, Any]:
     """Metadata of a catalogue about its model."""
     with path.open("rb") as file:
         # 16 digits of it: a FITS card does not hold 64
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    return {"n_votes": n_votes, "n_trained_on": content["n_galaxies"], "model_sha256": digest}
+    return {"n_votes": n_votes, "n_trained_on": metadata["n_galaxies"], "model_sha256": digest}
 
 
 def _rehearse(path: Path, named: Mapping[str, str], header: Mapping[str, Any]) -> None:

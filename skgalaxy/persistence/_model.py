@@ -14,7 +14,7 @@ from skgalaxy.exceptions import ModelVersionWarning
 from skgalaxy.persistence._archive import DamagedFileError, read_archive, write_archive
 from skgalaxy.persistence._plain import code_names, flatten, rebuild
 
-__all__ = ["load", "save", "warn_of_version"]
+__all__ = ["load", "read_model", "save", "warn_of_version"]
 
 _FORMAT = "skgalaxy model 1"
 _LIBRARIES = ("keras", "numpy", "scikit-learn", "tensorflow")
@@ -150,12 +150,20 @@ def load(
     """
     if isinstance(trusted, str):
         raise TypeError(f"`trusted` must be a list of names. Got {trusted!r}; put it in a list.")
-    rule = f"`path` must be a model that `save` wrote. Got {os.fspath(path)!r}"
+    model, metadata = read_model(path, trusted, "`path` must be a model that `save` wrote")
+    return (model, metadata) if return_metadata else model
+
+
+def read_model(
+    path: str | os.PathLike[str], trusted: Collection[str], rule: str
+) -> tuple[Any, dict[str, Any]]:
+    """Model and metadata of a file; `rule` begins the message if it is no file of ours."""
+    rule = f"{rule}. Got {os.fspath(path)!r}"
     try:
         document, arrays = read_archive(path)
         tree, metadata = _opened(document)
         _check_trusted(tree, trusted)
-        warn_of_version("model", metadata[_VERSIONS]["skgalaxy"])
+        warn_of_version("model", metadata[_VERSIONS]["skgalaxy"], 4)  # the caller of `load`
         model = rebuild(tree, arrays, "model")
         if not hasattr(model, "predict"):
             raise DamagedFileError("which holds no estimator")
@@ -166,7 +174,7 @@ def load(
         raise ValueError(
             f"{rule}, with parts that this skgalaxy does not know ({error!r})."
         ) from error
-    return (model, metadata) if return_metadata else model
+    return model, metadata
 
 
 def _checked(notes: dict[str, Any]) -> dict[str, Any]:
@@ -207,12 +215,12 @@ def _check_trusted(tree: Any, trusted: Collection[str]) -> None:
         )
 
 
-def warn_of_version(what: str, saved_by: str) -> None:
+def warn_of_version(what: str, saved_by: str, stacklevel: int = 3) -> None:
     """Warn if another version of skgalaxy saved a model."""
     if saved_by != __version__:
         warnings.warn(
             f"This {what} was saved by skgalaxy {saved_by} and is loaded by {__version__}: its "
             "predictions may differ. Fit it again to be safe.",
             ModelVersionWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
