@@ -17,7 +17,7 @@ from skgalaxy._validation import MANGLED, check_bool, check_int
 from skgalaxy.datasets._results import LoadedGalaxies
 from skgalaxy.images import read_images
 from skgalaxy.votes._counting import count_votes
-from skgalaxy.votes._read_votes import find_questions, list_answers
+from skgalaxy.votes._read_votes import find_questions, list_answers, settle_all
 from skgalaxy.votes._table_file import ID_COLUMNS, Table, find_id_columns, open_table
 
 __all__ = ["load_galaxy_zoo"]
@@ -180,7 +180,7 @@ def load_galaxy_zoo(
             f"No table of votes {str(path)!r}. Check `folder`, or name the table in `votes_file`."
         )
     with open_table(path) as table:
-        questions = find_questions(table)
+        questions = settle_all(table, find_questions(table))
         question, answer = _find_answer(list_answers(questions), answer)
         # The folder is listed once: a look for each of 240,000 rows would take minutes.
         files = _image_files(folder / image_folder)

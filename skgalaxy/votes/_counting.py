@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy._validation import check_ids
+from skgalaxy.votes._cells import as_numbers
 from skgalaxy.votes._dialects import Columns
 from skgalaxy.votes._table_file import Table
 from skgalaxy.votes._vote_table import VoteTable
-
-MISSING = {"", "nan", "na", "n/a", "null", "none"}
 
 
 class Question(NamedTuple):
@@ -31,7 +29,7 @@ def count_votes(
     if not columns.countable:
         raise ValueError(
             f"`question` {question.name!r} has no counts of volunteers in {table.path!r}. Got only "
-            f"{' and '.join(columns.refused)}, which are not k of N volunteers of a galaxy."
+            f"{' and '.join(columns.reasons)}, which are not k of N volunteers of a galaxy."
         )
     totals = [columns.total] if columns.total else []
     cells = table.columns([id_column, *columns.countable.values(), *totals])
@@ -141,18 +139,11 @@ def _recover(
     return counts, float(distance[worst])
 
 
-def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a column has no vote count."""
-    cells = pd.Series(values, dtype=object)
-    return (cells.isna() | cells.astype(str).str.strip().str.lower().isin(MISSING)).to_numpy()
-
-
 def _numbers(galaxies: _Galaxies, name: str) -> NDArray[np.float64]:
     """Finite numbers of a column, NaN where there is nothing."""
     values = galaxies.cells[name]
-    numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
-    numbers = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.flatnonzero(~np.isfinite(numbers) & ~is_missing(values))
+    numbers, bad = as_numbers(values)
+    bad = np.flatnonzero(bad)
     if bad.size:
         raise ValueError(
             f"`{name}` must be numbers. Got {str(values[bad[0]])[:40]!r} {galaxies.place(bad[0])}."

@@ -44,11 +44,41 @@ GZ2_TASKS = {
         },
     ),
 }
+# A part of what Galaxy Zoo 2 calls each task in its columns; other trees number other questions.
+GZ2_STEMS = {
+    "t01": "smooth",
+    "t02": "edge",
+    "t03": "bar",
+    "t04": "spiral",
+    "t05": "bulge",
+    "t06": "odd",
+    "t07": "round",
+    "t08": "odd",
+    "t09": "bulge",
+    "t10": "wind",
+    "t11": "arm",
+}
 
 
 def without_release(question: str) -> str:
     """Name of a question without the release it was asked in: "bar-dr5" is "bar"."""
     return RELEASE.sub("", question)
+
+
+def gz2_answer(task: str, number: str, word: str) -> str:
+    """Name of an answer, by its number in Galaxy Zoo 2, or where that is another's, by its word.
+
+    Galaxy Zoo Hubble, for one, counts the answers of each task from 1: ``t03_bar_a01_bar``.
+    """
+    answers = GZ2_TASKS[task][1]
+    if number in answers:
+        return answers[number]
+    word = word.replace("_", "-")
+    alike = [name for name in answers.values() if word.startswith(name) or word.endswith(name)]
+    if word in answers.values() or not alike:
+        # "bar" and "spiral" are the yes of their tasks
+        return "yes" if word == GZ2_STEMS[task] and "yes" in answers.values() else word
+    return max(alike, key=len)
 
 
 def first_names(names: Iterable[str]) -> str:

@@ -1,15 +1,15 @@
 """Vote tables from files: which question, which columns, which ids."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from skgalaxy._validation import check_choice, check_float
-from skgalaxy.votes._counting import Question, count_votes, is_missing
+from skgalaxy.votes._arithmetic import is_doubtful, settle_answers
+from skgalaxy.votes._counting import Question, count_votes
 from skgalaxy.votes._dialects import DIALECTS, Columns, recognise
 from skgalaxy.votes._question_names import without_release
+from skgalaxy.votes._reductions import find_tasks, rows_of_task
 from skgalaxy.votes._table_file import Table, find_id_columns, open_table
 from skgalaxy.votes._vote_table import VoteTable
 
@@ -97,7 +97,9 @@ def read_votes(
     tolerance = check_float(tolerance, "tolerance", 0, 0.5, closed="left")
     with open_table(path) as table:
         if answers is None:
-            asked = _find_question(find_questions(table, dialect), question, table.path)
+            asked = settle(
+                table, _find_question(find_questions(table, dialect), question, table.path)
+            )
         else:
             asked = _question_of_answers(table, question, answers)
         id_column = _find_id_column(table, id_column)
@@ -136,7 +138,7 @@ def list_questions(path: str | Path, *, dialect: str = "auto") -> dict[str, tupl
     {'bar': ('strong', 'weak', 'no')}
     """
     with open_table(path) as table:
-        return list_answers(find_questions(table, dialect))
+        return list_answers(settle_all(table, find_questions(table, dialect)))
 
 
 def list_answers(questions: Mapping[str, Question]) -> dict[str, tuple[str, ...]]:
@@ -152,24 +154,36 @@ def find_questions(table: Table, dialect: str = "auto") -> dict[str, Question]:
     """Questions of a table by their names, also those that cannot be counted."""
     dialect = check_choice(dialect, "dialect", ("auto", *DIALECTS))
     dialect, questions = recognise(table.names, dialect, table.path)
-    if dialect == "panoptes" and "task" in table.names:
-        return _find_tasks(table, questions["votes"].counts)
+    if dialect == "panoptes":
+        return find_tasks(table, questions["votes"])
     return {name: Question(name, columns) for name, columns in questions.items()}
 
 
-def _find_tasks(table: Table, counts: Mapping[str, str]) -> dict[str, Question]:
-    """Tasks of a Panoptes reduction, each with the answers that occur in its rows."""
-    table.read_all()  # which answers a task has is known only then
-    cells = table.columns(["task", *counts.values()])
-    tasks = pd.Series(cells["task"], dtype=object).astype(str)
-    given = {answer: ~is_missing(cells[name]) for answer, name in counts.items()}
-    found = {}
-    for task in tasks.unique():
-        rows = np.flatnonzero((tasks == task).to_numpy())
-        occurring = {answer: name for answer, name in counts.items() if given[answer][rows].any()}
-        if occurring:
-            found[task] = Question(task, Columns(occurring, {}), rows)
-    return found
+def settle_all(table: Table, questions: Mapping[str, Question]) -> dict[str, Question]:
+    """Questions without the columns that are no answers by the table's own arithmetic."""
+    doubtful = [each.columns for each in questions.values() if is_doubtful(*each[:2])]
+    table.columns(name for columns in doubtful for name in columns.all_names)  # in one go
+    return {name: _settle(table, question)[0] for name, question in questions.items()}
+
+
+def settle(table: Table, question: Question) -> Question:
+    """Question without the columns that are no answers; you are warned of these."""
+    settled, out = _settle(table, question)
+    if out:
+        names = ", ".join(f"`{name}`" for name in out)
+        warnings.warn(
+            f"{names} of {table.path!r} is left out of the answers to {question.name!r}: the "
+            f"others, {', '.join(settled.columns.counts)}, fit the table without it.",
+            stacklevel=3,
+        )
+    return settled
+
+
+def _settle(table: Table, question: Question) -> tuple[Question, list[str]]:
+    if question.rows is not None:  # a task of a reduction, which is settled
+        return question, []
+    columns, out = settle_answers(table, question.name, question.columns)
+    return question._replace(columns=columns), out
 
 
 def _find_question(questions: Mapping[str, Question], called: str | None, path: str) -> Question:
@@ -177,31 +191,43 @@ def _find_question(questions: Mapping[str, Question], called: str | None, path: 
     countable = list(list_answers(questions))
     if called is None and len(countable) == 1:
         return questions[countable[0]]
-    if called is not None and called in questions:
+    if called in countable:
         return questions[called]
-    found = [name for name in questions if without_release(name) == called]
+    found = [name for name in questions if called in (name, without_release(name))]
+    found = [name for name in found if name in countable] or found
     if len(found) == 1:
         return questions[found[0]]
     problem = ", which stands for several" if found else ""
+    if not countable:
+        problem += f"; the table has only {_all_reasons(questions)}"
     raise ValueError(
         f"`question` must name one question of {path!r}: "
         f"{', '.join(countable) or 'it has none'}. Got {called!r}{problem}."
     )
 
 
+def _all_reasons(questions: Mapping[str, Question]) -> str:
+    """Why no question of a table can be counted."""
+    reasons = [reason for each in questions.values() for reason in each.columns.reasons]
+    return " and ".join(dict.fromkeys(reasons)) or "no counts"
+
+
 def _question_of_answers(table: Table, question: str | None, answers: Sequence[str]) -> Question:
     """Question with columns that count the answers, as you name them."""
     if not isinstance(question, str) or not question:
         raise ValueError(f"`question` must be given with `answers`. Got {question!r}.")
-    if isinstance(answers, str) or len(answers) < 2:
-        raise ValueError(f"`answers` must name at least two columns. Got {answers!r}.")
+    if isinstance(answers, str) or len(answers) < 2 or len(set(answers)) < len(answers):
+        raise ValueError(f"`answers` must name at least two columns, each once. Got {answers!r}.")
     unknown = [name for name in answers if name not in table.names]
     if unknown:
         raise ValueError(
             f"`answers` must be columns of {table.path!r}: {', '.join(table.names)}. "
             f"Got {unknown[0]!r}."
         )
-    return Question(question, Columns({name: name for name in answers}, {}))
+    rows = (
+        rows_of_task(table, question) if all(name.startswith("data.") for name in answers) else None
+    )
+    return Question(question, Columns({name: name for name in answers}, {}), rows)
 
 
 def _find_id_column(table: Table, id_column: str | None) -> str:
