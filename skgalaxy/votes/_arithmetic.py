@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skgalaxy.votes._cells import are_votes, as_numbers
-from skgalaxy.votes._dialects import Columns
+from skgalaxy.votes._dialects import GZ1_ANSWERS, Columns
 from skgalaxy.votes._published_trees import GZ2, GZ_DECALS
 from skgalaxy.votes._question_names import first_names, without_release
 from skgalaxy.votes._table_file import Table
@@ -26,6 +26,13 @@ def known_answers(question: str) -> set[str]:
     bare = without_release(question)
     trees = [tree for tree in (GZ2, GZ_DECALS) if bare in tree.questions]
     return {answer for tree in trees for answer in tree.answers(bare)}
+
+
+def is_complete(question: str, answers: Iterable[str]) -> bool:
+    """True if these are all answers that a published question has, or more."""
+    bare, given = without_release(question), set(answers)
+    published = [set(tree.answers(bare)) for tree in (GZ2, GZ_DECALS) if bare in tree.questions]
+    return any(known <= given for known in [*published, set(GZ1_ANSWERS.values())])
 
 
 def is_doubtful(question: str, columns: Columns) -> bool:
@@ -117,9 +124,7 @@ def _without_arithmetic(
     unknown: list[str],
 ) -> Columns:
     """Columns as they are, or refused: there is neither a total nor fractions to go by."""
-    bare = without_release(question)
-    trees = [tree for tree in (GZ2, GZ_DECALS) if bare in tree.questions]
-    strange = unknown if any(set(columns.counts) > set(t.answers(bare)) for t in trees) else []
+    strange = unknown if is_complete(question, columns.counts) else []
     strange = strange or _sum_of_others(numbers)
     if not strange:
         return columns

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skgalaxy._validation import check_ids
+from skgalaxy.votes._arithmetic import is_complete
 from skgalaxy.votes._cells import as_numbers
 from skgalaxy.votes._dialects import Columns
 from skgalaxy.votes._table_file import Table
@@ -31,7 +32,7 @@ def count_votes(
             f"`question` {question.name!r} has no counts of volunteers in {table.path!r}. Got only "
             f"{' and '.join(columns.reasons)}, which are not k of N volunteers of a galaxy."
         )
-    totals = [columns.total] if columns.total else []
+    totals = filter(None, (columns.total, columns.most))
     cells = table.columns([id_column, *columns.countable.values(), *totals])
     rows = np.arange(len(cells[id_column])) if question.rows is None else question.rows
     if len(rows) == 0:
@@ -40,6 +41,10 @@ def count_votes(
     ids = check_ids(cells[id_column], id_column, table.path, rows)
     galaxies = _Galaxies(cells, table.path, id_column, ids, rows)
     counts, n_votes, residual = _count(galaxies, columns, tolerance)
+    if columns.most:
+        _refuse_several_answers(galaxies, columns.most, counts.sum(axis=1))
+    if n_votes is not None and columns.countable is columns.fractions:
+        _refuse_short_fractions(galaxies, question, counts.sum(axis=1), n_votes)
     named = {"residual": residual, "source": table.path}
     return VoteTable(ids, question.name, list(columns.countable), counts, n_votes, **named)
 
@@ -97,6 +102,34 @@ def _refuse_gaps(
         raise ValueError(
             f"`{name}` must be given where the other answers do not add up to `{columns.total}`. "
             f"Got nothing for {n_unsaid[bad[0]]} votes {galaxies.place(bad[0])}."
+        )
+
+
+def _refuse_several_answers(galaxies: _Galaxies, most: str, n_answers: NDArray[np.int64]) -> None:
+    """Refuse a task whose answers are more than its volunteers, who may thus give several."""
+    over = np.flatnonzero(n_answers > _whole_numbers(galaxies, most))
+    if over.size:
+        raise ValueError(
+            f"The answers must not be more than `{most}`, or volunteers gave several and N is not "
+            f"their sum. Got {n_answers[over[0]]} {galaxies.place(over[0])}."
+        )
+
+
+def _refuse_short_fractions(
+    galaxies: _Galaxies,
+    question: Question,
+    n_answers: NDArray[np.int64],
+    n_votes: NDArray[np.int64],
+) -> None:
+    """Refuse fractions of all answers that mostly add up to less than 1: another N is theirs."""
+    asked = n_votes > 0
+    short = np.flatnonzero(asked & (n_answers < n_votes))
+    if is_complete(question.name, question.columns.fractions) and 2 * short.size > asked.sum():
+        row = short[0]
+        raise ValueError(
+            f"The fractions of the answers to {question.name!r} must add up to 1. Got "
+            f"{n_answers[row] / n_votes[row]:.3f} {galaxies.place(row)}, and less than 1 in "
+            f"{short.size} of {asked.sum()} rows with votes."
         )
 
 

@@ -208,7 +208,7 @@ class DecisionTree:
         asked = np.asarray(self._probability_to_be_asked(self._check_question(question), fractions))
         if asked.ndim or np.ndim(n_votes):
             n_galaxies = len(asked) if asked.ndim else len(np.asarray(n_votes))
-            return asked * check_n_votes(n_votes, n_galaxies)
+            return asked * check_n_votes(n_votes, n_galaxies).astype(np.float64)
         return float(asked * check_n_votes(n_votes, 1)[0])
 
     def _probability_to_be_asked(
@@ -237,7 +237,8 @@ class DecisionTree:
         ----------
         tables : iterable of VoteTable
             One for each question, galaxies in any order. A question with a parent that is not
-            among them is not checked. Releases are ignored: "bar-dr5" is "bar".
+            among them is not checked. "bar-dr5" is the tree's "bar" as release DR5 asked it:
+            releases are checked one by one, and an answer may be one of the release's own.
         strict : bool, default=False
             Raise if there is any such galaxy.
 
@@ -245,13 +246,15 @@ class DecisionTree:
         -------
         report : pandas.DataFrame
             One row for each galaxy and question with more votes than it can have: ``id``,
-            ``question``, ``n_votes``, ``n_allowed``.
+            ``question``, ``n_votes``, ``n_allowed``. Of several releases ``question`` has the
+            release, too.
 
         Raises
         ------
         ValueError
-            If a table has a question or answer that is not in the tree; with `strict`, if the
-            report is not empty.
+            If a table has a question that is not in the tree, or, of no release, an answer that
+            is not; if it lacks an answer that leads to another table's question; with `strict`,
+            if the report is not empty.
 
         Examples
         --------
@@ -263,12 +266,13 @@ class DecisionTree:
         0  b      bar        3          2
         """
         strict = check_bool(strict, "strict")
-        by_question = self._by_question(tables)
+        tables = [tables] if isinstance(tables, VoteTable) else list(tables)
+        releases = sorted({release for table in tables if (release := self._release(table))})
+        named = len(releases) > 1
         found = [
-            self._rows_with_too_many(question, by_question)
-            for question in by_question
-            if self.parents(question)
-            and all(parent in by_question for parent, _ in self.parents(question))
+            part.assign(question=part["question"] + release) if named else part
+            for release in releases or [""]
+            for part in self._reports([t for t in tables if self._release(t) in (release, "")])
         ]
         report = (
             pd.concat([EMPTY_REPORT, *found], ignore_index=True) if found else EMPTY_REPORT.copy()
@@ -282,17 +286,29 @@ class DecisionTree:
             )
         return report
 
-    def _by_question(self, tables: VoteTable | Iterable[VoteTable]) -> dict[str, VoteTable]:
+    def _release(self, table: VoteTable) -> str:
+        """Release in the name of a table's question, "-dr5"; "" for none."""
+        bare = without_release(table.question)
+        return "" if table.question in self._answers else table.question.removeprefix(bare)
+
+    def _reports(self, tables: Iterable[VoteTable]) -> list[pd.DataFrame]:
+        """For each question of a release, its galaxies with too many votes."""
+        by_question = self._by_question(tables)
+        return [
+            self._rows_with_too_many(question, by_question)
+            for question in by_question
+            if self.parents(question)
+            and all(parent in by_question for parent, _ in self.parents(question))
+        ]
+
+    def _by_question(self, tables: Iterable[VoteTable]) -> dict[str, VoteTable]:
         """Vote tables by the question's name in the tree, checked."""
-        if isinstance(tables, VoteTable):
-            tables = [tables]
         found = {}
         for table in tables:
-            question = table.question
-            if question not in self._answers:
-                question = without_release(question)
+            release = self._release(table)
+            question = table.question.removesuffix(release)
             unknown = [name for name in table.answers if name not in self.answers(question)]
-            if unknown:
+            if unknown and not release:
                 raise ValueError(
                     f"The answers to {question!r} must be, in {self.name}, among "
                     f"{', '.join(self.answers(question))}. Got {unknown[0]!r}."

@@ -54,13 +54,15 @@ class Columns(NamedTuple):
     """The columns of one question.
 
     `counts` and `fractions` are dicts of answer to column; `total` is the column of N or None, for
-    the sum of the counts; `refused` says what else there is that cannot be counts.
+    the sum of the counts, and `most` a column that this sum cannot exceed; `refused` says what else
+    there is that cannot be counts.
     """
 
     counts: dict[str, str]
     fractions: dict[str, str]
     total: str | None = None
     refused: tuple[str, ...] = ()
+    most: str | None = None
 
     @property
     def countable(self) -> dict[str, str]:
@@ -70,8 +72,8 @@ class Columns(NamedTuple):
     @property
     def all_names(self) -> list[str]:
         """All columns that tell of the question."""
-        total = [self.total] if self.total else []
-        return [*self.counts.values(), *self.fractions.values(), *total]
+        totals = filter(None, (self.total, self.most))
+        return [*self.counts.values(), *self.fractions.values(), *totals]
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -102,19 +104,23 @@ def gz2(names: list[str]) -> dict[str, Columns]:
     if whole:
         totals.setdefault("t01", whole)  # the one question all are asked
     return {
-        GZ2_TASKS[task][0]: _gz2_columns(GZ2_TASKS[task][0], kinds, totals.get(task))
+        GZ2_TASKS[task][0]: _gz2_columns(GZ2_TASKS[task][0], kinds, totals.get(task), whole)
         for task, kinds in found.items()
     }
 
 
-def _gz2_columns(question: str, kinds: dict[str, dict[str, str]], total: str | None) -> Columns:
+def _gz2_columns(
+    question: str, kinds: dict[str, dict[str, str]], total: str | None, whole: str | None
+) -> Columns:
     counts, fractions = kinds.pop("count", {}), kinds.pop("fraction", {})
     refused = sorted(kind.replace("_", " ") for kind in kinds if kind != "flag")
+    most = None
     if set(counts) == set(GZ2.answers(question)):
-        total = None  # N is their sum: a volunteer may have been counted without an answer
+        # N is their sum: a volunteer may have been counted without an answer
+        total, most = None, None if total == whole else total
     elif total is None and counts:
         refused, counts = ["counts of some answers only", *refused], {}
-    return Columns(counts, fractions, total, tuple(refused))
+    return Columns(counts, fractions, total, tuple(refused), most)
 
 
 def gz1(names: list[str]) -> dict[str, Columns]:

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 ENCODING = "utf-8-sig"  # spreadsheets put an invisible mark before the first column's name
-DELIMITERS = ",\t;|"  # the first that the header holds
+DELIMITERS = ",\t;|"  # the one that the header holds most
+QUOTED = re.compile(r'"[^"]*("|$)')
 ROWS_AT_ONCE = 65_536
 # What pandas takes for nothing in a CSV file. "none" is not among it: it is an answer.
 EMPTY_CELLS = {
@@ -120,8 +122,9 @@ def _find_layout(text: io.TextIOWrapper) -> Layout:
         # astropy's own default is a blank, and it names any other
         said = [c.removeprefix("# delimiter:") for c in comments if c.startswith("# delimiter:")]
         return Layout(len(comments), "", said[0].strip(" '\"\r\n") or " " if said else " ")
-    delimiter = next((mark for mark in DELIMITERS if mark in (line or "".join(comments))), ",")
-    n_cells = line.count(delimiter)
+    bare = QUOTED.sub("", line or "".join(comments))
+    delimiter = max(DELIMITERS, key=bare.count)
+    n_cells = bare.count(delimiter)
     if comments and (not line or 0 < n_cells == comments[-1].count(delimiter)):
         return Layout(len(comments) - 1, "# ", delimiter)
     return Layout(len(comments), "", delimiter)

@@ -1,5 +1,7 @@
 """Counts of the answers to one question, one row per galaxy."""
 
+import contextlib
+import io
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skgalaxy._arrays import any_of_row, without_mask
 from skgalaxy._validation import check_float, check_ids, check_n_votes, check_whole, of_source
 
 
@@ -24,7 +27,8 @@ class VoteTable:
     answers : sequence of str of length n_answers
         The possible answers.
     counts : array-like of shape (n_galaxies, n_answers)
-        Volunteers who gave each answer, whole numbers >= 0.
+        Volunteers who gave each answer, whole numbers >= 0. A galaxy with a masked number, here
+        or in `n_votes`, has no votes.
     n_votes : array-like of shape (n_galaxies,), default=None
         N, the volunteers who were asked this question; None is the sum over the answers. It may
         exceed that sum where answers are left out, and is 0 for a galaxy without votes.
@@ -85,23 +89,33 @@ class VoteTable:
         source: str | os.PathLike[str] | None = None,
     ) -> None:
         self.ids = check_ids(ids, "ids", source)
-        self.question = str(question)
+        if not isinstance(question, str) or not question:
+            raise ValueError(f"`question` must be a name, as text. Got {question!r}.")
+        self.question = question
         self.answers = _check_distinct(answers)
-        self.counts = check_whole(counts, "counts")
+        plain, masked = without_mask(counts)
+        self.counts = check_whole(plain, "counts")
         if self.counts.shape != (len(self.ids), len(self.answers)):
             raise ValueError(
                 "`counts` must have one row per id and one column per answer, shape "
                 f"({len(self.ids)}, {len(self.answers)}). Got shape {self.counts.shape}."
             )
+        plain, masked_n = (None, None) if n_votes is None else without_mask(n_votes)
+        for mask in (masked, masked_n):
+            if mask is not None:  # a galaxy with a masked number has no votes
+                self.counts[np.broadcast_to(any_of_row(mask), len(self.ids))] = 0
         given = self.counts.sum(axis=1)
-        self.n_votes = given if n_votes is None else check_n_votes(n_votes, len(self.ids))
+        self.n_votes = given if plain is None else check_n_votes(plain, len(self.ids))
+        if masked is not None:
+            self.n_votes = np.where(any_of_row(masked), 0, self.n_votes)
         over = np.flatnonzero(given > self.n_votes)
         if over.size:
             row = over[0]
             raise ValueError(
                 f"The answers to {self.question!r} must not be more than the votes N on it. Got "
                 f"{given[row]} of {self.n_votes[row]} in row {row}{of_source(source)} "
-                f"(id {self.ids[row]})."
+                f"(id {self.ids[row]}); if volunteers may give several answers, read each as a "
+                "question of its own."
             )
         self.residual = check_float(residual, "residual", 0, 0.5)
         self.source = source
@@ -194,12 +208,16 @@ class VoteTable:
     def to_frame(self) -> pd.DataFrame:
         """Votes as a table in Zoobot's column style, which `read_votes` reads again.
 
-        The names must then be without "_".
-
         Returns
         -------
         frame : pandas.DataFrame of n_galaxies rows
             ``id_str``, ``{question}_{answer}`` for each answer, ``{question}_total-votes``.
+
+        Raises
+        ------
+        ValueError
+            If `read_votes` would take a name for something else, for example the answer "yes_min",
+            which in Zoobot's style is said of the answer "yes".
 
         Examples
         --------
@@ -208,16 +226,39 @@ class VoteTable:
           id_str  ring_yes  ring_no  ring_total-votes
         0      a         1        3                 4
         """
-        columns = {"id_str": self.ids}
-        for answer, count in zip(self.answers, self.counts.T, strict=True):
-            columns[f"{self.question}_{answer}"] = count
-        return pd.DataFrame(columns | {f"{self.question}_total-votes": self.n_votes})
+        columns = [f"{self.question}_{answer}" for answer in self.answers]
+        names = ["id_str", *columns, f"{self.question}_total-votes"]
+        self._check_names(names)
+        if any("\r" in id_ for id_ in self.ids):
+            raise ValueError("`ids` must not hold carriage returns, at which rows of CSV end.")
+        return pd.DataFrame(dict(zip(names, [self.ids, *self.counts.T, self.n_votes], strict=True)))
+
+    def _check_names(self, names: list[str]) -> None:
+        """Refuse names of columns that would be read as other questions or answers."""
+        # imported here: these modules know the published trees, which know this class
+        from skgalaxy.votes._dialects import Columns, recognise
+        from skgalaxy.votes._table_file import find_id_columns, visible_names
+        from skgalaxy.votes._text_table import TextCells
+
+        written = pd.DataFrame(columns=names).to_csv(index=False).encode()
+        expected = Columns(dict(zip(self.answers, names[1:-1], strict=True)), {}, names[-1])
+        found = {}
+        with contextlib.suppress(ValueError):
+            as_read = visible_names(TextCells(io.BytesIO(written), "").header)
+            if as_read == names and find_id_columns(names) == ["id_str"]:
+                found = recognise(names, "auto", "")[1]
+        if found != {self.question: expected}:
+            raise ValueError(
+                "`question` and `answers` must have names that `read_votes` finds again in "
+                f"'{{question}}_{{answer}}'. Got question {self.question!r} with answers "
+                f"{', '.join(map(repr, self.answers))}; choose names without '_'."
+            )
 
 
 def _check_distinct(answers: Sequence[Any]) -> tuple[str, ...]:
     if isinstance(answers, str):
         raise TypeError(f"`answers` must be a sequence of names. Got the text {answers!r}.")
     answers = tuple(str(answer) for answer in answers)
-    if not answers or len(set(answers)) < len(answers):
-        raise ValueError(f"`answers` must be distinct, at least one. Got {answers}.")
+    if not answers or not all(answers) or len(set(answers)) < len(answers):
+        raise ValueError(f"`answers` must be distinct names, at least one. Got {answers}.")
     return answers
