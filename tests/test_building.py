@@ -1,5 +1,7 @@
 """Networks are built apart: neither the user's global state nor other threads have a part in it."""
 
+import multiprocessing
+import os
 import pickle
 import random
 import threading
@@ -117,3 +119,28 @@ def test_channels_stay_last(toy, small, settings):
     assert model.predict(X).shape == expected.shape
     again = BayesianCNNRegressor(**small).fit(X, y)
     np.testing.assert_array_equal(again.predict(X), expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning", "ignore:.*fork:RuntimeWarning")
+def test_a_forked_process_is_told_so(fitted, toy):
+    """TensorFlow would wait for ever for threads that the parent has and the child has not."""
+    context = multiprocessing.get_context("fork")
+    reader, writer = context.Pipe()
+    child = context.Process(target=predict_to, args=(fitted, toy[0], writer))
+    child.start()
+    try:
+        assert reader.poll(60)
+        error = reader.recv()
+    finally:
+        child.kill()
+        child.join()
+    assert isinstance(error, RuntimeError)
+    assert 'get_context("spawn")' in str(error)
+
+
+def predict_to(model, X, writer):
+    try:
+        model.predict(X)
+    except Exception as error:
+        writer.send(error)

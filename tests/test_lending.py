@@ -1,5 +1,8 @@
 """Compiled models are shared between networks of one architecture, and only those."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -259,3 +262,33 @@ def test_goes_on_with_other_parameters_or_says_why_not(toy, small):
     with pytest.raises(ValueError, match="must go on with the same network"):
         model.fit(X, y)
     assert model.n_iter_ == 6
+
+
+def test_training_keeps_no_images(toy, small):
+    """TensorFlow keeps what it reads from; that must not be anybody's images."""
+    X, y, _ = toy
+
+    class Counted(np.ndarray):
+        """An array that can be referred to weakly."""
+
+    alive, stopping = [], keras.callbacks.EarlyStopping("loss", patience=0, min_delta=1e9)
+    for callbacks in (None, [stopping]):  # to the end, and left in the middle
+        images = X.copy().view(Counted)
+        alive.append(weakref.ref(images))
+        parameters = {**small, "validation_fraction": 0.2, "callbacks": callbacks}
+        model = BayesianCNNRegressor(**parameters).fit(images, y)
+        model.partial_fit(images, y)
+        del images
+    gc.collect()
+    assert [reference() for reference in alive] == [None, None]
+
+
+def test_refits_keep_no_models(toy, small):
+    X, y, _ = toy
+    model = BayesianCNNRegressor(**{**small, "epochs": 1}).fit(X, y)
+    counts = []
+    for _ in range(3):
+        model.partial_fit(X, y).fit(X, y).predict(X)
+        gc.collect()
+        counts.append(len(gc.get_objects()))
+    assert counts[2] - counts[1] < 500  # a model consists of some 20,000

@@ -89,5 +89,5 @@ def refuse_in_fork() -> None:
     if _ran_in != os.getpid():
         raise RuntimeError(
             "A process that was forked after TensorFlow ran cannot compute with it. Start workers "
-            'with multiprocessing.get_context("spawn") or with joblib, which do not fork.'
+            'with multiprocessing.get_context("spawn") or with joblib\'s default, "loky".'
         )

@@ -15,7 +15,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from skgalaxy._lru import LRU
 from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.networks._building import build_apart, refuse_in_fork
+from skgalaxy.networks._stream import BatchStream
 from skgalaxy.networks.dropout import DrawnNetworks
+from skgalaxy.networks.training_set import VoteBatches
 
 __all__ = ["get_state", "keep_trainer", "lent_draws", "lent_trainer", "put_state", "signature"]
 
@@ -55,21 +57,21 @@ def _assign(state: State, variables: list[keras.Variable]) -> None:
 
 def keep_trainer(key: Hashable, model: keras.Model) -> None:
     """Keep a compiled model to train networks of `key` in, unless there is one already."""
-    _lend(("train", key), lambda: _Trainer(model))
+    _lend(("train", key), lambda: Trainer(model))
 
 
 @contextmanager
-def lent_trainer(key: Hashable, build: Callable[[], keras.Model]) -> Iterator[keras.Model]:
+def lent_trainer(key: Hashable, build: Callable[[], keras.Model]) -> Iterator["Trainer"]:
     """Compiled model to train networks of `key` in; `build` makes one if none is free."""
-    trainer = _lend(("train", key), lambda: _Trainer(build()))
+    trainer = _lend(("train", key), lambda: Trainer(build()))
     # to wait for the lock could be to wait for ever: its holder may be this very thread
     if trainer.lock.acquire(blocking=False):
         try:
-            yield trainer.model
+            yield trainer
         finally:
             trainer.lock.release()
     else:  # busy in another thread; or in this one, if a callback fits another estimator
-        yield build()
+        yield Trainer(build())
 
 
 @contextmanager
@@ -91,12 +93,33 @@ def _lend(name: Hashable, make: Callable[[], Any]) -> Any:
     return _kept.put(name, make(), _MOST_MODELS) if found is None else found
 
 
-class _Trainer:
-    """A compiled model to train in, for one network at a time."""
+class Trainer:
+    """A compiled model to train in, for one network at a time, and the streams that feed it."""
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.lock = threading.Lock()
+        self._training, self._validation = BatchStream(model), BatchStream(model)
+
+    def fit(
+        self, training: VoteBatches, validation: VoteBatches | None, epochs: int, **options: Any
+    ) -> None:
+        """Train the model with ``keras.Model.fit`` and its other `options`."""
+        # one stream for all epochs, because Keras begins each pass over data at great cost
+        with (
+            self._training.of(training, epochs) as batches,
+            self._validation.of(validation, epochs) if validation else nullcontext() as held_out,
+        ):
+            self.model.fit(
+                batches,
+                epochs=epochs,
+                steps_per_epoch=len(training),
+                validation_data=held_out,
+                validation_steps=len(validation) if validation else None,
+                shuffle=False,  # the batches shuffle themselves, from our seed
+                verbose=0,
+                **options,
+            )
 
 
 class _Sampler:

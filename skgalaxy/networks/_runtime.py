@@ -1,13 +1,14 @@
-"""Number types of the processor; the one module that asks TensorFlow itself."""
+"""Number types of the processor, and data sets; the one module that asks TensorFlow itself."""
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
-__all__ = ["fastest_precision"]
+__all__ = ["dataset_of", "fastest_precision"]
 
 _CPU_FLAGS = {"amx_bf16", "avx512_bf16"}  # x86: instructions that multiply bfloat16
 _GPU_CAPABILITY = (8, 0)  # NVIDIA's Ampere and later
@@ -51,3 +52,20 @@ def _cpu_flags(path: str | os.PathLike[str] = "/proc/cpuinfo") -> set[str]:
     file = Path(path)
     lines = file.read_text().splitlines() if file.exists() else []
     return next((set(line.split()) for line in lines if line.startswith("flags")), set())
+
+
+def dataset_of(
+    read: Callable[[], Iterator[Any]], shapes: Iterable[tuple[tuple[int | None, ...], str]]
+) -> Any:
+    """TensorFlow's data set of what ``read()`` yields, or None if Keras runs on another backend.
+
+    `shapes` are the shape and the type of every array of a batch.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    signature = tuple(tf.TensorSpec(shape, dtype) for shape, dtype in shapes)
+    return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(
+        tf.data.AUTOTUNE
+    )

@@ -5,13 +5,12 @@ Keras model of its own: it borrows a compiled one to compute (`skgalaxy.networks
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Self
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from skgalaxy._validation import check_seed
 from skgalaxy.networks._identity import Identity
@@ -133,11 +132,11 @@ class TrainedNetwork:
         if self._key is not None or self._identity is None:
             return
         image = self.architecture.image
-        with lent_trainer(self._signature, self._build) as model:
-            found = self._identity.changes(model)
+        with lent_trainer(self._signature, self._build) as trainer:
+            found = self._identity.changes(trainer.model)
             if not found:
-                put_state(self.state, model)
-                if self._identity.computes_otherwise(model, image):
+                put_state(self.state, trainer.model)
+                if self._identity.computes_otherwise(trainer.model, image):
                     found = ["its layers are the same, but compute something else"]
         if found:
             was, now = self._identity.keras_version, keras.__version__
@@ -206,19 +205,12 @@ class TrainedNetwork:
             If the loss is not finite.
         """
         recorded, interrupt = keras.callbacks.History(), None
-        with lent_trainer(self._signature, self._build) as model:
+        with lent_trainer(self._signature, self._build) as trainer:
+            model = trainer.model
             put_state(self.state, model)
             model.optimizer.learning_rate = learning_rate  # the last borrower's may differ
             try:
-                model.fit(
-                    _passes(batches, epochs),
-                    epochs=epochs,
-                    steps_per_epoch=len(batches),
-                    callbacks=[*callbacks, recorded],
-                    validation_data=validation,
-                    shuffle=False,  # the batches shuffle themselves, from our seed
-                    verbose=0,
-                )
+                trainer.fit(batches, validation, epochs, callbacks=[*callbacks, recorded])
             except KeyboardInterrupt as caught:
                 interrupt = caught
             history = recorded.history
@@ -246,14 +238,6 @@ def _name_of(network: Any) -> str:
     """Name of a function, a class or an object, as you would look for its code."""
     named = network if hasattr(network, "__qualname__") else type(network)
     return f"{named.__module__}.{named.__qualname__}"
-
-
-def _passes(batches: VoteBatches, epochs: int) -> Iterator[tuple[NDArray[Any], ...]]:
-    """Batches of all epochs, one after the other."""
-    # one stream for all epochs, because Keras begins each pass over a PyDataset at great cost
-    for _ in range(epochs):
-        batches.on_epoch_end()  # a new order
-        yield from (batches[index] for index in range(len(batches)))
 
 
 # factors of the learning rate, by the fraction of epochs done
