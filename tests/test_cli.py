@@ -100,7 +100,8 @@ def fails(capsys, status, *arguments):
     assert "Traceback" not in error
     if status == 1:
         assert error.startswith("skgalaxy: ")
-        assert error.count("\n") == 1
+        notes = re.findall(r"^skgalaxy: (?:passed over|left out).*\n", error, re.MULTILINE)
+        assert error.count("\n") - len(notes) == 1
     return error
 
 
@@ -297,7 +298,8 @@ def test_train_leaves_out_broken_images(sky, tmp_path, capsys):
     assert run(*paths, *settings) == 0
     error = capsys.readouterr().err
     assert "05.png" in error
-    assert error.count("\n") == 1
+    assert error.count("\n") == 2
+    assert "left out 1 of 8 images" in error
     assert metadata_of(tmp_path / "model")["n_galaxies"] == 7
 
 
@@ -397,7 +399,7 @@ def test_crop_of_the_pool(sky, pool, tmp_path, capsys):
     cropped, whole = read_catalogue(tmp_path / "c.csv"), read_catalogue(tmp_path / "whole.csv")
     assert (cropped[f"{NAMED}_fraction"] != whole[f"{NAMED}_fraction"]).all()
     error = fails(capsys, 1, *command, tmp_path / "d.csv", "--crop", 100, "--quiet")
-    assert "all broken; the first: `crop` must not exceed" in error
+    assert "all broken or empty; the first: `crop` must not exceed" in error
 
 
 def test_bad_catalogues(sky, tmp_path, capsys, monkeypatch):
@@ -454,8 +456,10 @@ def test_bad_folders(sky, tmp_path, capsys):
     folder.mkdir()
     (folder / ".hidden.png").touch()
     command = ("predict", sky / "model.skgalaxy", folder, tmp_path / "c.csv")
-    assert "Got other files, for example '.hidden.png'," in fails(capsys, 1, *command)
-    (folder / ".hidden.png").unlink()
+    assert "Got no file at all" in fails(capsys, 1, *command)
+    (folder / "notes.txt").touch()
+    assert "Got other files, for example 'notes.txt'," in fails(capsys, 1, *command)
+    (folder / "notes.txt").unlink()
     assert "Got no file at all" in fails(capsys, 1, *command)
     for name in ("7.png", "7.JPEG"):
         (folder / name).touch()
@@ -661,3 +665,67 @@ def test_simulate(tmp_path, capsys):
     paths = (tmp_path / "sky" / "images", tmp_path / "sky" / "votes.csv")
     settings = ("--question", "bar", "--answer", "yes", "--size", 16, "--epochs", 1, "--quiet")
     assert run("train", *paths, *settings, "--model", tmp_path / "bars.skgalaxy") == 0
+
+
+# Folders of images
+
+
+def test_any_suffix_in_any_folder(sky, tmp_path, capsys):
+    """What can be read is read, wherever it lies; what is passed over is named and counted."""
+    fits = pytest.importorskip("astropy.io.fits")
+    write_images(tmp_path / "source", ["1"])
+    picture = Image.open(tmp_path / "source" / "1.png")
+    pool = tmp_path / "pool"
+    (pool / "a" / "b").mkdir(parents=True)
+    (pool / ".thumbnails").mkdir()
+    names = ["1.jpg", "a/2.TIF", "a/3.webp", "4.gif", "5.bmp", "a/b/6.png", "7.jpeg", "8.x.jp2"]
+    for name in [*names, ".thumbnails/1.png"]:
+        picture.save(pool / name)
+    packed = ["9.fits", "a/10.fits.gz", "11.fit", "12.fts", "13.fits.bz2"]
+    for name in packed:
+        fits.writeto(pool / name, np.asarray(picture.convert("L")))
+    for name in ("notes.txt", "a/votes.csv", "a/b/drawing.svg", "b.psd"):
+        (pool / name).touch()
+    os.symlink(pool / "a", pool / "link")
+    catalogue = tmp_path / "c.csv"
+    assert run("predict", sky / "model.skgalaxy", pool, catalogue) == 0
+    error = capsys.readouterr().err
+    assert "passed over 5 with names" in error
+    assert "'a/b/drawing.svg', 'a/votes.csv', 'b.psd', ..." in error
+    ids = set(read_catalogue(catalogue)["id_str"])
+    assert ids == {"8.x", *map(str, {*range(1, 14)} - {8})}
+
+
+def test_two_galaxies_of_one_name(sky, tmp_path, capsys):
+    (tmp_path / "pool").mkdir()
+    for folder in ("a", "b"):
+        write_images(tmp_path / "pool" / folder, ["1", folder])
+    error = fails(
+        capsys, 1, "predict", sky / "model.skgalaxy", tmp_path / "pool", tmp_path / "c.csv"
+    )
+    assert re.search(r"Got '.*a.1\.png' and 'b.1\.png' in '.*pool'", error)
+
+
+@pytest.mark.parametrize("command", ["predict", "rank", "train"])
+def test_empty_images_are_left_out(sky, tmp_path, capsys, command):
+    """Cutouts outside of a survey's footprint are no galaxies."""
+    ids = [f"{i:02d}" for i in range(8)]
+    write_images(tmp_path / "pool", ids)
+    write_votes(tmp_path / "votes.csv", ids)
+    for id_ in ids[2:4]:
+        Image.new("RGB", (32, 32), (7, 7, 7)).save(tmp_path / "pool" / f"{id_}.png")
+    output = tmp_path / "out.csv"
+    arguments = {
+        "predict": (sky / "model.skgalaxy", tmp_path / "pool", output),
+        "rank": (sky / "model.skgalaxy", tmp_path / "pool", "-n", 6, "-o", output),
+        "train": (tmp_path / "pool", tmp_path / "votes.csv", "--model", output),
+    }
+    settings = ("--answer", "featured", "--size", 16, "--epochs", 1) * (command == "train")
+    assert run(command, *arguments[command], *settings) == 0
+    error = capsys.readouterr().err
+    assert error.count("is empty: all of its 32 x 32 pixels are") == 2
+    assert "left out 2 of 8 images" in error
+    if command == "train":
+        assert "learned from 6 galaxies" in error
+    else:
+        assert sorted(read_catalogue(output)["id_str"]) == ids[:2] + ids[4:]

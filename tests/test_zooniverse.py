@@ -178,12 +178,15 @@ class TestUploads:
     @pytest.mark.parametrize("mode", ["L", "RGB"])
     def test_fit_files_are_left_alone(self, save, name, mode):
         path = save(noise(50, 30, 3), name, mode)
-        suffix, data = to_upload(path, 64, None)
+        suffix, data = to_upload(path, {"size": 64, "color": True})
         assert (suffix, data) == (path.suffix, path.read_bytes())
 
     def test_the_suffix_is_of_the_content(self, save):
-        assert to_upload(save(noise(9, 9), "a.jpeg"), 64, None)[0] == ".jpg"
-        assert to_upload(save(noise(9, 9), "a.jpg", format="PNG"), 64, None)[0] == ".png"
+        assert to_upload(save(noise(9, 9), "a.jpeg"), {"size": 64, "color": True})[0] == ".jpg"
+        assert (
+            to_upload(save(noise(9, 9), "a.jpg", format="PNG"), {"size": 64, "color": True})[0]
+            == ".png"
+        )
 
     @pytest.mark.parametrize(
         ("name", "mode"),
@@ -194,7 +197,7 @@ class TestUploads:
             Image.fromarray(noise(40, 40).astype(np.uint16) * 257).save(tmp_path / name)
         else:
             save(noise(40, 40, 3), name, mode)
-        suffix, data = to_upload(tmp_path / name, 20, None)
+        suffix, data = to_upload(tmp_path / name, {"size": 20, "color": True})
         (tmp_path / "rendered.png").write_bytes(data)
         rendered = Image.open(tmp_path / "rendered.png")
         assert (suffix, rendered.format, rendered.mode) == (".png", "PNG", "RGB")
@@ -204,14 +207,14 @@ class TestUploads:
     def test_large_files_are_reduced(self, save):
         path = save(noise(1000, 1200, 3), "a.png")
         assert path.stat().st_size > MAX_BYTES
-        suffix, data = to_upload(path, 424, None)
+        suffix, data = to_upload(path, {"size": 424, "color": True})
         assert suffix == ".png"
         assert len(data) <= MAX_BYTES
-        suffix, data = to_upload(path, 700, None)  # too large for a PNG
+        suffix, data = to_upload(path, {"size": 700, "color": True})  # too large for a PNG
         assert suffix == ".jpg"
         assert len(data) <= MAX_BYTES
         with pytest.raises(ValueError, match=r"`size` must .*a.png' of 3000 pixels"):
-            to_upload(path, 3000, None)
+            to_upload(path, {"size": 3000, "color": True})
 
     def test_fits(self, tmp_path):
         fits = pytest.importorskip("astropy.io.fits")

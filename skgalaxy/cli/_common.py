@@ -1,7 +1,6 @@
 """Parts that several commands share: options, and files in and out."""
 
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -16,8 +15,6 @@ if TYPE_CHECKING:  # --help is quick: it imports neither NumPy nor pandas
     from numpy.typing import NDArray
 
     from skgalaxy.images import ImageLoader
-
-IMAGE_FILE = re.compile(r"([^.].*?)\.(?:jpe?g|png|(?:fits?|fts)(?:\.gz|\.fz)?)", re.IGNORECASE)
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -58,7 +55,8 @@ store_option = click.option(
 strict_option = click.option(
     "--strict",
     is_flag=True,
-    help="Stop at a broken image. Without it, broken images are named and left out.",
+    help="Stop at an image that is broken or shows nothing. Without it, such images are named and "
+    "left out.",
 )
 
 
@@ -141,31 +139,63 @@ def write_csv(frame: "pd.DataFrame", path: Path | None) -> None:
 
 
 def list_images(folder: Path) -> dict[str, Path]:
-    """Image files of a folder by the galaxies' ids, sorted."""
+    """Image files of a folder, and of those in it, by the galaxies' ids. The rest is named.
+
+    An id is a file's name without its suffix. Hidden files and folders are not looked at.
+    """
     files: dict[str, Path] = {}
-    paths = sorted(folder.iterdir())
-    for path in paths:
-        match = IMAGE_FILE.fullmatch(path.name)
-        if match is None:
+    others: list[str] = []
+    for path in _files_in(folder):
+        id_, name = _image_id(path), str(path.relative_to(folder))
+        if id_ is None:
+            others.append(name)
             continue
         # a name that is no UTF-8 cannot be written to a catalogue
-        if not path.name.isprintable():
+        if not name.isprintable():
             raise ValueError(
                 f"The names of images must be printable UTF-8. Got {str(path)!r}; rename it."
             )
-        other = files.setdefault(match[1], path)
+        other = files.setdefault(id_, path)
         if other != path:
             raise ValueError(
-                f"`IMAGES` must hold one file of each galaxy. Got {other.name!r} and "
-                f"{path.name!r} in {str(folder)!r}; remove one."
+                f"`IMAGES` must hold one file of each galaxy. Got "
+                f"{str(other.relative_to(folder))!r} and {name!r} in {str(folder)!r}; remove or "
+                "rename one."
             )
     if not files:
-        found = f"other files, for example {paths[0].name!r}," if paths else "no file at all"
+        found = f"other files, for example {others[0]!r}," if others else "no file at all"
         raise ValueError(
-            "`IMAGES` must hold files called {id}.jpg, .jpeg, .png or .fits. "
-            f"Got {found} in {str(folder)!r}; give the folder that your images are in."
+            "`IMAGES` must hold files called {id}.jpg, .png, .tif, .webp, .fits or another suffix "
+            f"of images. Got {found} in {str(folder)!r}; give the folder that your images are in."
         )
+    if others:
+        named = ", ".join(repr(name) for name in others[:3]) + ", ..." * (len(others) > 3)
+        note(f"skgalaxy: passed over {len(others)} with names that no image has: {named}.")
     return files
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Files of a folder and of all below it, sorted, hidden ones left out."""
+
+    def fail(error: OSError) -> None:
+        raise error  # `walk` would pass over folders that it may not read
+
+    found: list[Path] = []
+    # Links to folders are not followed, for they may lead in a circle: they count as files.
+    for where, folders, files in os.walk(folder, onerror=fail):
+        links = [name for name in folders if os.path.islink(os.path.join(where, name))]
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(where, name) for name in files + links if not name.startswith(".")]
+    return sorted(found)
+
+
+def _image_id(path: Path) -> str | None:
+    """Galaxy's id in the name of an image file, or None for another file."""
+    from skgalaxy.images._opening import SUFFIXES
+
+    # the longest suffix: that of a.fits.gz is .fits.gz
+    suffix = max((end for end in SUFFIXES if path.name.lower().endswith(end)), key=len, default="")
+    return path.name.removesuffix(path.name[-len(suffix) :]) if suffix else None
 
 
 @contextmanager
@@ -206,15 +236,17 @@ def packed(
     with scratch_folder() as scratch:
         store = store or scratch / "images"
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"\d+ of \d+ files cannot be read")  # said below
+            warnings.filterwarnings("ignore", r"\d+ of \d+ files are left out")  # said below
             pack_images(paths, store, **picture, **how)
         images, files = open_images(store, return_files=True)
         readable = (files["reason"] == "").to_numpy()
         if not readable.any():
             raise ValueError(
-                f"`IMAGES` must hold images that can be read. Got {len(files)} files, all broken; "
-                f"the first: {files['reason'][0]}"
+                "`IMAGES` must hold images that show something. Got "
+                f"{len(files)} files, all broken or empty; the first: {files['reason'][0]}"
             )
         for reason in files["reason"][~readable]:
             note(f"skgalaxy: left out: {one_line(reason)}")
+        if not readable.all():
+            note(f"skgalaxy: left out {(~readable).sum()} of {len(files)} images.")
         yield images, readable

@@ -74,6 +74,11 @@ METADATA = ("question", "answer", "n_galaxies")
 @click.option("--size", type=POSITIVE, default=64, help="Width of the network's images in pixels.")
 @click.option("--crop", type=POSITIVE, help="Central pixels of each image to keep.  [default: all]")
 @click.option("--color", is_flag=True, help="Learn from three colours instead of their mean.")
+@click.option(
+    "--bands",
+    help="Bands of the planes in FITS, in the order of the file, for example grz.  [default: as "
+    "the header says]",
+)
 @click.option("--epochs", type=POSITIVE, default=60, help="Number of passes over the galaxies.")
 @click.option(
     "--batch-size", type=POSITIVE, default=32, help="Number of galaxies per training step."
@@ -116,7 +121,8 @@ def train(
 ) -> None:
     """Train a model of the votes on your images.
 
-    IMAGES is a folder of {id}.jpg, .jpeg, .png or .fits. VOTES is a table that `skgalaxy votes`
+    IMAGES is a folder of files {id}.jpg, .png, .tif, .webp, .fits ..., with folders in it or not.
+    VOTES is a table that `skgalaxy votes`
     can read. They are joined by id. Galaxies without an image or without votes are counted and
     left out.
     """
@@ -135,7 +141,9 @@ def train(
     with hushed():  # after all that can be refused without TensorFlow
         from skgalaxy import BayesianCNNRegressor
         from skgalaxy.calibration import CalibratedRegressorCV
-    loader = ImageLoader(**{name: parameters.pop(name) for name in ("size", "crop", "color")})
+    loader = ImageLoader(
+        **{name: parameters.pop(name) for name in ("size", "crop", "color", "bands")}
+    )
     seed = parameters.pop("seed")
     estimator = BayesianCNNRegressor(
         likelihood=parameters.pop("likelihood").replace("-", "_"),
@@ -260,7 +268,7 @@ def rank(
 
     By default each image is ranked by the information it adds to the images above it, so
     near-duplicates drop down; you can list up to 500. With --strategy mutual-information each image
-    is ranked on its own. IMAGES is a folder of {id}.jpg, .jpeg, .png or .fits. The columns are
+    is ranked on its own. IMAGES is a folder as for `train`. The columns are
     id_str, image and mutual_information, in nats. --manifest makes a folder for `panoptes
     subject-set upload-subjects`.
     """
@@ -303,7 +311,9 @@ def rank(
     if manifest is not None:
         # columns with a # are not shown to volunteers
         hidden = {"#acquisition": ranking["mutual_information"], "#model_version": model.name}
-        write_manifest(manifest, ranking["id_str"], ranking["image"], metadata=hidden)
+        write_manifest(
+            manifest, ranking["id_str"], ranking["image"], metadata=hidden, bands=loader.bands
+        )
         note(f"Wrote {n} images and their table to {manifest}.", quiet)
     write_csv(ranking, output)
 

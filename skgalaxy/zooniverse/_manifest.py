@@ -13,7 +13,9 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._files import complete_folder
-from skgalaxy._validation import check_ids, check_int
+from skgalaxy._validation import check_ids
+from skgalaxy.images._bands import Bands
+from skgalaxy.images._picture import Picture, PictureOptions
 from skgalaxy.votes._table_file import open_table
 from skgalaxy.zooniverse._uploads import to_upload
 
@@ -32,6 +34,7 @@ def write_manifest(
     metadata: Mapping[str, Any] | None = None,
     size: int = 424,
     flux_range: tuple[float, float] | None = None,
+    bands: Bands = None,
     n_jobs: int | None = -1,
 ) -> Path:
     """Write a folder of images and their table, for Zooniverse to show to volunteers.
@@ -57,6 +60,8 @@ def write_manifest(
         Width and height in pixels of images that are rendered.
     flux_range : (float, float) or None, default=None
         Black and white of FITS images; see `read_image`.
+    bands : str, sequence or None, default=None
+        Bands of the planes of FITS images; see `read_image`.
     n_jobs : int or None, default=-1
         Threads that read and render at the same time.
 
@@ -72,11 +77,11 @@ def write_manifest(
     FileNotFoundError
         If an image is missing, before any is read.
     OSError
-        If the disk is full; then there is no folder.
+        If the disk is full, or the system cannot read an image now; then there is no folder.
     ValueError
         If ids are missing, repeated or floats, or alike but for signs that file names cannot
-        have; if an image is damaged; if metadata are empty or name a file, which Zooniverse's
-        client would upload.
+        have; if an image is damaged or shows nothing; if metadata are empty or name a file, which
+        Zooniverse's client would upload.
 
     Examples
     --------
@@ -97,10 +102,11 @@ def write_manifest(
     names = _file_names(ids)
     paths = _check_image_paths(images, len(ids))
     columns = {ID_NAME: ids, **_metadata_columns(metadata or {}, len(ids))}
-    size = check_int(size, "size", 1)
+    how: PictureOptions = {"size": size, "color": True, "flux_range": flux_range, "bands": bands}
+    Picture(**how).checked()
     with complete_folder(folder) as partial_folder:
         (partial_folder / "images").mkdir()
-        write = partial(_write_image, partial_folder, names, paths, size, flux_range)
+        write = partial(_write_image, partial_folder, names, paths, how)
         rows = range(len(ids))
         written = Parallel(n_jobs, require="sharedmem")(delayed(write)(row) for row in rows)
         table = pd.DataFrame({IMAGE_NAME: written, **columns})
@@ -192,13 +198,12 @@ def _write_image(
     folder: Path,
     names: Sequence[str],
     paths: Sequence[str | os.PathLike[str]],
-    size: int,
-    flux_range: tuple[float, float] | None,
+    how: PictureOptions,
     row: int,
 ) -> str:
     """Write one image to the folder and return its name there."""
     try:
-        suffix, data = to_upload(paths[row], size, flux_range)
+        suffix, data = to_upload(paths[row], how)
     except ValueError as error:
         raise ValueError(f"{error} It is row {row} of `images`.") from error
     name = f"images/{names[row]}{suffix}"

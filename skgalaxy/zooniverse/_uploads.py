@@ -3,9 +3,13 @@
 import io
 import os
 
-from PIL import Image
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 
 from skgalaxy.images import read_image
+from skgalaxy.images._opening import decode, read_limited
+from skgalaxy.images._picture import PictureOptions
 
 __all__ = ["MAX_BYTES", "to_upload"]
 
@@ -15,17 +19,15 @@ MODES = ("1", "L", "P", "RGB")  # CMYK and 16 bits look wrong in a browser
 QUALITY = 90  # of a JPEG where a PNG is too large
 
 
-def to_upload(path, size, flux_range):
-    """Return an image file's suffix and bytes: as they are if fit, or rendered.
+def to_upload(path: str | os.PathLike[str], how: PictureOptions) -> tuple[str, bytes]:
+    """Suffix and bytes of an image file for Zooniverse: as it is if fit, or rendered.
 
     Parameters
     ----------
     path : str or path-like
         The image, of any kind that `skgalaxy.images.read_image` reads.
-    size : int
-        Width in pixels of the rendered image.
-    flux_range : (float, float) or None
-        Of FITS, as for `read_image`.
+    how : dict
+        Options of `read_image` for an image that is rendered.
 
     Returns
     -------
@@ -36,29 +38,27 @@ def to_upload(path, size, flux_range):
 
     Raises
     ------
-    FileNotFoundError, ImportError, ValueError
+    FileNotFoundError, ImportError, OSError, ValueError
         As `read_image`, and if the rendered image is too large.
     """
-    suffix = _fit_suffix(path)
-    if suffix:
-        read_image(path, size=1)  # is it whole?
-        with open(path, "rb") as file:
-            return suffix, file.read()
-    return _encode(read_image(path, size=size, color=True, flux_range=flux_range), path)
+    pixels = read_image(path, **how)  # even if it goes as it is: is it whole, and not empty?
+    data = decode(read_limited, path)
+    suffix = _fit_suffix(data)
+    return (suffix, data) if suffix else _encode(pixels, path)
 
 
-def _fit_suffix(path: str | os.PathLike[str]) -> str | None:
+def _fit_suffix(data: bytes) -> str | None:
     """Suffix of an image that can be uploaded as it is, else None."""
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(data), formats=tuple(SUFFIXES)) as image:
             fit = image.mode in MODES and not image.has_transparency_data
-            small = os.path.getsize(path) <= MAX_BYTES
-            return SUFFIXES.get(image.format or "") if fit and small else None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None  # FITS; or read_image says what is wrong
+            return SUFFIXES.get(image.format or "") if fit and len(data) <= MAX_BYTES else None
+    except UnidentifiedImageError:  # another kind of image
+        return None
 
 
-def _encode(pixels, path):
+def _encode(pixels: NDArray[np.uint8], path: str | os.PathLike[str]) -> tuple[str, bytes]:
+    """Suffix and bytes of a rendered image, without loss if it is small enough."""
     image = Image.fromarray(pixels)
     for kind, suffix in (("PNG", ".png"), ("JPEG", ".jpg")):
         file = io.BytesIO()
