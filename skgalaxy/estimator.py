@@ -45,6 +45,7 @@ from skgalaxy.metrics import d2_binomial_score
 from skgalaxy.networks._runtime import fastest_precision
 from skgalaxy.networks.architecture import Architecture, GalaxyZooNetwork
 from skgalaxy.networks.ensemble import Ensemble
+from skgalaxy.networks.posteriors import POSTERIORS, check_last_layer
 from skgalaxy.networks.rows import ImageSpec, check_images, image_shape_of
 from skgalaxy.networks.trained import (
     SCHEDULES,
@@ -54,6 +55,7 @@ from skgalaxy.networks.trained import (
     schedule_callbacks,
 )
 from skgalaxy.networks.training_set import TrainingSet, VoteBatches, image_digests
+from skgalaxy.networks.views import check_n_views
 from skgalaxy.persistence import save
 from skgalaxy.persistence._model import warn_of_version
 from skgalaxy.posterior import VotePosterior
@@ -98,6 +100,17 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Number of dropout draws from each trained network. The posterior has `n_networks` x
         `n_draws` draws. More of them rank galaxies better and cost little; you can raise the
         number after `fit`, for example to 1000.
+    posterior : {"dropout", "last_layer"}, default="dropout"
+        How networks are drawn. "dropout" switches features off at random, as published. With
+        "last_layer" all draws share the trained network but its last layer, a logistic regression
+        on its features: each draw has weights that the votes of the training set allow. Its draws
+        differ more on galaxies unlike any that the network has seen, and it needs no dropout. You
+        can change it after `fit`.
+    n_views : {1, 4, 8}, default=1
+        Number of views of every image to average over in prediction. 8 are its turns by 90
+        degrees, mirrored and not; a galaxy is the same in all of them, and the average errs less.
+        They cost that many times as much. Images that are not square have 4 at most. Keep it 1 if
+        your images have an up, that is, with ``augment=False``. You can change it after `fit`.
     epochs : int, default=60
         Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
         steps. Raise the number for few galaxies, so that there are about a thousand steps in all:
@@ -201,6 +214,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         dropout: float = 0.5,
         n_networks: int = 1,
         n_draws: int = 50,
+        posterior: Literal["dropout", "last_layer"] = "dropout",
+        n_views: Literal[1, 4, 8] = 1,
         epochs: int = 60,
         batch_size: int = 32,
         learning_rate: float = 1e-3,
@@ -221,6 +236,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         self.dropout = dropout
         self.n_networks = n_networks
         self.n_draws = n_draws
+        self.posterior: Literal["dropout", "last_layer"] = posterior
+        self.n_views: Literal[1, 4, 8] = n_views
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -282,6 +299,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             before=getattr(self, "_ensemble", None) if self.warm_start else None,
             epochs=self.epochs,
             validation_fraction=self.validation_fraction,
+            finds_last_layer=True,
         )
 
     def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -304,7 +322,15 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             As in `fit`.
         """
         before = getattr(self, "_ensemble", None)
-        return self._train(X, y, sample_weight, before=before, epochs=1, validation_fraction=0)
+        return self._train(
+            X,
+            y,
+            sample_weight,
+            before=before,
+            epochs=1,
+            validation_fraction=0,
+            finds_last_layer=False,  # the galaxies of earlier calls are not known any more
+        )
 
     def _train(
         self,
@@ -316,6 +342,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         before: Ensemble | None,
         epochs: int,
         validation_fraction: float,
+        finds_last_layer: bool,
     ) -> Self:
         """Check, build, train, keep. `before` is the ensemble to go on from, if any."""
         self._check_parameters()
@@ -334,6 +361,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         validation = checked._validation_batches(validation_data, held_out, image)
 
         ensemble = Ensemble.of(self._architecture(image), seeds, before)
+        self._check_views(ensemble.architecture)
+        if self.posterior == "last_layer" and finds_last_layer:
+            check_last_layer(ensemble.networks[0], len(training))
 
         trained, interrupt = ensemble.train(
             training,
@@ -347,6 +377,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         if trained:
             # an ensemble that goes on still knows the images of earlier fits
             seen = self._trained_on if before else []
+            if finds_last_layer:
+                trained = trained.with_last_layers(training)
             self._keep(checked, trained, np.union1d(seen, images.digests))
         if interrupt:
             raise interrupt  # only now, so that Ctrl-C does not cost the finished epochs
@@ -566,19 +598,23 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """Network outputs of all draws, shape (n_galaxies, n_networks * n_draws, P)."""
         check_is_fitted(self)
         n_draws = check_int(self.n_draws, "n_draws", 1)
+        check_choice(self.posterior, "posterior", tuple(POSTERIORS))
+        self._check_views(self._ensemble.architecture)
         images = self._image_blocks(X)
         outputs = []
         counted = {"total": n_rows(X), "desc": "posterior", "unit": "galaxy"}
         with tqdm(**counted, delay=_BAR_AFTER, disable=not self.verbose) as bar:
             for block in images:
                 # Gal & Ghahramani 2016: dropout stays on, and each set of masks is a draw
-                outputs.append(self._ensemble.outputs(block, n_draws))
+                outputs.append(self._ensemble.outputs(block, n_draws, self.posterior, self.n_views))
                 bar.update(len(block))
-        # several networks have spread even without dropout
-        if len(self._ensemble.networks) == 1 and not self._ensemble.has_dropout(n_draws):
+        # several networks have spread even without dropout, and last layers always
+        alone = self.posterior == "dropout" and len(self._ensemble.networks) == 1
+        if alone and not self._ensemble.has_dropout(n_draws):
             warnings.warn(
                 "The network has no active dropout: all draws are equal and mutual information "
-                "is 0 everywhere; set `dropout` > 0 or `n_networks` > 1 for a posterior.",
+                "is 0 everywhere; set `dropout` > 0, `n_networks` > 1 or "
+                "`posterior='last_layer'` for a posterior.",
                 NoSpreadWarning,
                 stacklevel=3,  # the line that calls predict_posterior
             )
@@ -683,6 +719,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         check_float(self.dropout, "dropout", 0, 1, closed="left")
         check_int(self.n_networks, "n_networks", 1)
         check_int(self.n_draws, "n_draws", 1)
+        check_choice(self.posterior, "posterior", tuple(POSTERIORS))
         check_int(self.epochs, "epochs", 1)
         check_int(self.batch_size, "batch_size", 1)
         check_float(self.learning_rate, "learning_rate", 0, math.inf, closed="neither")
@@ -692,6 +729,16 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         check_callbacks(self.callbacks)
         for name in ("augment", "warm_start", "verbose"):
             check_bool(getattr(self, name), name)
+
+    def _check_views(self, architecture: Architecture) -> None:
+        """Raise ValueError if `n_views` does not suit the images."""
+        n_views = check_n_views(self.n_views, architecture.image.image_shape)
+        if n_views > 1 and not architecture.augment:
+            raise ValueError(
+                "`n_views` must be 1 if `augment` is False: a network that was never shown turned "
+                f"images does not know them. Got {n_views}; train with `augment=True`, or "
+                "predict one view."
+            )
 
     def _image_blocks(self, X: Any) -> Iterator[Any]:
         """Blocks of images like those of `fit`.

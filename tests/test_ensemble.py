@@ -56,7 +56,7 @@ def test_draws_stand_side_by_side(rungs, toy, likelihood):
 @pytest.mark.parametrize("likelihood", ["binomial", "beta_binomial"])
 def test_only_one_network_without_dropout_has_no_spread(rungs, toy, likelihood):
     X = toy[0][:10]
-    with pytest.warns(NoSpreadWarning, match="`dropout` > 0 or `n_networks` > 1"):
+    with pytest.warns(NoSpreadWarning, match="`dropout` > 0, `n_networks` > 1 or"):
         information = rungs["network", likelihood].predict_posterior(X).mutual_information(40)
     np.testing.assert_array_equal(information, 0)
     for name in ("dropout", "ensemble", "ensemble and dropout"):

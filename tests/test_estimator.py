@@ -304,10 +304,10 @@ BAD_FITS = [
     (lambda X, y: (X, y + 0.5), r"`y` must be whole numbers >= 0. Got"),
     (
         lambda X, y: (X, np.where(y == y[3, 0], np.nan, y)),
-        r"`y` must be whole numbers >= 0. Got nan",
+        r"`y` must not hold NaN. Got NaN in row .*; mask it if these galaxies have no votes",
     ),
     (lambda X, y: (X, y[:, 0]), r"must be vote fractions in \[0, 1\].*pass counts as two columns"),
-    (lambda X, y: (X, np.full(200, np.nan)), r"must be vote fractions in \[0, 1\]. Got nan"),
+    (lambda X, y: (X, np.full(200, np.nan)), r"`y` must not hold NaN. Got NaN in row 0, 1, 2"),
     (lambda X, y: (X, y[:-1]), r"`X` and `y` must have the same number of rows. Got 200 and 199"),
     (lambda X, y: (X, np.zeros((200, 3))), r"`y` must be counts .* Got shape \(200, 3\)"),
     (lambda X, y: (X, 0 * y), r"must give at least one vote of weight > 0"),

@@ -151,6 +151,17 @@ class Likelihood(ABC):
     ) -> NDArray[Any]:
         """Votes on every galaxy, if the network of that draw is right, shape (G,)."""
 
+    def slope(
+        self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Derivative of `log_pmf` in the logit of ρ, and the information on it, each (G, D).
+
+        The information is (dE[k] / dlogit)² / Var[k]: what the mean and the variance of the votes
+        tell of the logit (a quasi-likelihood, McCullagh 1983). Votes may be weighted, that is, not
+        whole numbers. A likelihood without it has no posterior of the last layer.
+        """
+        raise TypeError(f"{type(self).__name__} has no last-layer posterior.")
+
     def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
         """Probability of a yes after k of N votes under every draw, shape (G, D, K or 1).
 

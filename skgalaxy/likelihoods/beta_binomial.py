@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, gammaln, xlogy
+from scipy.special import betainc, digamma, gammaln, xlogy
 
 from skgalaxy._validation import check_draws, check_numbers
 from skgalaxy.likelihoods.base import (
@@ -130,6 +130,17 @@ class BetaBinomial(Likelihood):
         drawn = rng.beta(mean * s, (1 - mean) * s)
         return rng.binomial(n_votes_G, np.where(is_point, rho, drawn))
 
+    def slope(
+        self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        votes_G1, n_votes_G1 = votes_G[:, None], n_votes_G[:, None]
+        rho, phi = self.draws, 1 / self.concentration
+        yes = _rising_slope(rho, phi, votes_G1)
+        no = _rising_slope(1 - rho, phi, n_votes_G1 - votes_G1)
+        coin_GD = rho * (1 - rho)  # dρ / dlogit
+        # Var[k] = N ρ (1 - ρ) (1 + N φ) / (1 + φ)
+        return coin_GD * (yes - no), n_votes_G1 * coin_GD * (1 + phi) / (1 + n_votes_G1 * phi)
+
     def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
         phi_GDK = 1 / self.concentration[..., None]
         votes_GDK, n_votes_GDK = (np.asarray(x)[..., None, :] for x in (votes, n_votes))
@@ -184,6 +195,16 @@ def _log_rising(x, phi, k):
         ratio = np.where(is_small & (x > 0), ratio, 0)
         series = ratio * k * (k - 1) / 2 * (1 - ratio * (2 * k - 1) / 6)
         return np.where(is_small, xlogy(k, x) + series, by_gamma)
+
+
+def _rising_slope(x: NDArray[Any], phi: NDArray[Any], k: NDArray[Any]) -> NDArray[Any]:
+    """Derivative of `_log_rising` in x > 0: Σ_{i<k} 1 / (x + i φ)."""
+    ratio = phi / x
+    is_small = ratio < _SMALL
+    inverse = np.where(is_small, 1.0, 1 / np.where(is_small, 1.0, ratio))
+    by_digamma = (digamma(inverse + k) - digamma(inverse)) * inverse / x
+    series = k / x * (1 - ratio * (k - 1) / 2)
+    return np.where(is_small, series, by_digamma)
 
 
 def _log_pmf_KDG(rho_DG, n_votes, concentration_DG):

@@ -110,6 +110,13 @@ class Binomial(Likelihood):
     ) -> NDArray[Any]:
         return rng.binomial(n_votes_G, self.draws[:, draw])
 
+    def slope(
+        self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        votes_G1, n_votes_G1 = votes_G[:, None], n_votes_G[:, None]
+        variance_GD = n_votes_G1 * self.draws * (1 - self.draws)
+        return votes_G1 - n_votes_G1 * self.draws, variance_GD
+
     def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
         return self.draws[..., None]
 

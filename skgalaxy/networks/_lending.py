@@ -2,9 +2,9 @@
 
 Keras traces every new model again. That takes most of a second, and memory that it never gives
 back; a grid search or a run of active learning would pay for it at every refit. Therefore networks
-own only arrays, and the models that compute are kept here. There are two per architecture: one to
-train in and one to draw from. A borrower puts its arrays in, under a lock, and takes them out
-again.
+own only arrays, and the models that compute are kept here. There are up to three per architecture:
+to train in, to draw from, and for the features of the last layer. A borrower puts its arrays in,
+under a lock, and takes them out again.
 
 The *signature* of a model is its configuration without Keras' running numbers in names, such as
 the 3 of "dense_3". Two builds of one architecture have the same signature, whatever their weights.
@@ -16,6 +16,7 @@ import threading
 import uuid
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import keras
@@ -26,9 +27,18 @@ from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.networks._building import build_apart, refuse_in_fork
 from skgalaxy.networks._stream import BatchStream
 from skgalaxy.networks.dropout import DrawnNetworks
+from skgalaxy.networks.features import LastFeatures
 from skgalaxy.networks.training_set import VoteBatches
 
-__all__ = ["get_state", "keep_trainer", "lent_draws", "lent_trainer", "put_state", "signature"]
+__all__ = [
+    "get_state",
+    "keep_trainer",
+    "lent_draws",
+    "lent_features",
+    "lent_trainer",
+    "put_state",
+    "signature",
+]
 
 State = list[NDArray[Any]]  # values of the variables of a model, then of its optimiser
 _MOST_MODELS = 32  # compiled: a committee of unlike networks, each trained and drawn from
@@ -79,10 +89,29 @@ def lent_draws(
     key: Hashable, build: Callable[[], keras.Model], n_draws: int, state: State, seed: int
 ) -> Iterator[DrawnNetworks]:
     """Networks drawn from the network of `key` with weights `state`, by the masks of `seed`."""
-    sampler = _lend(("draw", key, n_draws), lambda: build_apart(lambda: _Sampler(build(), n_draws)))
-    with sampler.lock:
-        sampler.hold(state, seed)
-        yield sampler.drawn
+    holder = _lend(
+        ("draw", key, n_draws),
+        lambda: build_apart(lambda: _Holder(build(), partial(DrawnNetworks, n_draws=n_draws))),
+    )
+    with holder.lock:
+        if not holder.holds(state, seed):
+            holder.put(state)
+            holder.part.draw(seed)
+            holder.held = state, seed
+        yield holder.part
+
+
+@contextmanager
+def lent_features(
+    key: Hashable, build: Callable[[], keras.Model], state: State
+) -> Iterator[LastFeatures]:
+    """Last features of the network of `key` with weights `state`."""
+    holder = _lend(("features", key), lambda: build_apart(lambda: _Holder(build(), LastFeatures)))
+    with holder.lock:
+        if not holder.holds(state, None):
+            holder.put(state)
+            holder.held = state, None
+        yield holder.part
 
 
 def _lend(name: Hashable, make: Callable[[], Any]) -> Any:
@@ -122,23 +151,24 @@ class Trainer:
             )
 
 
-class _Sampler:
-    """D networks to draw from, for one network at a time."""
+class _Holder:
+    """A model, and the part of it that computes, for one network at a time."""
 
-    def __init__(self, model: keras.Model, n_draws: int) -> None:
+    def __init__(self, model: keras.Model, part_of: Callable[[keras.Model], Any]) -> None:
         self.variables = model.variables
-        self.drawn = DrawnNetworks(model, n_draws)
+        self.part = part_of(model)
         self.lock = threading.Lock()
         self.held: tuple[State | None, int | None] = None, None
 
-    def hold(self, state: State, seed: int) -> None:
-        """Put in `state` and the masks of `seed`, unless they are in already."""
+    def holds(self, state: State, seed: int | None) -> bool:
+        """True if `state` and the masks of `seed` are in already."""
         # `is` is enough, and quick: a state is never changed in place
-        if self.held[0] is not state or self.held[1] != seed:
-            self.held = None, None  # Ctrl-C may come in the middle of the next two lines
-            _assign(state[: len(self.variables)], self.variables)  # without the optimiser's
-            self.drawn.draw(seed)
-            self.held = state, seed
+        return self.held[0] is state and self.held[1] == seed
+
+    def put(self, state: State) -> None:
+        """Put in the weights of `state`."""
+        self.held = None, None  # Ctrl-C may come in the middle of the next line
+        _assign(state[: len(self.variables)], self.variables)  # without the optimiser's
 
 
 def signature(model: keras.Model) -> Hashable:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from skgalaxy._pools import ALIGNED
 from skgalaxy.likelihoods.base import row_blocks
 
-__all__ = ["DrawnNetworks"]
+__all__ = ["DrawnNetworks", "Replay"]
 
 _SCRATCH = 2**25  # elements of the largest tensor: 128 MB in float32
 
@@ -107,7 +107,7 @@ class _DrawnDense(layers.Layer):
         return self.dense.activation(x)
 
 
-class _Replay:
+class Replay:
     """A network's layers, called again on plain and drawn tensors."""
 
     def __init__(self, n_draws: int) -> None:
@@ -188,6 +188,11 @@ class _Replay:
         computed = [x for key, x in self.drawn.items() if key not in skipped]
         return max(self.plain, self.n_draws * max(_sizes(computed), default=1))
 
+    def batch_size(self) -> int:
+        """Galaxies to compute at once: a power of two, small if tensors are large."""
+        most = max(1, min(ALIGNED, _SCRATCH // self.widest()))  # more is not faster on a CPU
+        return 2 ** int(math.log2(most))
+
     def _repeat(self, x: Any) -> Any:
         """Drawn form of a plain tensor; anything else as it is."""
         if not keras.utils.is_keras_tensor(x) or id(x) in self.drawn:
@@ -239,7 +244,7 @@ class DrawnNetworks:
 
     def __init__(self, model: keras.Model, n_draws: int) -> None:
         self.n_draws = n_draws
-        replay = _Replay(n_draws)
+        replay = Replay(n_draws)
         inputs = keras.Input(batch_shape=model.inputs[0].shape, dtype=model.inputs[0].dtype)
         (outputs,) = replay.run(model, [inputs])  # one output: `check_network` allows no other
         self.has_spread = id(outputs) in replay.drawn
@@ -252,8 +257,7 @@ class DrawnNetworks:
             self.trunk = keras.Model(
                 inputs, ops.reshape(features, (-1, math.prod(features.shape[1:])))
             )
-        most = max(1, min(ALIGNED, _SCRATCH // replay.widest()))  # more is not faster on a CPU
-        self.batch_size = 2 ** int(math.log2(most))
+        self.batch_size = replay.batch_size()
 
     def draw(self, seed: int) -> Self:
         """Draw the masks; the same seed gives you the same masks on every machine."""

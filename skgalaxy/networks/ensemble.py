@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skgalaxy.networks.architecture import Architecture
+from skgalaxy.networks.posteriors import POSTERIORS, find_last_layer
 from skgalaxy.networks.rows import ImageSpec
 from skgalaxy.networks.trained import Callbacks, History, Seeds, TrainedNetwork
 from skgalaxy.networks.training_set import TrainingSet, VoteBatches
@@ -158,18 +159,25 @@ class Ensemble:
         with self.networks[0].drawn(n_draws) as drawn:
             return drawn.has_spread
 
-    def outputs(self, images: Any, n_draws: int) -> NDArray[np.float32]:
+    def with_last_layers(self, training: TrainingSet) -> Self:
+        """Same networks, with the posteriors of their last layers after `training`."""
+        networks = [
+            network.with_last_layer(find_last_layer(network, training)) for network in self.networks
+        ]
+        return type(self)(networks, self.history, self.n_iter)
+
+    def outputs(
+        self, images: Any, n_draws: int, posterior: str = "dropout", n_views: int = 1
+    ) -> NDArray[np.floating]:
         """Network outputs of all draws, shape (n_galaxies, M * n_draws, n_outputs).
 
-        In an ensemble without dropout each network gives one draw.
+        In an ensemble without dropout each network gives one draw by dropout.
         """
         # without dropout all draws of one network are equal
-        if len(self.networks) > 1 and not self.has_dropout(n_draws):
+        if posterior == "dropout" and len(self.networks) > 1 and not self.has_dropout(n_draws):
             n_draws = 1
-        outputs = []
-        for network in self.networks:
-            with network.drawn(n_draws) as drawn:
-                outputs.append(drawn.outputs(images))
+        draw = POSTERIORS[posterior]
+        outputs = [draw(network, images, n_draws, n_views) for network in self.networks]
         return np.concatenate(outputs, axis=1)
 
     def embed(self, images: Any, n_draws: int) -> NDArray[np.float32]:

@@ -19,12 +19,15 @@ from skgalaxy.networks._lending import (
     get_state,
     keep_trainer,
     lent_draws,
+    lent_features,
     lent_trainer,
     put_state,
     signature,
 )
 from skgalaxy.networks.architecture import Architecture
 from skgalaxy.networks.dropout import DrawnNetworks
+from skgalaxy.networks.features import LastFeatures
+from skgalaxy.networks.last_layer import LastLayer
 from skgalaxy.networks.training_set import VoteBatches
 
 __all__ = [
@@ -73,11 +76,17 @@ class TrainedNetwork:
     state : list of ndarray, default=None
         Values of the variables of the model and of its optimiser. None builds a network before
         any training.
+
+    Attributes
+    ----------
+    last_layer : LastLayer or None
+        Posterior of the last layer's weights; None if it is not known.
     """
 
     def __init__(
         self, architecture: Architecture, seeds: Seeds, state: State | None = None
     ) -> None:
+        self.last_layer: LastLayer | None = None
         self.architecture, self.seeds = architecture, seeds
         self._key: Hashable | None = None
         self._identity: Identity | None = None  # once it is saved or loaded
@@ -93,6 +102,7 @@ class TrainedNetwork:
             "seeds": self.seeds._asdict(),
             "variables": self.state,
             "identity": self.identity._asdict(),
+            "last_layer": self.last_layer and self.last_layer._asdict(),
         }
 
     @classmethod
@@ -103,9 +113,11 @@ class TrainedNetwork:
         seeds: dict[str, int],
         variables: State,
         identity: dict[str, Any],
+        last_layer: dict[str, Any] | None,
     ) -> Self:
         """Network that `saved` described."""
         network = cls(architecture, Seeds(**seeds), variables)
+        network.last_layer = LastLayer(**last_layer) if last_layer else None
         network._identity = Identity(**identity)
         if [list(x.shape) for x in variables] != [shape for _, shape in identity["variables"]]:
             raise ValueError(
@@ -226,6 +238,17 @@ class TrainedNetwork:
     def drawn(self, n_draws: int) -> AbstractContextManager[DrawnNetworks]:
         """Networks drawn from this one by dropout, to use in a ``with`` statement."""
         return lent_draws(self._signature, self._build, n_draws, self.state, self.seeds.masks)
+
+    def last_features(self) -> AbstractContextManager[LastFeatures]:
+        """Features that the last layer is given, to use in a ``with`` statement."""
+        return lent_features(self._signature, self._build, self.state)
+
+    def with_last_layer(self, last_layer: LastLayer | None) -> "TrainedNetwork":
+        """Same network with another posterior of its last layer."""
+        # not `copy.copy`, which goes by way of __getstate__ and so forgets the key
+        other = TrainedNetwork(self.architecture, self.seeds, self.state)
+        other._key, other._identity, other.last_layer = self._key, self._identity, last_layer
+        return other
 
     def to_keras(self) -> keras.Model:
         """New compiled Keras model with the values of this network."""
