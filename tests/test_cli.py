@@ -592,6 +592,30 @@ def test_votes_are_tidied(tmp_path, capsys):
     assert (tmp_path / "file.csv").read_bytes() == (tmp_path / "tidy.csv").read_bytes()
 
 
+def test_votes_that_cannot_be_counted_are_explained(tmp_path, capsys):
+    path = tmp_path / "votes.csv"
+    path.write_text("id_str,ring,bar_yes_fraction,bar_no_fraction\nJ1,1,0.4,0.6\n")
+    error = fails(capsys, 1, "votes", path)
+    assert "it has none" in error
+    assert "only fractions without the N of the question" in error
+
+
+def test_votes_in_columns_that_are_named(tmp_path, capsys):
+    path = tmp_path / "votes.csv"
+    path.write_text("subject_id,task,data.ring,data.lens\n1,T0,3,3\n2,T0,1,\n")
+    assert "given several" in fails(capsys, 1, "votes", path, "--question", "T0")
+    answers = ("--answer", "data.ring", "--answer", "data.lens")
+    assert run("votes", path, "--question", "T0", *answers) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["1,3,3,6", "2,1,0,1"]
+
+
+def test_dialect_of_votes_to_learn(sky, tmp_path, capsys):
+    paths = ("train", sky / "images", sky / "votes.csv", "--model", tmp_path / "model.skgalaxy")
+    error = fails(capsys, 1, *paths, "--answer", "smooth", "--dialect", "gz1")
+    assert "dialect gz1" in error
+    assert "looks like 'zoobot'" in error
+
+
 def test_votes_of_an_export(tmp_path, capsys):
     said = {"ann": "Yes, a bar", "bob": "No bar", "eve": "Yes, a bar"}
     rows = [

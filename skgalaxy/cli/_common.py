@@ -28,6 +28,12 @@ id_column_option = click.option(
     metavar="NAME",
     help="Column that holds your galaxies' ids.  [default: id_str, dr7objid ...]",
 )
+dialect_option = click.option(
+    "--dialect",
+    type=click.Choice(["auto", "gz2", "gz1", "zoobot", "panoptes", "plain"]),
+    default="auto",
+    help="Naming of the table's columns, for example gz2 for Galaxy Zoo 2.",
+)
 n_votes_option = click.option(
     "--n-votes",
     type=POSITIVE,

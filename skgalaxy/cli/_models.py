@@ -21,6 +21,7 @@ from skgalaxy.cli._common import (
     POSITIVE,
     Command,
     check_new,
+    dialect_option,
     examples,
     force_option,
     hushed,
@@ -70,6 +71,7 @@ METADATA = ("question", "answer", "n_galaxies")
     help="Answer to learn, or its first letters. Repeat it to count several answers as one.",
 )
 @click.option("--model", type=NEW_FILE, required=True, help="File to write.")
+@dialect_option
 @id_column_option
 @click.option("--size", type=POSITIVE, default=64, help="Width of the network's images in pixels.")
 @click.option("--crop", type=POSITIVE, help="Central pixels of each image to keep.  [default: all]")
@@ -112,6 +114,7 @@ def train(
     question: str | None,
     answers: tuple[str, ...],
     model: Path,
+    dialect: str,
     id_column: str | None,
     folds: int | None,
     strict: bool,
@@ -133,7 +136,7 @@ def train(
     from skgalaxy.votes import read_votes
 
     check_new(model, force)
-    table = read_votes(votes, question, id_column=id_column)
+    table = read_votes(votes, question, dialect=dialect, id_column=id_column)
     table.votes(*answers)  # an unknown answer is an error now, before images are listed
     table, paths = _join(table, list_images(images), images, quiet)
     y = table.votes(*answers)

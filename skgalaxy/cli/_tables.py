@@ -10,6 +10,7 @@ from skgalaxy.cli._common import (
     POSITIVE,
     Command,
     check_new,
+    dialect_option,
     examples,
     force_option,
     id_column_option,
@@ -76,12 +77,7 @@ def simulate(folder: Path, n_galaxies: int, size: int, seed: int, quiet: bool) -
     metavar="NAME",
     help="Question to write, for example bar. With --task, your name for the question.",
 )
-@click.option(
-    "--dialect",
-    type=click.Choice(["auto", "gz2", "zoobot", "panoptes", "plain"]),
-    default="auto",
-    help="Naming of the columns, for example gz2 for Galaxy Zoo 2.",
-)
+@dialect_option
 @id_column_option
 @click.option("--task", help="Task to read if TABLE is a Zooniverse export, for example T0.")
 @click.option("--workflow", metavar="ID", help="Workflow to read if the export holds several.")
@@ -90,7 +86,8 @@ def simulate(folder: Path, n_galaxies: int, size: int, seed: int, quiet: bool) -
     "answers",
     metavar="TEXT=NAME",
     multiple=True,
-    help="Name for the answer that volunteers read as TEXT in an export. Repeat it for each one.",
+    help="Name for the answer that volunteers read as TEXT in an export. Without --task: a column "
+    "that counts an answer, NAME alone. Repeat it for each one.",
 )
 @output_option
 @force_option
@@ -119,12 +116,16 @@ def votes(
         named = dict(map(_text_and_name, answers)) or None
         export = {"answers": named, "question": question, "workflow_id": workflow}
         write_csv(read_classifications(table, task=task, **export).to_frame(), output)
-    elif question is None and output is None:
-        for name, given in list_questions(table, dialect=dialect).items():
+        return
+    if question is None and output is None:
+        questions = list_questions(table, dialect=dialect)
+        for name, given in questions.items():
             click.echo(f"{name}: {', '.join(given)}")
-    else:
-        counted = read_votes(table, question, dialect=dialect, id_column=id_column)
-        write_csv(counted.to_frame(), output)
+        if questions:
+            return
+    # of a table without a question, this says why there is none
+    named = {"dialect": dialect, "answers": list(answers) or None, "id_column": id_column}
+    write_csv(read_votes(table, question, **named).to_frame(), output)
 
 
 def _text_and_name(answer: str) -> tuple[str, str]:
