@@ -168,7 +168,9 @@ def as_float64(values: Any, name: str) -> NDArray[np.float64]:
     if kind == "O":
         return _objects_as_float64(array, name)
     example = f", for example {shortened(array.flat[0].item())}" if array.size else ""
-    raise ValueError(f"`{name}` must hold real numbers. Got {_KINDS[kind]}{example}.")
+    # scikit-learn's own checks of an estimator look for these words
+    rule = "Complex data not supported: " if kind == "c" else ""
+    raise ValueError(f"{rule}`{name}` must hold real numbers. Got {_KINDS[kind]}{example}.")
 
 
 def _objects_as_float64(array: NDArray[Any], name: str) -> NDArray[np.float64]:
@@ -185,5 +187,8 @@ def _objects_as_float64(array: NDArray[Any], name: str) -> NDArray[np.float64]:
 
 def shortened(value: Any, most: int = 60) -> str:
     """The `repr` of a value for a message, cut if it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # for example of an integer of 5,000 digits
+        return f"a {type(value).__name__}"
     return text if len(text) <= most else f"{text[:most]}..."

@@ -29,9 +29,9 @@ def check_int(value: Any, name: str, minimum: int) -> int:
     """Integer >= `minimum`."""
     # a bool is an Integral in Python, and a mistake here
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"`{name}` must be an integer >= {minimum}. Got {value!r}.")
+        raise TypeError(f"`{name}` must be an integer >= {minimum}. Got {shortened(value)}.")
     if value < minimum:
-        raise ValueError(f"`{name}` must be an integer >= {minimum}. Got {value!r}.")
+        raise ValueError(f"`{name}` must be an integer >= {minimum}. Got {shortened(value)}.")
     return int(value)
 
 
@@ -42,10 +42,13 @@ def check_float(value: Any, name: str, low: float, high: float, *, closed: str =
     """
     left = "[" if closed in ("both", "left") else "("
     right = "]" if closed in ("both", "right") else ")"
-    rule = f"`{name}` must be a number in {left}{low:g}, {high:g}{right}. Got {value!r}."
+    rule = f"`{name}` must be a number in {left}{low:g}, {high:g}{right}. Got {shortened(value)}."
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(rule)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError as error:  # of an integer of some hundred digits
+        raise ValueError(rule) from error
     above = number >= low if left == "[" else number > low
     below = number <= high if right == "]" else number < high
     if not (above and below):
@@ -56,7 +59,7 @@ def check_float(value: Any, name: str, low: float, high: float, *, closed: str =
 def check_bool(value: Any, name: str) -> bool:
     """True or False, and nothing that is merely truthy."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"`{name}` must be True or False. Got {value!r}.")
+        raise TypeError(f"`{name}` must be True or False. Got {shortened(value)}.")
     return bool(value)
 
 
@@ -64,7 +67,7 @@ def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
     """One of the strings `choices`."""
     if not isinstance(value, str) or value not in choices:
         allowed = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"`{name}` must be one of {allowed}. Got {value!r}.")
+        raise ValueError(f"`{name}` must be one of {allowed}. Got {shortened(value)}.")
     return value
 
 
@@ -142,8 +145,8 @@ def check_n_votes(
         )
     if most is not None and counts.max(initial=0) > most:
         raise ValueError(
-            f"`{name}` must be at most {most:,}: every outcome of so many votes is computed. "
-            f"Got {counts.max():g}."
+            f"`{name}` must be at most {most:,}, because every outcome of so many votes is "
+            f"computed. Got {counts.max():,}."
         )
     return np.full(n_galaxies, counts) if counts.ndim == 0 else counts
 
@@ -206,10 +209,10 @@ def _votes_and_weights(
     y: Any, sample_weight: Any, n_galaxies: int | None, name: str = "y"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Votes k, N and weights."""
-    if y is None:  # in words that scikit-learn's own checks look for
+    if y is None and name == "y":  # in words that scikit-learn's own checks look for
         raise ValueError(
-            f"A fit to votes requires y to be passed, but the target {name} is None. "
-            "Pass counts [k, N] or vote fractions."
+            "A fit to votes requires y to be passed, but the target y is None. "
+            "Pass counts [k, N] or vote fractions as `y`. Got None."
         )
     values, given = check_y(y, name)
     if n_galaxies is not None and len(values) != n_galaxies:
@@ -252,9 +255,10 @@ def check_counts(
     plain, mask = without_mask(y)
     values = as_float64(plain, name)
     if values.ndim != 2 or values.shape[1] != 2 or n_galaxies not in (None, len(values)):
+        why = ", because fractions do not tell N" if n_galaxies is None else ""
         raise ValueError(
-            f"`{name}` must be counts [k, N] of shape ({n_galaxies or 'n_galaxies'}, 2), because "
-            f"fractions do not tell N. Got shape {values.shape}."
+            f"`{name}` must be counts [k, N] of shape ({n_galaxies or 'n_galaxies'}, 2){why}. "
+            f"Got shape {values.shape}."
         )
     votes, n_votes = _as_counts(values, mask, name)[0].astype(np.int64).T
     return votes, n_votes

@@ -15,7 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skgalaxy._validation import MOST_OUTCOMES, check_float, check_n_votes, check_seed, check_votes
+from skgalaxy._validation import (
+    MOST_OUTCOMES,
+    check_float,
+    check_n_votes,
+    check_seed,
+    check_votes,
+    refuse_masked,
+)
 from skgalaxy.information import mutual_information
 from skgalaxy.likelihoods import Likelihood, as_likelihood, combine
 from skgalaxy.likelihoods.base import concatenate
@@ -308,6 +315,13 @@ class VotePosterior:
         >>> print(", ".join(frame.columns))
         mean, std, q05, q95, mutual_information
         """
+        if index is not None:
+            refuse_masked(index, "index")
+            n_names = len(pd.Index(index))
+            if n_names != len(self):
+                raise ValueError(
+                    f"`index` must name each of the {len(self)} galaxies. Got {n_names} names."
+                )
         low, high = self.interval(level)
         percent = 50 * (1 - level)
         columns = {
@@ -322,9 +336,19 @@ class VotePosterior:
 
 def _likelihoods_of(posteriors: Iterable[VotePosterior], alike: str) -> list[Likelihood]:
     """Likelihoods of posteriors that have as many galaxies, or as many draws."""
-    likelihoods = [posterior.likelihood for posterior in posteriors]
-    if not likelihoods:
+    rule = "`posteriors` must be a list of VotePosterior."
+    if isinstance(posteriors, VotePosterior):
+        raise TypeError(f"{rule} Got one alone.")
+    try:
+        given = list(posteriors)
+    except TypeError as error:
+        raise TypeError(f"{rule} Got {type(posteriors).__name__}.") from error
+    others = [type(one).__name__ for one in given if not isinstance(one, VotePosterior)]
+    if others:
+        raise TypeError(f"{rule} Got {others[0]} in it.")
+    if not given:
         raise ValueError("`posteriors` must be at least one VotePosterior. Got an empty list.")
+    likelihoods = [posterior.likelihood for posterior in given]
     axis = {"galaxies": 0, "draws": 1}[alike]
     sizes = sorted({likelihood.draws.shape[axis] for likelihood in likelihoods})
     if len(sizes) > 1:

@@ -131,7 +131,7 @@ class TestValue:
             ([[3, 2]], r"k must not exceed.*Got k=3 of N=2 in row 0"),
             ([[1.5, 2]], r"`votes` must be whole numbers"),
             ([[-1, 2]], r"whole numbers >= 0"),
-            ([1, 2], r"`votes` must be counts \[k, N\] of shape \(1, 2\),.* Got shape \(2,\)"),
+            ([1, 2], r"`votes` must be counts \[k, N\] of shape \(1, 2\)\. Got shape \(2,\)"),
             ([[1, 2], [1, 2]], r"Got shape \(2, 2\)"),
         ],
     )

@@ -575,7 +575,7 @@ class TestReliability:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"y_pred": [0.1]}, r"`y_pred` must have shape \(6,\). Got shape \(1,\)"),
+            ({"y_pred": [0.1]}, r"`y_pred` must have shape \(6,\).* Got shape \(1,\)"),
             ({"y_pred": [[0.1, 0.2]] * 6}, r"Got shape \(6, 2\)"),
             ({"y_pred": [0.1] * 5 + [1.1]}, r"in \[0, 1\]. Got 1.1 in row 5"),
             ({"y_pred": [np.nan] + [0.1] * 5}, "Got nan in row 0"),

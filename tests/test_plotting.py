@@ -404,6 +404,11 @@ def test_probabilities_of_outcomes_are_no_draws(images, posterior):
     votes = [[1, 9], [2, 12], [3, 10]]
     with pytest.raises(ValueError, match=message):
         PosteriorDisplay(images, posterior.pmf([9, 12, 10]), votes=votes)
+    # of another N than the display's, and of one galaxy
+    with pytest.raises(ValueError, match=message):
+        PosteriorDisplay(images, posterior.pmf(12), n_votes=40)
+    with pytest.raises(ValueError, match=message):
+        PosteriorDisplay(images[:1], posterior[:1].pmf(12))
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_nan_beside_a_mask_is_no_mask():
 
 @pytest.mark.parametrize("values", NO_NUMBERS.values(), ids=NO_NUMBERS)
 def test_no_numbers(values):
-    with pytest.raises(ValueError, match=r"^`draws` must (hold|be an array of) .*Got ") as caught:
+    with pytest.raises(ValueError, match=r"`draws` must (hold|be an array of) .*Got ") as caught:
         check_numbers(values, "draws")
     assert len(str(caught.value)) < 200
     assert str(caught.value).endswith(".")

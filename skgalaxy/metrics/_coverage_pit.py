@@ -130,10 +130,11 @@ def coverage_error(
     >>> print(round(coverage_error([[2, 40], [20, 40]], sure.pmf(40)), 3))
     0.494
     """
-    if np.ndim(half_width):
+    width = check_numbers(half_width, "half_width")
+    if width.ndim:
         raise ValueError(
-            f"`half_width` must be a number. Got shape {np.shape(half_width)}; "
-            "`vote_coverage` takes several."
+            f"`half_width` must be a number. Got shape {width.shape}; `vote_coverage` takes "
+            "several."
         )
     _, predicted, observed = vote_coverage(y_true, pmf, half_width, unit=unit)
     return float(predicted[0] - observed[0])

@@ -295,7 +295,10 @@ def _check_rho(y_pred: ArrayLike, n_galaxies: int) -> NDArray[np.float64]:
     if rho.shape == (n_galaxies, 1):  # as some regressors predict
         rho = rho[:, 0]
     if rho.shape != (n_galaxies,):
-        raise ValueError(f"`y_pred` must have shape ({n_galaxies},). Got shape {rho.shape}.")
+        raise ValueError(
+            f"`y_pred` must have shape ({n_galaxies},), the galaxies of `y_true`. "
+            f"Got shape {rho.shape}."
+        )
     # NaN compares false, so it counts as outside
     outside = ~((rho >= -ROUNDING) & (rho <= 1 + ROUNDING))
     if outside.any():

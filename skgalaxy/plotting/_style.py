@@ -81,26 +81,26 @@ def check_ax(ax: Any, shape: tuple[int, ...]) -> NDArray[np.object_]:
     return axes
 
 
+_MANY_OUTCOMES = 8  # draws of so many networks do not sum to 1 by chance
+
+
 def refuse_pmf(posterior: VotePosterior, n_votes: int | ArrayLike, named: str = "") -> None:
     """Refuse probabilities of outcomes that were passed as draws.
 
-    They are refused only where there is no doubt: as many columns as outcomes, no mass beyond a
-    galaxy's own N, and a sum of 1 in every row, of at least three different rows. Draws by hand
-    may look so in one row, for example 0.2, 0.3 and 0.5.
+    They are refused only where there is no doubt: rows that sum to 1, of many columns, or of as
+    many as a galaxy has outcomes in at least three different rows. Few draws by hand may sum to 1,
+    for example 0.2, 0.3 and 0.5.
     """
     draws = posterior.draws
-    n_votes = np.broadcast_to(n_votes, len(draws))
-    n_outcomes = draws.shape[1]
+    n_columns = draws.shape[1]
+    sums_to_1 = (np.abs(draws.sum(axis=1) - 1) <= MASS_TOLERANCE) & (np.ptp(draws, axis=1) > 0)
     # two columns are no sign: two networks may well predict ρ and 1 - ρ
-    if n_outcomes <= 2 or n_outcomes != n_votes.max(initial=0) + 1:
-        return
-    possible = np.arange(n_outcomes) <= n_votes[:, None]
-    is_pmf = np.abs(np.sum(draws, axis=1, where=possible) - 1) <= MASS_TOLERANCE
-    is_pmf &= ~np.any(draws, axis=1, where=~possible)
-    if is_pmf.all() and len(np.unique(draws, axis=0)) >= 3:
+    is_known = n_columns > 2 and n_columns == np.max(n_votes, initial=0) + 1
+    several = is_known and len(np.unique(draws, axis=0)) >= 3
+    if len(draws) and sums_to_1.all() and (n_columns >= _MANY_OUTCOMES or several):
         raise ValueError(
             "`posterior` must be a VotePosterior, or vote fractions drawn, of shape (n_galaxies, "
-            f"n_draws). Got rows{named} that sum to 1 over the outcomes 0 ... {n_outcomes - 1}, "
+            f"n_draws). Got rows{named} that sum to 1 over the outcomes 0 ... {n_columns - 1}, "
             "as `posterior.pmf` returns them; pass the posterior itself."
         )
 
