@@ -3,6 +3,7 @@
 Keras is imported where a network is made: files that need none are collected without it.
 """
 
+import csv
 import os
 from pathlib import Path
 
@@ -89,3 +90,17 @@ def pyplot():
     yield pyplot
     pyplot.close("all")
     pyplot.switch_backend(backend)
+
+
+@pytest.fixture
+def write_export(tmp_path):
+    """Return a function that writes rows as an export and returns its path."""
+
+    def write(rows, encoding="utf-8", name="export.csv"):
+        with open(tmp_path / name, "w", newline="", encoding=encoding) as file:
+            table = csv.DictWriter(file, rows[0])
+            table.writeheader()
+            table.writerows(rows)
+        return tmp_path / name
+
+    return write

@@ -637,6 +637,45 @@ def test_votes_of_an_export(tmp_path, capsys):
     assert (table.question, table.votes("yes").tolist()) == ("bar", [[2, 3]])
     assert "TEXT=NAME" in fails(capsys, 2, *command, "--answer", "bar")
     assert "'Yes, a bar'" in fails(capsys, 1, *command, "--answer", "No bar=no")
+    assert "once" in fails(capsys, 2, *command, "--answer", "No bar=no", "--answer", "No bar=x")
+    assert "--dialect is for vote tables" in fails(capsys, 2, *command, "--dialect", "gz2")
+    for option in (("--workflow", "1"), ("--on-error", "report")):
+        assert "is for exports" in fails(capsys, 2, "votes", tmp_path / "bars.csv", *option)
+
+
+def test_ids_and_versions_of_an_export(tmp_path, capsys):
+    rows = [
+        (10, "ann", "1.1", ["Bar"], "Z1"),
+        (11, "bob", "2.10", "Bar", "Z1"),
+        (12, "eve", "2.1", "No", "Z2"),
+    ]
+    frame = pd.DataFrame(
+        {
+            "classification_id": number,
+            "user_name": name,
+            "workflow_id": 1,
+            "workflow_version": version,
+            "annotations": json.dumps([{"task": "T0", "value": value}]),
+            "subject_data": json.dumps({f"50{id_[1]}": {"objectId": id_}}),
+        }
+        for number, name, version, value, id_ in rows
+    )
+    frame.to_csv(tmp_path / "export.csv", index=False)
+
+    def ids(*options):
+        assert run("votes", tmp_path / "export.csv", "--task", "T0", *options) == 0
+        out, err = capsys.readouterr()
+        return [line.split(",")[0] for line in out.splitlines()[1:]], err
+
+    newer = ("--workflow-version", "2")
+    assert ids(*newer, "--id-column", "objectId") == (["Z1", "Z2"], "")
+    assert ids(*newer, "--id-column", "subject_ids") == (["501", "502"], "")
+    assert ids("--workflow-version", "2.10", "--id-column", "subject_ids") == (["501"], "")
+    some, left_out = ids("--on-error", "report", "--id-column", "objectId")
+    assert some == ["Z1", "Z2"]
+    assert "left out: row 0 has in its 'annotations' no single answer" in left_out
+    command = ("votes", tmp_path / "export.csv", "--task", "T0")
+    assert "row 0" in fails(capsys, 1, *command, "--id-column", "objectId")
 
 
 def test_real_votes(shared_data, tmp_path):

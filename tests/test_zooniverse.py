@@ -1,6 +1,5 @@
 """Zooniverse: manifests its client can upload, exports read as its volunteers meant them."""
 
-import csv
 import gzip
 import json
 import os
@@ -244,51 +243,37 @@ def export_rows(said, **changes):
     return rows
 
 
-@pytest.fixture
-def write(tmp_path):
-    """Return a function that writes rows as an export and returns its path."""
-
-    def write(rows, encoding="utf-8", name="export.csv"):
-        with open(tmp_path / name, "w", newline="", encoding=encoding) as file:
-            table = csv.DictWriter(file, rows[0])
-            table.writeheader()
-            table.writerows(rows)
-        return tmp_path / name
-
-    return write
-
-
 class TestClassifications:
-    def test_the_first_answer_of_each_volunteer(self, write):
+    def test_the_first_answer_of_each_volunteer(self, write_export):
         rows = export_rows([("ann", "Yes"), ("bob", "No"), ("ann", "No"), ("cid", "Yes")])
         for order in ([0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1, 2, 0]):
-            votes = read_classifications(write([rows[row] for row in order]), task="T0")
+            votes = read_classifications(write_export([rows[row] for row in order]), task="T0")
             np.testing.assert_array_equal(votes.votes("Yes"), [[2, 3]])
 
-    def test_a_volunteer_of_two_galaxies(self, write):
+    def test_a_volunteer_of_two_galaxies(self, write_export):
         rows = export_rows([("ann", "Yes")])
         rows += export_rows([("ann", "Yes")], subject_data='{"8": {"#id_str": "588"}}')
-        assert read_classifications(write(rows), task="T0").n_votes.tolist() == [1, 1]
+        assert read_classifications(write_export(rows), task="T0").n_votes.tolist() == [1, 1]
 
-    def test_anonymous_volunteers_have_names(self, write):
+    def test_anonymous_volunteers_have_names(self, write_export):
         rows = export_rows([("not-logged-in-1a", "Yes"), ("not-logged-in-2b", "Yes")] * 2)
-        votes = read_classifications(write(rows), task="T0")
+        votes = read_classifications(write_export(rows), task="T0")
         np.testing.assert_array_equal(votes.votes("Yes"), [[2, 2]])
 
-    def test_null_is_no_answer(self, write):
+    def test_null_is_no_answer(self, write_export):
         rows = export_rows([("ann", None), ("bob", "Yes"), ("ann", "Yes"), ("cid", "")])
         np.testing.assert_array_equal(
-            read_classifications(write(rows), task="T0").votes("Yes"), [[2, 2]]
+            read_classifications(write_export(rows), task="T0").votes("Yes"), [[2, 2]]
         )
 
-    def test_nobody_answers_down_another_branch_later(self, write):
+    def test_nobody_answers_down_another_branch_later(self, write_export):
         """Whoever first said smooth was not asked about a bar: N stays below k of featured."""
         bar = {"task": "T2", "value": "Bar"}
         featured = {"task": "T0", "value": "Featured"}
         rows = export_rows([("ann", "Smooth"), ("ann", "x"), ("bob", "x")])
         for row in rows[1:]:
             row["annotations"] = json.dumps([featured, bar])
-        path = write(rows)
+        path = write_export(rows)
         assert read_classifications(path, task="T0").votes("Featured").tolist() == [[1, 2]]
         assert read_classifications(path, task="T2").votes("Bar").tolist() == [[1, 1]]
 
@@ -304,28 +289,28 @@ class TestClassifications:
             (True, "True"),
         ],
     )
-    def test_labels(self, write, value, answer):
-        assert read_classifications(write(export_rows([("ann", value)])), task="T0").answers == (
-            answer,
-        )
+    def test_labels(self, write_export, value, answer):
+        assert read_classifications(
+            write_export(export_rows([("ann", value)])), task="T0"
+        ).answers == (answer,)
 
-    def test_answers_named_and_put_together(self, write):
+    def test_answers_named_and_put_together(self, write_export):
         rows = export_rows([("a", "Strong bar"), ("b", "![x](y) Weak bar"), ("c", "No bar")])
         names = {"No bar": "no", "Strong bar": "yes", "![x](z) Weak bar": "yes"}
-        votes = read_classifications(write(rows), task="T0", question="bar", answers=names)
+        votes = read_classifications(write_export(rows), task="T0", question="bar", answers=names)
         assert (votes.question, votes.answers) == ("bar", ("no", "yes"))
         np.testing.assert_array_equal(votes.counts, [[1, 2]])
         votes = read_classifications(
-            write(rows), task="T0", answers=["Weak bar", "Strong bar", "No bar", "?"]
+            write_export(rows), task="T0", answers=["Weak bar", "Strong bar", "No bar", "?"]
         )
         np.testing.assert_array_equal(votes.counts, [[1, 1, 1, 0]])
 
-    def test_combined_tasks(self, write):
+    def test_combined_tasks(self, write_export):
         inner = [{"task": "T0", "value": "Yes"}, {"task": "T1", "value": "No"}]
         rows = export_rows([("ann", "")], annotations=json.dumps([{"task": "T5", "value": inner}]))
-        assert read_classifications(write(rows), task="T0").votes("Yes").tolist() == [[1, 1]]
+        assert read_classifications(write_export(rows), task="T0").votes("Yes").tolist() == [[1, 1]]
 
-    def test_ids(self, write):
+    def test_ids(self, write_export):
         first = export_rows([("ann", "Yes"), ("bob", "No")])
         exact = {"9": {"#id_str": 5877229817422152407}}
         rows = first + export_rows([("ann", "Yes")], subject_data=json.dumps(exact))
@@ -333,26 +318,26 @@ class TestClassifications:
         rows += export_rows([("ann", "No"), ("cid", "Yes")], subject_data=json.dumps(again))
         for number, row in enumerate(rows):
             row["classification_id"] = number
-        votes = read_classifications(write(rows), task="T0")
+        votes = read_classifications(write_export(rows), task="T0")
         assert list(votes.ids) == ["587", "5877229817422152407"]
         assert votes.votes("Yes").tolist() == [[2, 3], [1, 1]]
 
-    def test_the_galaxies_asked_about(self, write):
+    def test_the_galaxies_asked_about(self, write_export):
         rows = export_rows([("ann", "Yes")])
         rows += export_rows([("ann", "No")], subject_data=json.dumps({"8": {"#id_str": "other"}}))
         rows += export_rows([("ann", "No")], subject_data=json.dumps({"7": {"name": "x"}}))
-        path = write(rows)
+        path = write_export(rows)
         with pytest.warns(UserWarning, match=r"1 of 2 `ids` are not in .*, and have N = 0: '12'\."):
             votes = read_classifications(path, task="T0", ids=[12, 587], answers=["Yes", "No"])
         assert list(votes.ids) == ["12", "587"]
         assert votes.votes("Yes").tolist() == [[0, 0], [1, 1]]
 
-    def test_workflows_and_versions(self, write):
+    def test_workflows_and_versions(self, write_export):
         rows = export_rows([("ann", "Yes")])
         rows += export_rows([("bob", "No")], workflow_version="12.1")
         rows += export_rows([("cid", "No")], workflow_version="1.210")
         rows += export_rows([("dan", "No")], workflow_id="2", subject_data="{}")
-        path = write(rows)
+        path = write_export(rows)
 
         def n_votes(version):
             return read_classifications(
@@ -371,19 +356,19 @@ class TestClassifications:
         with pytest.raises(ValueError, match=r"export.csv' holds none; look at .*workflow_id"):
             read_classifications(path, task="T0", workflow_id=3)
 
-    def test_pieces_and_gzip_and_byte_order_mark(self, write, monkeypatch, tmp_path):
+    def test_pieces_and_gzip_and_byte_order_mark(self, write_export, monkeypatch, tmp_path):
         rows = export_rows([(f"v{n % 7}", ["Yes", "No"][n % 2]) for n in range(30)])
-        whole = read_classifications(write(rows), task="T0").counts
+        whole = read_classifications(write_export(rows), task="T0").counts
         monkeypatch.setattr(_export_file, "PIECE", 4)
-        path = write(rows, encoding="utf-8-sig")
+        path = write_export(rows, encoding="utf-8-sig")
         np.testing.assert_array_equal(read_classifications(path, task="T0").counts, whole)
         (tmp_path / "export.csv.gz").write_bytes(gzip.compress(path.read_bytes()))
         packed = read_classifications(tmp_path / "export.csv.gz", task="T0").counts
         np.testing.assert_array_equal(packed, whole)
 
     @pytest.mark.parametrize("packing", ["bz2", "gzip", "xz", "zip"])
-    def test_packings(self, write, tmp_path, packing):
-        path = write(export_rows([("ann", "Yes"), ("bob", "No")]))
+    def test_packings(self, write_export, tmp_path, packing):
+        path = write_export(export_rows([("ann", "Yes"), ("bob", "No")]))
         name = "export" if packing == "gzip" else f"export.csv.{packing}"
         frame = pd.read_csv(path, dtype=str)
         frame.to_csv(tmp_path / name, index=False, compression=packing)
@@ -425,21 +410,21 @@ class TestBadExports:
             ({"classification_id": "5.43E+08"}, "no whole number, '5.43E"),
         ],
     )
-    def test_a_bad_row(self, write, changes, message):
+    def test_a_bad_row(self, write_export, changes, message):
         rows = export_rows([(name, "Yes") for name in "abcde"])
         rows[3] |= changes
         number = rows[3]["classification_id"].replace("+", ".")
         where = f"export.csv', whose row 3 .classification_id {number}. has in its .*{message}"
         with pytest.raises(ValueError, match=where):
-            read_classifications(write(rows), task="T0", answers=["Yes", "No"])
+            read_classifications(write_export(rows), task="T0", answers=["Yes", "No"])
 
-    def test_a_mangled_id_is_not_passed_over(self, write):
+    def test_a_mangled_id_is_not_passed_over(self, write_export):
         rows = export_rows([("a", "Yes")], subject_data='{"77": {"#id_str": "5.87723E+17"}}')
         with pytest.raises(ValueError, match="is a float"):
-            read_classifications(write(rows), task="T0", ids=["587722981742215240"])
+            read_classifications(write_export(rows), task="T0", ids=["587722981742215240"])
 
-    def test_not_in_the_export(self, write):
-        path = write(export_rows([("a", "Yes"), ("b", "Yes")]))
+    def test_not_in_the_export(self, write_export):
+        path = write_export(export_rows([("a", "Yes"), ("b", "Yes")]))
         with pytest.raises(ValueError, match=r"`task` must .* Got 'T3'; .*export.csv' holds T0"):
             read_classifications(path, task="T3")
         with pytest.raises(ValueError, match=r"`id_name` must .* Got '#objid', which no subject"):
@@ -447,16 +432,18 @@ class TestBadExports:
         rows = export_rows([("a", None)])
         rows[0]["annotations"] = '[{"task": "T0", "value": null}, {"task": "T1", "value": "x"}]'
         with pytest.raises(ValueError, match="Somebody must have answered T0"):
-            read_classifications(write(rows), task="T0")
+            read_classifications(write_export(rows), task="T0")
 
-    def test_other_files(self, write, tmp_path):
+    def test_other_files(self, write_export, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"Got '.*none.csv'"):
             read_classifications(tmp_path / "none.csv", task="T0")
         rows = export_rows([(name, "Yes") for name in "abcde"])
-        path = write([{key: row[key] for key in row if key != "subject_data"} for row in rows])
+        path = write_export(
+            [{key: row[key] for key in row if key != "subject_data"} for row in rows]
+        )
         with pytest.raises(ValueError, match=r"export.csv': it lacks the columns subject_data"):
             read_classifications(path, task="T0")
-        whole = write(rows).read_text().splitlines(keepends=True)
+        whole = write_export(rows).read_text().splitlines(keepends=True)
         for lines, message in [
             ([], "export.csv': it is empty"),
             (whole[:1], "export.csv' holds none"),
@@ -479,8 +466,8 @@ class TestBadExports:
         "arguments",
         [{"task": 0}, {"id_name": ""}, {"answers": "Yes"}, {"answers": [1]}, {"question": 1}],
     )
-    def test_wrong_kinds(self, write, arguments):
-        path = write(export_rows([("a", "Yes")]))
+    def test_wrong_kinds(self, write_export, arguments):
+        path = write_export(export_rows([("a", "Yes")]))
         with pytest.raises(TypeError, match=f"`{next(iter(arguments))}` must be"):
             read_classifications(path, **{"task": "T0", **arguments})
 

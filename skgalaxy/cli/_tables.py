@@ -1,8 +1,11 @@
 """The commands that make votes: `simulate` and `votes`."""
 
+from collections.abc import Container
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from skgalaxy.cli._common import (
     FILE,
@@ -13,14 +16,17 @@ from skgalaxy.cli._common import (
     dialect_option,
     examples,
     force_option,
-    id_column_option,
     note,
+    one_line,
     output_option,
     quiet_option,
     seed_option,
     wants_bars,
     write_csv,
 )
+
+if TYPE_CHECKING:  # --help is quick
+    from skgalaxy.votes import VoteTable
 
 
 @click.command(
@@ -78,9 +84,26 @@ def simulate(folder: Path, n_galaxies: int, size: int, seed: int, quiet: bool) -
     help="Question to write, for example bar. With --task, your name for the question.",
 )
 @dialect_option
-@id_column_option
+@click.option(
+    "--id-column",
+    metavar="NAME",
+    help="Column that holds your galaxies' ids; in an export, the subjects' metadata, for example "
+    "objectId, or subject_ids, the Zooniverse's own numbers.  [default: id_str, dr7objid ...; in "
+    "an export '#id_str']",
+)
 @click.option("--task", help="Task to read if TABLE is a Zooniverse export, for example T0.")
-@click.option("--workflow", metavar="ID", help="Workflow to read if the export holds several.")
+@click.option(
+    "--workflow",
+    "workflow_id",
+    metavar="ID",
+    help="Workflow to read if the export holds several.",
+)
+@click.option(
+    "--workflow-version",
+    metavar="VERSION",
+    help="Version of the workflow to read, for example 12 for all of 12.x, or 12.10.  "
+    "[default: all]",
+)
 @click.option(
     "--answer",
     "answers",
@@ -88,6 +111,12 @@ def simulate(folder: Path, n_galaxies: int, size: int, seed: int, quiet: bool) -
     multiple=True,
     help="Name for the answer that volunteers read as TEXT in an export. Without --task: a column "
     "that counts an answer, NAME alone. Repeat it for each one.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["raise", "report"]),
+    default="raise",
+    help="At a row of an export that cannot be read, stop, or name it, leave it out and go on.",
 )
 @output_option
 @force_option
@@ -97,10 +126,10 @@ def votes(
     dialect: str,
     id_column: str | None,
     task: str | None,
-    workflow: str | None,
     answers: tuple[str, ...],
     output: Path | None,
     force: bool,
+    **export: Any,
 ) -> None:
     """List the questions of a vote table, or write votes on one.
 
@@ -109,14 +138,15 @@ def votes(
     the columns id_str, k of each answer, and N are written, as `skgalaxy train` reads them.
     """
     from skgalaxy.votes import list_questions, read_votes
-    from skgalaxy.zooniverse import read_classifications
 
     check_new(output, force)
     if task is not None:
-        named = dict(map(_text_and_name, answers)) or None
-        export = {"answers": named, "question": question, "workflow_id": workflow}
-        write_csv(read_classifications(table, task=task, **export).to_frame(), output)
+        _refuse_given(["dialect"], "is for vote tables; leave it out with --task.")
+        export |= {"task": task, "question": question, "answers": _named(answers) or None}
+        export |= {"id_name": id_column} if id_column else {}
+        write_csv(_votes_of_export(table, export).to_frame(), output)
         return
+    _refuse_given(export, "is for exports; name the --task to read.")
     if question is None and output is None:
         questions = list_questions(table, dialect=dialect)
         for name, given in questions.items():
@@ -126,6 +156,36 @@ def votes(
     # of a table without a question, this says why there is none
     named = {"dialect": dialect, "answers": list(answers) or None, "id_column": id_column}
     write_csv(read_votes(table, question, **named).to_frame(), output)
+
+
+def _votes_of_export(table: Path, export: dict[str, Any]) -> "VoteTable":
+    """Votes of an export; rows that are left out are named."""
+    from skgalaxy.zooniverse import read_classifications
+
+    read = read_classifications(table, **export)
+    if not isinstance(read, tuple):
+        return read
+    votes, unread = read
+    for row, reason in zip(unread["row"], unread["reason"], strict=True):
+        note(f"skgalaxy: left out: row {row} {one_line(reason)}")
+    return votes
+
+
+def _refuse_given(names: Container[str], rule: str) -> None:
+    """Refuse options that would otherwise be passed over."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        if name in names and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"{option.opts[0]} {rule}", context)
+
+
+def _named(answers: tuple[str, ...]) -> dict[str, str]:
+    """Names of an export's answers by their texts."""
+    named = list(map(_text_and_name, answers))
+    if len(dict(named)) < len(named):
+        raise click.BadParameter("each TEXT must be given once.", param_hint="'--answer'")
+    return dict(named)
 
 
 def _text_and_name(answer: str) -> tuple[str, str]:

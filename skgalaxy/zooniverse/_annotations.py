@@ -70,7 +70,7 @@ def _flat(annotations: Any) -> Iterator[tuple[str, Any]]:
 
 def _from_json(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        return _DECODER.decode(text)
     except RecursionError as error:
         raise RowError("JSON that is nested too deeply.") from error
     except RowError:
@@ -93,3 +93,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise RowError(f"no JSON: {name}.")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)

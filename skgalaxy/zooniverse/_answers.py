@@ -5,6 +5,7 @@ A label is what volunteers read. It may hold images, in Markdown, and they may b
 
 import re
 import reprlib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -99,16 +100,18 @@ class Answers:
         Labels that differ in images only are one answer, whose image was replaced, unless they
         are choices side by side in one version of the workflow.
         """
-        together: dict[str, list[int]] = {}
+        together: dict[str, list[int]] = {}  # those with images
         for place, label in enumerate(labels):
-            together.setdefault(label.short, []).append(place)
+            if label.raw != label.words:
+                together.setdefault(label.short, []).append(place)
+        shorts = Counter(label.short for label in labels)
         apart = set()
-        for places in together.values():
+        for short, places in together.items():
             distinct = set().union(*(versions[place] for place in places))
-            beside = sum(len(versions[place]) for place in places) > len(distinct)
-            pictures = not all(labels[place].words for place in places)
-            if len(places) > 1 and (beside or (pictures and self.given is None)):
+            if sum(len(versions[place]) for place in places) > len(distinct):
                 apart.update(places)
+            elif self.given is None and shorts[short] > 1:
+                apart.update(place for place in places if not labels[place].words)
         if self.given is None:
             return [
                 label.raw if place in apart else label.short for place, label in enumerate(labels)

@@ -14,13 +14,14 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
+from operator import itemgetter
 from typing import IO, Any, NamedTuple
 
 from skgalaxy.votes._table_file import open_unpacked
 from skgalaxy.votes._text_table import ENCODING
 
 SEPARATORS = ",;\t"  # the Zooniverse's, and those of spreadsheets
-ZIP = b"PK\x03\x04"
+ZIP = (b"PK\3\4", b"PK\5\6")  # the second of an empty one
 PACKINGS: dict[bytes, Any] = {b"BZh": bz2.BZ2File, b"\xfd7zXZ\x00": lzma.LZMAFile}
 PIECE = 256  # rows read at a time; a row with drawings takes some 100 kB
 LONGEST_HEADER = 1_000_000
@@ -49,7 +50,7 @@ def export_rows(path: str) -> Iterator[Cells | RowError]:
         # a byte that is no UTF-8 is then a matter of the cell it is in
         text = io.TextIOWrapper(file, ENCODING, errors="surrogateescape", newline="")
         header, separator = _read_header(text, path)
-        places = [header.index(name) for name in Cells._fields]
+        cells = itemgetter(*map(header.index, Cells._fields))
         for line, row in _csv_rows(text, separator):
             if isinstance(row, csv.Error):
                 yield RowError(f"is no CSV in line {line}: {row}; is the file whole?")
@@ -59,7 +60,7 @@ def export_rows(path: str) -> Iterator[Cells | RowError]:
                     "is the file whole?"
                 )
             else:
-                yield Cells(*(row[place] for place in places))
+                yield Cells._make(cells(row))
 
 
 def is_utf8(text: str) -> bool:

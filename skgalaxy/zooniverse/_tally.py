@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy.votes import VoteTable
@@ -15,7 +16,7 @@ from skgalaxy.zooniverse._export_file import Cells, RowError, is_utf8
 from skgalaxy.zooniverse._galaxy_ids import GalaxyIds
 
 MOST_DIGITS = 18  # which an int64 holds
-LONGEST_KEPT = 2000  # characters; longer cells seldom repeat
+CELLS_KEPT, LONGEST_KEPT = 2**14, 2000  # longer ones, in characters, seldom repeat
 UNANSWERED = -1  # in place of an answer's number
 SKIPPED = Label("", "", "", False)  # of a classification that answers nothing at all
 
@@ -142,7 +143,10 @@ class Tally:
     def votes(self, question: str) -> VoteTable:
         """Votes of all rows kept."""
         self._refuse_nothing_found()
-        ids = list(self._galaxies) if self._ids.asked is None else self._ids.asked
+        known = list(self._galaxies)
+        ids = self._ids.asked
+        if ids is None:
+            ids = [known[n] for n in pd.unique(self._kept[:, 0])]  # in order of appearance
         kept = np.flatnonzero(~self._is_odd)
         labels, versions = list(self._labels), self._versions
         names = self._answers.names([labels[n] for n in kept], [versions[n] for n in kept])
@@ -150,7 +154,7 @@ class Tally:
         column_of = np.full(len(labels), -1)
         column_of[kept] = [columns.index(name) for name in names]
         row_of = {id_: row for row, id_ in enumerate(ids)}
-        rows = np.array([row_of[id_] for id_ in self._galaxies], dtype=np.int64)
+        rows = np.array([row_of.get(id_, -1) for id_ in known], dtype=np.int64)
         galaxy, label = self._first_answers()
         counts = np.zeros((len(ids), len(columns)), dtype=np.int64)
         np.add.at(counts, (rows[galaxy], column_of[label]), 1)
@@ -230,7 +234,7 @@ def _user(name: str) -> str:
 
 def _reader(column: str, read: Callable[[str], T]) -> Callable[[Cells], T]:
     """Reader of a cell that remembers what it made of short ones: most occur often."""
-    remembered = lru_cache(maxsize=4096)(read)
+    remembered = lru_cache(maxsize=CELLS_KEPT)(read)
 
     def read_cell(cells: Cells) -> T:
         text = getattr(cells, column)
