@@ -133,9 +133,9 @@ class TrainedNetwork:
     def identity(self) -> Identity:
         """What this network is, to be kept with its arrays."""
         if self._identity is None:
-            with lent_trainer(self._signature, self._build) as model:
-                put_state(self.state, model)
-                self._identity = Identity.of(model, self.architecture.image)
+            with lent_trainer(self._signature, self._build) as trainer:
+                put_state(self.state, trainer.model)
+                self._identity = Identity.of(trainer.model, self.architecture.image)
         return self._identity
 
     def check(self) -> None:
