@@ -170,7 +170,8 @@ def test_refits_share_one_model(toy, small, network):
     for seed, rows in enumerate((100, 150, 200)):
         parameters = {**small, "random_state": seed, "learning_rate": 1e-3 / (1 + seed)}
         BayesianCNNRegressor(**parameters).fit(X[:rows], y[:rows]).predict(X)
-    assert len(_lending._kept) == 2  # one to train in, one to draw from
+    # one to train in, one to draw from, and one for the features of the last layer
+    assert len(_lending._kept) == 3
 
 
 def test_refits_do_not_trace_again(toy, small):

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 State = list[NDArray[Any]]  # values of the variables of a model, then of its optimiser
-_MOST_MODELS = 32  # compiled: a committee of unlike networks, each trained and drawn from
+_MOST_MODELS = 48  # compiled: a committee of unlike networks, each trained and drawn from
 _kept = LRU()
 
 
