@@ -504,6 +504,16 @@ class TestBadInput:
         [
             (lambda ids: None, r"must return \(ids, votes\)"),
             (lambda ids: (ids, np.zeros(len(ids))), r"shape \(10, 2\). Got shape \(10,\)"),
+            (lambda ids: (ids[:-1], np.ones((10, 2))), r"shape \(9, 2\). Got shape \(10, 2\)"),
+            (lambda ids: (ids, np.full((10, 2), 0.5)), "whole numbers"),
+            (lambda ids: (ids, np.full((10, 2), np.nan)), "whole numbers|NaN"),
+            (lambda ids: (ids, np.full((10, 2), "1")), "real numbers. Got text"),
+            (lambda ids: (ids, [[1, 2]] * 9 + [[1]]), "unequal length"),
+            (lambda ids: (ids, np.full((10, 2), 2**60)), "at most 2"),
+            (lambda ids: (ids, None), r"`volunteers.collect\(\)` must return"),
+            (lambda ids: (None, np.ones((10, 2))), "`ids` must have shape"),
+            (lambda ids: (np.ma.array(ids, mask=True), np.ones((10, 2))), "masked"),
+            (lambda ids: (ids.astype(float), np.ones((10, 2))), "last digits"),
             (lambda ids: (ids, np.tile([[3, 2]], (10, 1))), "k must not exceed"),
             (lambda ids: (ids, np.tile([[-1, 2]], (10, 1))), "whole numbers >= 0"),
             (lambda ids: (np.tile(ids, 2), np.ones((20, 2))), "must not repeat"),
@@ -523,6 +533,51 @@ class TestBadInput:
         with pytest.raises(ValueError, match=message):
             active.run(learner, pool, Odd(), **further)
         assert active.run(learner, pool, good, **further).n_waiting == 0
+
+    def test_masked_answers_are_none(self, job):
+        """The galaxies go on waiting: an answer without votes would be the last."""
+        (learner, pool, good), further = job
+
+        class Gaps:
+            def request(self, ids):
+                good.request(ids)
+                self.mask = np.arange(2 * len(ids)).reshape(-1, 2) % 5 == 0
+
+            def collect(self):
+                ids, votes = good.collect()
+                return ids, np.ma.array(np.where(self.mask, -7, votes), mask=self.mask)
+
+        result = active.run(learner, pool, Gaps(), **further)
+        assert result.status == "waiting for 4 galaxies"
+        assert result.asked["k"].isna().tolist() == [True, False, True, False, False] * 2
+        good.request(result.asked["id"])
+        votes = good.collect()[1][result.asked["k"].notna()]
+        answered = result.asked.dropna(subset="k")
+        np.testing.assert_array_equal(answered[["k", "n_votes"]].to_numpy(int), votes)
+
+    def test_answers_about_others_are_passed_over(self, job):
+        """If all have answered nobody is told; else an id may have been written otherwise."""
+        (learner, pool, good), further = job
+
+        class Busy:
+            fewer = 0
+
+            def request(self, ids):
+                good.request(ids)
+
+            def collect(self):
+                ids, votes = good.collect()
+                ids = np.concatenate([ids[self.fewer :], [f"g{id_}" for id_ in ids[: self.fewer]]])
+                return [*ids, "x"], [*votes, (9, 2)]
+
+        busy = Busy()
+        assert active.run(learner, pool, busy, **further, n_rounds=1).n_waiting == 0
+        busy.fewer = 3
+        result = active.run(learner, pool, busy, **further, n_rounds=1)
+        assert result.n_waiting == 3
+        assert "waiting for 3 galaxies; 4 answers are about none of the pool, such as '" in (
+            result.status
+        )
 
     @pytest.mark.parametrize(
         "picked",

@@ -7,7 +7,7 @@ the run goes on, too.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Self
 
@@ -197,9 +197,8 @@ class Ledger:
             )
         self._records.add_requests(number, requests)
 
-    def record_answers(self, ids: NDArray[Any], votes: NDArray[Any]) -> None:
-        """Note votes [k, N] of galaxies that are `pending`."""
-        answers = [(str(id_), *vote) for id_, vote in zip(ids, votes.tolist(), strict=True)]
+    def record_answers(self, answers: Sequence[tuple[str, int, int]]) -> None:
+        """Note id, k and N of galaxies that are `pending`."""
         if answers:
             with self._transaction(self.n_rounds_asked - 1) as execute:
                 execute("INSERT INTO answers (id, k, n_votes) VALUES (?, ?, ?)", answers)

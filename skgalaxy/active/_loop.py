@@ -284,11 +284,20 @@ def _pick(
 def _ask(plan: Plan, ledger: Ledger) -> str | None:
     """Ask about galaxies without an answer and note new answers; say if some are missing."""
     pending = ledger.pending()
-    if len(pending):
-        plan.volunteers.request(pending)
-        ledger.record_answers(*check_answers(plan.volunteers.collect(), pending))
-        pending = ledger.pending()
-    return f"waiting for {len(pending)} galaxies" if len(pending) else None
+    if not len(pending):
+        return None
+    plan.volunteers.request(pending)
+    ids, answers = check_answers(plan.volunteers.collect(), pending)
+    ledger.record_answers(answers)
+    n_waiting = len(pending) - len(answers)
+    if not n_waiting:
+        return None
+    # Nothing is wrong if volunteers serve others, too; but an id may be written in another way.
+    others = set(map(str, ids)).difference(plan.ids.tolist())
+    waiting = f"waiting for {n_waiting} galaxies"
+    if not others:
+        return waiting
+    return f"{waiting}; {len(others)} answers are about none of the pool, such as {min(others)!r}"
 
 
 def _learn(plan: Plan, ledger: Ledger, learner: Any, number: int) -> tuple[int, int]:

@@ -1,13 +1,22 @@
 """Volunteers: whoever can be asked about galaxies and answers later."""
 
 import hashlib
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skgalaxy._validation import check_ids, check_int, check_n_votes, check_votes, check_y
+from skgalaxy._arrays import any_of_row, without_mask
+from skgalaxy._validation import (
+    as_float64,
+    check_ids,
+    check_int,
+    check_n_votes,
+    check_votes,
+    check_y,
+    shortened,
+)
 
 __all__ = ["SimulatedVolunteers", "Volunteers", "check_answers"]
 
@@ -101,6 +110,7 @@ class SimulatedVolunteers:
         else:
             self._votes, self.n_votes = y.astype(np.int64).T
         self._rows = pd.Index(self.ids)
+        self._names: NDArray[Any] = self.ids.astype(object)  # quicker to look up than NumPy's text
         self._is_requested: NDArray[np.bool_] = np.zeros(len(self.ids), dtype=bool)
         self._answered: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # rows, in order
         self._answers: NDArray[np.int64] = np.empty((0, 2), dtype=np.int64)
@@ -121,9 +131,9 @@ class SimulatedVolunteers:
         self._answered = np.concatenate([self._answered, new])
         self._answers = np.concatenate([self._answers, votes.reshape(-1, 2)])
 
-    def collect(self) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    def collect(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Ids and votes of all galaxies requested, in that order; as in `Volunteers`."""
-        return self.ids[self._answered], self._answers.copy()
+        return self._names[self._answered], self._answers.copy()
 
     def _yes(self, row: int) -> int:
         """Number of volunteers who say yes."""
@@ -136,25 +146,45 @@ class SimulatedVolunteers:
         return rng.binomial(self.n_votes[row], self.vote_fraction[row])
 
 
-def check_answers(answers, asked):
-    """Return ids and votes [k, N] of those among the `asked` who were answered, checked."""
+def check_answers(
+    answers: Any, pending: NDArray[np.str_]
+) -> tuple[list[str], list[tuple[str, int, int]]]:
+    """All ids that volunteers return, and id, k and N of those that are `pending`, checked.
+
+    Masked votes are none: their galaxies go on waiting.
+    """
+    rule = "`volunteers.collect()` must return"
+    if not isinstance(answers, tuple | list) or len(answers) != 2:
+        raise ValueError(f"{rule} (ids, votes). Got {shortened(answers)}.")
+    ids, is_new = _find(answers[0], set(pending.tolist()))
     try:
-        ids, votes = answers
-        votes = np.asarray(votes)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"`volunteers.collect()` must return (ids, votes). Got {type(answers).__name__}."
-        ) from error
-    ids = check_ids(ids, "ids", "volunteers.collect()")
-    if votes.shape != (len(ids), 2):
-        raise ValueError(
-            "`volunteers.collect()` must return votes [k, N] of every id, shape "
-            f"({len(ids)}, 2). Got shape {votes.shape}."
-        )
-    wanted = np.isin(ids, asked)
-    try:
-        asked_for = votes[wanted]
-        k, n_votes = check_votes(asked_for[:, 0], asked_for[:, 1], len(asked_for))
+        votes, mask = without_mask(answers[1])
+        votes = as_float64(votes, "votes")
+        shape = (len(ids), 2)
+        if votes.shape != shape:
+            raise ValueError(f"they must have shape {shape}. Got shape {votes.shape}.")
+        rows = np.flatnonzero(is_new if mask is None else is_new & ~any_of_row(mask))
+        new = check_ids([ids[row] for row in rows], "ids", None, rows)
+        k, n_votes = check_votes(votes[rows, 0], votes[rows, 1], len(rows))
     except ValueError as error:
-        raise ValueError(f"`volunteers.collect()` must return votes [k, N]: {error}") from error
-    return ids[wanted], np.stack([k, n_votes], axis=1)
+        raise ValueError(f"{rule} votes [k, N] of every id: {error}") from error
+    return ids, list(zip(new.tolist(), k.tolist(), n_votes.tolist(), strict=True))
+
+
+def _find(ids: Any, wanted: set[str]) -> tuple[list[str], NDArray[np.bool_]]:
+    """Ids that volunteers return, as text, and which of them are `wanted`."""
+    # There may be a million, of all rounds so far: where all are found, the others may be anything.
+    if isinstance(ids, list) or (type(ids) is np.ndarray and ids.ndim == 1):
+        listed = list(ids) if isinstance(ids, list) else ids.tolist()
+        try:
+            found = _are_in(wanted, listed)
+        except TypeError:  # for example lists
+            found = np.zeros(len(listed), dtype=bool)
+        if found.sum() >= len(wanted):
+            return listed, found
+    checked = check_ids(ids, "ids", "volunteers.collect()").tolist()
+    return checked, _are_in(wanted, checked)
+
+
+def _are_in(wanted: set[str], ids: list[str]) -> NDArray[np.bool_]:
+    return np.fromiter(map(wanted.__contains__, ids), bool, len(ids))
