@@ -15,7 +15,7 @@ holds galaxies out, trains on the others, and learns the two numbers from those 
 import numbers
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -377,9 +377,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """D², `skgalaxy.metrics.d2_binomial_score` of `predict`."""
         return d2_binomial_score(y, self.predict(X), sample_weight)
 
-    def save(
-        self, path: str | os.PathLike[str], *, metadata: Mapping[str, Any] | None = None
-    ) -> None:
+    def save(self, path: str | os.PathLike[str], *, metadata: dict[str, Any] | None = None) -> None:
         """Write this fitted estimator to a file that runs no code; see `skgalaxy.save`."""
         save(self, path, metadata=metadata)
 

@@ -24,7 +24,7 @@ import copy
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal, Self, overload
 
@@ -205,6 +205,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     n_iter_: int
     image_shape_: tuple[int, ...]
     n_features_in_: int
+    _PRIVATE = frozenset({"_ensemble", "_trained_on"})  # kept by `_saved`
 
     def __init__(
         self,
@@ -465,9 +466,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         if "_ensemble" in vars(self):
             self._ensemble.check()
 
-    def save(
-        self, path: str | os.PathLike[str], *, metadata: Mapping[str, Any] | None = None
-    ) -> None:
+    def save(self, path: str | os.PathLike[str], *, metadata: dict[str, Any] | None = None) -> None:
         """Write this fitted estimator to a file that runs no code when it is read.
 
         Parameters
@@ -481,6 +480,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """What `fit` has learned, for `skgalaxy.save`."""
         if not self.__sklearn_is_fitted__():
             return {}
+        self._check_parameters()  # `load` does
         saved = {"ensemble": self._ensemble.saved(), "trained_on": self._trained_on}
         if hasattr(self, "feature_names_in_"):
             saved["feature_names_in_"] = self.feature_names_in_

@@ -272,6 +272,12 @@ class TestRefusedWhenSaved:
             callbacks=[keras.callbacks.EarlyStopping()]
         )
         assert "Got a EarlyStopping in `model.callbacks.0`; set it to None" in refused(model, path)
+        knot = []
+        knot.append(knot)
+        assert "in itself" in refused(model.set_params(callbacks=None, image_shape=knot), path)
+        model = pickle.loads(pickle.dumps(plain))
+        model.note = 1
+        assert "Got BayesianCNNRegressor with `note` in `model`" in refused(model, path)
         model = estimator(network=PlainNetwork()).fit(images, y)
         assert "Got a PlainNetwork in `model.network`" in refused(model, path)
         pipeline = make_pipeline(StandardScaler(), estimator(), memory=str(tmp_path)).fit(rows, y)
@@ -282,9 +288,27 @@ class TestRefusedWhenSaved:
         assert "Got a GridSearchCV in `model`; save its `best_estimator_`" in refused(search, path)
 
     def test_metadata(self, plain, tmp_path):
-        for bad in ({"versions": 1}, {"x": np.nan}, {"x": (1, 2)}, {1: 2}, {"x": object()}):
+        for bad in (
+            {"versions": 1},
+            {"x": np.nan},
+            {"x": (1, 2)},
+            {1: 2},
+            {"x": object()},
+            [("x", 1)],
+        ):
             with pytest.raises(ValueError, match="`metadata` must"):
                 plain.save(tmp_path / "m", metadata=bad)
+
+    def test_a_parameter_that_load_would_refuse(self, plain, tmp_path):
+        model = pickle.loads(pickle.dumps(plain)).set_params(epochs=-1)
+        with pytest.raises(ValueError, match="`epochs` must be"):
+            model.save(tmp_path / "m")
+
+    @pytest.mark.parametrize("path", [None, 3, b"m", "", "a\0b"])
+    def test_no_path(self, plain, path):
+        for call in (plain.save, skgalaxy.load):
+            with pytest.raises((TypeError, ValueError), match="`path` must be a path"):
+                call(path)
 
     def test_not_fitted(self, tmp_path):
         with pytest.raises(NotFittedError):
@@ -418,8 +442,9 @@ class TestTrust:
             words = r"`trusted` must name .* trusted=\['my_networks.build'\]"
             with pytest.raises(ValueError, match=words):
                 skgalaxy.load(tmp_path / "m", trusted=trusted)
-        with pytest.raises(TypeError, match="must be a list"):
-            skgalaxy.load(tmp_path / "m", trusted="my_networks.build")
+        for trusted in ("my_networks.build", None, [3], {"my_networks.build": 1}):
+            with pytest.raises(TypeError, match="must be a list"):
+                skgalaxy.load(tmp_path / "m", trusted=trusted)
         assert builtins.imported == 1
         loaded = skgalaxy.load(tmp_path / "m", trusted=["my_networks.build"])
         assert builtins.imported == 2

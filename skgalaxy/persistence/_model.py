@@ -3,13 +3,15 @@
 import json
 import os
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from importlib.metadata import version
 from typing import Any, Literal, overload
 
 from sklearn.utils.validation import check_is_fitted
 
 from skgalaxy import __version__
+from skgalaxy._files import check_path
+from skgalaxy._validation import check_bool
 from skgalaxy.exceptions import ModelVersionWarning
 from skgalaxy.persistence._archive import DamagedFileError, read_archive, write_archive
 from skgalaxy.persistence._plain import code_names, flatten, rebuild
@@ -22,7 +24,7 @@ _VERSIONS = "versions"  # in metadata
 
 
 def save(
-    model: Any, path: str | os.PathLike[str], *, metadata: Mapping[str, Any] | None = None
+    model: Any, path: str | os.PathLike[str], *, metadata: dict[str, Any] | None = None
 ) -> None:
     """Write a fitted model to a file that runs no code when it is read.
 
@@ -36,8 +38,8 @@ def save(
         Its other steps may be an `ImageLoader`, scalers and PCA of scikit-learn, or of your own.
     path : str or path-like
         The file to write, for example ``"bars.skgalaxy"``. An existing file is replaced.
-    metadata : mapping, default=None
-        Your notes, for example ``{"survey": "DECaLS"}``: numbers, text, and lists and mappings of
+    metadata : dict, default=None
+        Your notes, for example ``{"survey": "DECaLS"}``: numbers, text, and lists and dicts of
         these. They are kept beside the versions of the libraries.
 
     Raises
@@ -57,6 +59,7 @@ def save(
     -----
     A function or class of your own, for example a `network`, must be in a module: the file holds
     only its name. `load` compares the network that the name gives with the one that was trained.
+    Requests for metadata, such as ``set_fit_request``, are not kept: make them again.
 
     Examples
     --------
@@ -73,8 +76,9 @@ def save(
     >>> bool((loaded.predict(X) == model.predict(X)).all()), metadata["survey"]
     (True, 'DECaLS')
     """
+    check_path(path, "path")
     check_is_fitted(model)
-    notes = _checked(dict(metadata or {}))
+    notes = _checked({} if metadata is None else metadata)
     notes[_VERSIONS] = {"skgalaxy": __version__, **{name: version(name) for name in _LIBRARIES}}
     tree, arrays = flatten(model, "model")
     write_archive(path, {"format": _FORMAT, "metadata": notes, "model": tree}, arrays)
@@ -148,8 +152,10 @@ def load(
         ...
     ValueError: `path` must be a model that `save` wrote. Got 'setup.cfg', which is no such file...
     """
-    if isinstance(trusted, str):
-        raise TypeError(f"`trusted` must be a list of names. Got {trusted!r}; put it in a list.")
+    check_bool(return_metadata, "return_metadata")
+    is_list = isinstance(trusted, list | tuple | set | frozenset)
+    if not (is_list and all(isinstance(name, str) for name in trusted)):
+        raise TypeError(f"`trusted` must be a list of names. Got {trusted!r:.60}.")
     model, metadata = read_model(path, trusted, "`path` must be a model that `save` wrote")
     return (model, metadata) if return_metadata else model
 
@@ -158,7 +164,7 @@ def read_model(
     path: str | os.PathLike[str], trusted: Collection[str], rule: str
 ) -> tuple[Any, dict[str, Any]]:
     """Model and metadata of a file; `rule` begins the message if it is no file of ours."""
-    rule = f"{rule}. Got {os.fspath(path)!r}"
+    rule = f"{rule}. Got {os.fspath(check_path(path, 'path'))!r}"
     try:
         document, arrays = read_archive(path)
         tree, metadata = _opened(document)
@@ -177,22 +183,20 @@ def read_model(
     return model, metadata
 
 
-def _checked(notes: dict[str, Any]) -> dict[str, Any]:
+def _checked(notes: Any) -> dict[str, Any]:
     """Refuse notes that would come back as others, for example a tuple as a list."""
+    try:
+        come_back = json.loads(json.dumps(notes, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        come_back = None
+    if not isinstance(notes, dict) or come_back != notes:
+        raise ValueError(
+            "`metadata` must be a dict of finite numbers, text, lists and dicts by text, as JSON "
+            f"has. Got {notes!r:.100}."
+        )
     if _VERSIONS in notes:
         raise ValueError(
-            "`metadata` must leave 'versions' to the library. Got it as a key; choose another."
-        )
-    try:
-        same = json.loads(json.dumps(notes, allow_nan=False)) == notes
-    except (TypeError, ValueError, RecursionError) as error:
-        same, reason = False, str(error)
-    else:
-        reason = "keys that are no text, or tuples"
-    if not same:
-        raise ValueError(
-            "`metadata` must consist of finite numbers, text, lists, and mappings by text. "
-            f"Got {notes!r} ({reason})."
+            f"`metadata` must leave {_VERSIONS!r} to the library. Got it as a key; choose another."
         )
     return notes
 

@@ -8,7 +8,8 @@ A key with a dollar says what a value of the tree stands for::
 
 An object is its parameters and what `fit` has learned. Classes are those in `KINDS`; all other
 code is kept by its name, never by its content. An object of ours that keeps what it has learned in
-private says so itself: ``_saved()`` returns it, and ``_restore(saved)`` takes it back.
+private names these attributes in ``_PRIVATE``; ``_saved()`` returns it as values, and
+``_restore(saved)`` takes it back.
 """
 
 import functools
@@ -50,7 +51,8 @@ KINDS = {
     "StandardScaler": "sklearn.preprocessing",
 }
 _FITTED = re.compile(r"[a-z]\w*[a-z0-9]_")  # scikit-learn's names of what `fit` learns
-_NO_MATTER = {"_fit_svd_solver"}  # of PCA: it says how it was fitted
+# How PCA was fitted, and which metadata scikit-learn may pass on: it asks again.
+_NO_MATTER = {"_fit_svd_solver", "_metadata_request"}
 _FUNCTIONS = types.FunctionType | types.BuiltinFunctionType | type | np.ufunc
 
 
@@ -63,7 +65,10 @@ def flatten(model: Any, name: str) -> tuple[Any, dict[str, NDArray[Any]]]:
         If something in the model cannot be kept; the message names it.
     """
     flattener = _Flattener()
-    return flattener.plain(model, (name,)), flattener.arrays
+    try:
+        return flattener.plain(model, (name,)), flattener.arrays
+    except RecursionError as error:
+        raise ValueError("`model` must not hold a list or dict in itself, to be saved.") from error
 
 
 class _Flattener:
@@ -154,14 +159,13 @@ def _parts(value: Any, place: tuple[str, ...]) -> tuple[dict[str, Any], dict[str
     parameters = value.get_params(deep=False)
     if parameters.get("memory") is not None:  # a cache is pickles
         raise _refusal("a `memory`", place, "set it to None")
-    if hasattr(value, "_saved"):
-        return parameters, value._saved()
     others = {key: x for key, x in vars(value).items() if key not in parameters}
     fitted = {key: x for key, x in others.items() if _FITTED.fullmatch(key)}
-    if left := others.keys() - fitted.keys() - _NO_MATTER:
+    private = getattr(value, "_PRIVATE", frozenset())
+    if left := others.keys() - fitted.keys() - _NO_MATTER - private:
         names = ", ".join(f"`{key}`" for key in sorted(left))
         raise _refusal(f"{type(value).__name__} with {names}", place, "delete it")
-    return parameters, fitted
+    return parameters, value._saved() if hasattr(value, "_saved") else fitted
 
 
 def _refusal(got: str, place: tuple[str, ...], remedy: str) -> ValueError:
