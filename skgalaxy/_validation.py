@@ -344,15 +344,14 @@ def check_ids(
             raise ValueError(
                 f"`{name}` must {rule}. Got {got} in row {rows[bad[0]]}{of_source(source)}."
             )
-    array = np.array(text, dtype=str)
-    distinct, first, count = np.unique(array, return_index=True, return_counts=True)
-    if len(distinct) < len(array):
-        again = array[first[count > 1].min()]
-        shown = ", ".join(str(row) for row in rows[array == again][:5])
+    repeated = pd.Index(text, dtype=object).duplicated(keep=False)  # hashed: little memory
+    if repeated.any():
+        again = text[int(np.argmax(repeated))]
+        shown = ", ".join(str(row) for row, id_ in zip(rows, text, strict=True) if id_ == again)
         raise ValueError(
             f"`{name}` must not repeat. Got {again} in rows {shown}{of_source(source)}."
         )
-    return array
+    return np.array(text, dtype=str)
 
 
 def _as_list(ids: Any, name: str) -> list[Any]:

@@ -17,7 +17,7 @@ from skgalaxy._validation import MANGLED, check_bool, check_int
 from skgalaxy.datasets._results import LoadedGalaxies
 from skgalaxy.images import read_images
 from skgalaxy.votes._counting import count_votes
-from skgalaxy.votes._read_votes import find_questions, list_answers, settle_all
+from skgalaxy.votes._read_votes import find_questions, list_answers, settle, settle_all
 from skgalaxy.votes._table_file import ID_COLUMNS, Table, find_id_columns, open_table
 
 __all__ = ["load_galaxy_zoo"]
@@ -180,14 +180,16 @@ def load_galaxy_zoo(
             f"No table of votes {str(path)!r}. Check `folder`, or name the table in `votes_file`."
         )
     with open_table(path) as table:
-        questions = settle_all(table, find_questions(table))
-        question, answer = _find_answer(list_answers(questions), answer)
+        questions = find_questions(table)
+        settled = settle_all(table, questions)
+        question, answer = _find_answer(list_answers(settled), answer)
+        asked = settle(table, questions[question])  # warns of columns that are no answers
         # The folder is listed once: a look for each of 240,000 rows would take minutes.
         files = _image_files(folder / image_folder)
         frame = table.frame()
         id_column = _find_id_column(table, files, folder / image_folder)
         # The whole table is checked, and only then are rows without an image left out.
-        counted = count_votes(table, questions[question], id_column)
+        counted = count_votes(table, asked, id_column)
     kept = np.array([name in files for name in counted.ids], dtype=bool)
     if not kept.all():
         _warn(counted.ids, kept, id_column, path, folder / image_folder)

@@ -34,10 +34,13 @@ def count_votes(
         )
     totals = filter(None, (columns.total, columns.most))
     cells = table.columns([id_column, *columns.countable.values(), *totals])
-    rows = np.arange(len(cells[id_column])) if question.rows is None else question.rows
+    rows = question.rows
+    if rows is None:
+        rows = np.arange(len(cells[id_column]))
+    else:
+        cells = {name: values[rows] for name, values in cells.items()}
     if len(rows) == 0:
         raise ValueError(f"`path` must hold at least one galaxy. Got none in {table.path!r}.")
-    cells = {name: values[rows] for name, values in cells.items()}
     ids = check_ids(cells[id_column], id_column, table.path, rows)
     galaxies = _Galaxies(cells, table.path, id_column, ids, rows)
     counts, n_votes, residual = _count(galaxies, columns, tolerance)
@@ -45,8 +48,8 @@ def count_votes(
         _refuse_several_answers(galaxies, columns.most, counts.sum(axis=1))
     if n_votes is not None and columns.countable is columns.fractions:
         _refuse_short_fractions(galaxies, question, counts.sum(axis=1), n_votes)
-    named = {"residual": residual, "source": table.path}
-    return VoteTable(ids, question.name, list(columns.countable), counts, n_votes, **named)
+    votes = (question.name, list(columns.countable), counts, n_votes)
+    return VoteTable.of_checked_ids(ids, residual, table.path, *votes)
 
 
 class _Galaxies(NamedTuple):

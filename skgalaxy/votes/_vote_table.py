@@ -89,6 +89,23 @@ class VoteTable:
         source: str | os.PathLike[str] | None = None,
     ) -> None:
         self.ids = check_ids(ids, "ids", source)
+        self.residual = check_float(residual, "residual", 0, 0.5)
+        self.source = source
+        self._set_votes(question, answers, counts, n_votes)
+
+    @classmethod
+    def of_checked_ids(
+        cls, ids: NDArray[np.str_], residual: float, source: Any, *votes: Any
+    ) -> "VoteTable":
+        """Table of ids from `check_ids`: a second check of millions takes a gigabyte."""
+        table = cls.__new__(cls)
+        table.ids, table.residual, table.source = ids, residual, source
+        table._set_votes(*votes)
+        return table
+
+    def _set_votes(
+        self, question: str, answers: Sequence[str], counts: ArrayLike, n_votes: ArrayLike | None
+    ) -> None:
         if not isinstance(question, str) or not question:
             raise ValueError(f"`question` must be a name, as text. Got {question!r}.")
         self.question = question
@@ -100,12 +117,12 @@ class VoteTable:
                 "`counts` must have one row per id and one column per answer, shape "
                 f"({len(self.ids)}, {len(self.answers)}). Got shape {self.counts.shape}."
             )
-        plain, masked_n = (None, None) if n_votes is None else without_mask(n_votes)
+        plain_n, masked_n = (None, None) if n_votes is None else without_mask(n_votes)
         for mask in (masked, masked_n):
             if mask is not None:  # a galaxy with a masked number has no votes
                 self.counts[np.broadcast_to(any_of_row(mask), len(self.ids))] = 0
         given = self.counts.sum(axis=1)
-        self.n_votes = given if plain is None else check_n_votes(plain, len(self.ids))
+        self.n_votes = given if plain_n is None else check_n_votes(plain_n, len(self.ids))
         if masked is not None:
             self.n_votes = np.where(any_of_row(masked), 0, self.n_votes)
         over = np.flatnonzero(given > self.n_votes)
@@ -113,12 +130,10 @@ class VoteTable:
             row = over[0]
             raise ValueError(
                 f"The answers to {self.question!r} must not be more than the votes N on it. Got "
-                f"{given[row]} of {self.n_votes[row]} in row {row}{of_source(source)} "
+                f"{given[row]} of {self.n_votes[row]} in row {row}{of_source(self.source)} "
                 f"(id {self.ids[row]}); if volunteers may give several answers, read each as a "
                 "question of its own."
             )
-        self.residual = check_float(residual, "residual", 0, 0.5)
-        self.source = source
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -202,8 +217,8 @@ class VoteTable:
         counts = np.zeros((len(ids), len(self.answers)), dtype=np.int64)
         n_votes = np.zeros(len(ids), dtype=np.int64)
         counts[known], n_votes[known] = self.counts[rows[known]], self.n_votes[rows[known]]
-        named = {"residual": self.residual, "source": self.source}
-        return VoteTable(ids, self.question, self.answers, counts, n_votes, **named)
+        votes = (self.question, self.answers, counts, n_votes)
+        return VoteTable.of_checked_ids(ids, self.residual, self.source, *votes)
 
     def to_frame(self) -> pd.DataFrame:
         """Votes as a table in Zoobot's column style, which `read_votes` reads again.
