@@ -368,7 +368,7 @@ def test_a_table_is_opened_and_parsed_once(tmp_path):
     image = pytest.importorskip("PIL.Image")
     (tmp_path / "images").mkdir()
     for name in ("1", "2"):
-        image.new("L", (8, 8)).save(tmp_path / "images" / f"{name}.png")
+        image.linear_gradient("L").save(tmp_path / "images" / f"{name}.png")
     frame = VoteTable(["a", "b"], "bar", ["yes", "no"], [[1, 2], [3, 4]]).to_frame()
     frame["asset_id"] = ["1", "2"]
     writers = [to_csv, to_gzip, to_parquet, to_fits]
