@@ -145,6 +145,18 @@ class TestAnswers:
         with pytest.raises(ValueError, match="answers to choose from, at most 1,000"):
             read_classifications(path, task="T0")
 
+    def test_a_task_that_once_asked_something_else(self, write_export):
+        """The workflow was edited in place."""
+        rows = export_rows([("a", "Yes"), ("b", "No")])
+        said = [{"task": "T0", "task_label": "A ring?", "value": "Yes"}]
+        rows += export_rows([("c", "")], annotations=json.dumps(said), workflow_version="1.1")
+        path = write_export(rows)
+        with pytest.warns(UserWarning, match=r"T0 asks 2 questions .*: '\?', 'A ring\?'\. Their"):
+            votes = read_classifications(path, task="T0")
+        assert counts_of(votes) == {"No": 1, "Yes": 2}
+        votes = read_classifications(path, task="T0", workflow_version=1)
+        assert counts_of(votes) == {"Yes": 1}
+
     def test_tasks_that_could_not_be_exported(self, write_export):
         inner = [{"error": "combo tasks cannot be nested"}, {"task": "T0", "value": "Yes"}]
         said = [{"error": "task cannot be exported"}, {"task": "T5", "value": inner}]
@@ -168,6 +180,8 @@ class TestAnswers:
         [
             ({"Yes": 5}, TypeError, "sequence of text or a mapping"),
             ({"Yes": None}, TypeError, "sequence of text or a mapping"),
+            ({"Yes", "No"}, TypeError, "sequence of text or a mapping"),
+            (5, TypeError, "sequence of text or a mapping"),
             ({"Yes": " "}, ValueError, "not be empty"),
             ([], ValueError, "not be empty"),
             (["Yes", " Yes "], ValueError, "each label once"),
@@ -184,7 +198,19 @@ class TestIds:
     def test_rows_of_other_galaxies_refuse_nothing(self, write_export):
         """Whatever is in them, if they can be told from those that were asked for."""
         rows = export_rows([("a", "Yes"), ("b", "No")])
-        for id_ in ["x", 1.5, True, [587], "5.87e+17", "", None, "\ud800", "y" * 2000, 2**60]:
+        for id_ in [
+            "x",
+            1.5,
+            True,
+            [587],
+            "5.87e+17",
+            "1e+99999999999999999999",
+            "",
+            None,
+            "\ud800",
+            "y" * 2000,
+            2**60,
+        ]:
             rows += export_rows([("a", ["Yes", "No"])], subject_data=subject(id_))
         rows += export_rows([("a", {"deep": []})], subject_data='{"1": {}, "2": {}}')
         rows += export_rows([("a", "")], annotations="[", subject_data=subject("z"))
@@ -295,6 +321,8 @@ BAD = {
     "no metadata": {"subject_data": '{"1": null}'},
     "two subjects": {"subject_data": '{"1": {"#id_str": "a"}, "2": {"#id_str": "b"}}'},
     "number": {"classification_id": "1" + "0" * 20},
+    "id of digits": {"subject_data": json.dumps({"1": {"#id_str": "1." + "0" * 5000}})},
+    "subject surrogate": {"subject_data": '{"\\ud800": {"#id_str": true}}'},
     "number of digits": {"classification_id": "9" * 5000},
     "user": {"user_name": "a\0b"},
     "workflow": {"workflow_id": ""},

@@ -12,19 +12,19 @@ NOTHING = (None, "", [], {})
 EXCEL_CELL = 32_767  # characters; what is longer Excel cuts off
 
 
-def answers_by_task(annotations: str) -> dict[str, Any]:
-    """Values of the answers by their tasks, those inside combined tasks too.
+def answers_by_task(annotations: str) -> dict[str, tuple[Any, str]]:
+    """Value and question of the answers by their tasks, those inside combined tasks too.
 
     Of several answers to a task the first that is not empty counts.
     """
     try:
-        pairs = list(_flat(_from_json(annotations)))
+        flat = list(_flat(_from_json(annotations)))
     except RecursionError as error:
         raise RowError("tasks that are nested too deeply.") from error
-    answers: dict[str, Any] = {}
-    for task, value in pairs:
-        if answers.get(task) in NOTHING:
-            answers[task] = value
+    answers: dict[str, tuple[Any, str]] = {}
+    for task, value, question in flat:
+        if task not in answers or answers[task][0] in NOTHING:
+            answers[task] = value, question
     return answers
 
 
@@ -52,8 +52,8 @@ def subjects(subject_data: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _flat(annotations: Any) -> Iterator[tuple[str, Any]]:
-    """Task and value of each answer."""
+def _flat(annotations: Any) -> Iterator[tuple[str, Any, str]]:
+    """Task, value and question of each answer."""
     if not isinstance(annotations, list):
         raise RowError("not a list of tasks.")
     for annotation in annotations:
@@ -65,7 +65,8 @@ def _flat(annotations: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, list) and any(isinstance(v, dict) and "task" in v for v in value):
             yield from _flat(value)
         elif "markIndex" not in annotation:  # or it is about a mark, not about the galaxy
-            yield str(annotation["task"]), value
+            question = " ".join(str(annotation.get("task_label") or "").split())
+            yield str(annotation["task"]), value, question
 
 
 def _from_json(text: str) -> Any:

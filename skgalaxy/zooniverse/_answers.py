@@ -6,7 +6,7 @@ A label is what volunteers read. It may hold images, in Markdown, and they may b
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from skgalaxy.zooniverse._export_file import RowError, is_utf8
@@ -147,9 +147,10 @@ def _spaced(text: str) -> str:
 
 def _checked(given: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
     """Names of the answers by their labels."""
-    labels = list(given)
-    named = list(given.values()) if isinstance(given, Mapping) else labels
-    if isinstance(given, str) or not all(isinstance(text, str) for text in [*labels, *named]):
+    ordered = isinstance(given, Iterable) and not isinstance(given, (str, Set))
+    labels: list[Any] = list(given) if ordered else [None]
+    named: list[Any] = list(given.values()) if isinstance(given, Mapping) else labels
+    if not all(isinstance(text, str) for text in [*labels, *named]):
         raise TypeError(f"`answers` must be a sequence of text or a mapping. Got {shown(given)}.")
     names = {_spaced(label): name.strip() for label, name in zip(labels, named, strict=True)}
     if not names or "" in names or "" in names.values():

@@ -118,7 +118,8 @@ def read_classifications(
     Warns
     -----
     UserWarning
-        If some of `ids` are not in the export.
+        If some of `ids` are not in the export, or the task asks several questions in it, because
+        the workflow was edited.
 
     Notes
     -----
@@ -168,8 +169,8 @@ def read_classifications(
     tally = Tally(os.fspath(path), task, Answers(answers), GalaxyIds(id_name, ids))
     unread = _read_rows(tally, workflow, on_error)
     votes = _votes(tally, question, unread)
-    if tally.not_found:
-        warnings.warn(tally.not_found, UserWarning, stacklevel=2)
+    for note in tally.notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
     return votes if on_error == "raise" else (votes, unread)
 
 
@@ -195,7 +196,8 @@ def _faults(tally: Tally, workflow: Workflow) -> Iterator[tuple[int, str, RowErr
             if workflow.has(cells):
                 tally.add(cells, row)
         except RowError as error:
-            yield row, cells.classification_id if isinstance(cells, Cells) else "", error
+            number = cells.classification_id if isinstance(cells, Cells) else ""
+            yield row, number.encode(errors="backslashreplace").decode(), error
     yield from tally.take_odd()
 
 

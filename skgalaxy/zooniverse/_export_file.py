@@ -6,6 +6,7 @@ memory does not grow with the file, and one that is damaged comes as an error in
 
 import bz2
 import csv
+import errno
 import gzip
 import io
 import lzma
@@ -147,8 +148,10 @@ def _open(path: str) -> Iterator[IO[bytes]]:
         except (EOFError, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError) as error:
             raise _no_export(path, error) from error
         except OSError as error:
-            if error.errno is not None or isinstance(error, gzip.BadGzipFile):
-                raise  # the system's, such as a disk's; or a damaged gzip file, named outside
+            # not the system's, such as a disk's; a damaged gzip file is named outside
+            damaged = error.errno in (None, errno.EINVAL)  # that of a place before the beginning
+            if not damaged or isinstance(error, gzip.BadGzipFile):
+                raise
             raise _no_export(path, error) from error
 
 

@@ -65,7 +65,7 @@ class GalaxyIds:
             raise ValueError(
                 f"`id_name` must be among the subjects' metadata, or {SUBJECT_IDS!r}. Got "
                 f"{self._id_name!r}, which no subject in {path!r} has; there are "
-                f"{_some(self._metadata)}."
+                f"{some(self._metadata)}."
             )
 
     def refuse_rounded(self, path: str) -> None:
@@ -84,8 +84,8 @@ class GalaxyIds:
             return ""
         of_all = f"{len(missing)} of {len(self._known)}"
         for id_ in filter(str.isdecimal, missing):
-            rounded = _rounded(id_)
-            if int(rounded) in self._integers:
+            rounded = _rounded(float(id_))
+            if rounded in self._integers:
                 raise ValueError(
                     f"`ids` must be ids of galaxies in the export. Got {id_}, which JavaScript has "
                     f"rounded to {rounded} in {path!r} ({of_all} ids are not in it); take another "
@@ -94,9 +94,9 @@ class GalaxyIds:
         if len(missing) == len(self._known):
             raise NotInExportError(
                 f"`ids` must be ids of galaxies in the export. Got none of them in {path!r}: "
-                f"{_some(missing)}; it holds {_some(self._others)}."
+                f"{some(missing)}; it holds {some(self._others)}."
             )
-        return f"{of_all} `ids` are not in {path!r}, and have N = 0: {_some(missing)}."
+        return f"{of_all} `ids` are not in {path!r}, and have N = 0: {some(missing)}."
 
     def _id(self, subject: str, metadata: dict[str, Any]) -> str | None:
         value = subject if self._id_name == SUBJECT_IDS else metadata.get(self._id_name)
@@ -104,7 +104,7 @@ class GalaxyIds:
         if value is None or (isinstance(value, str) and not id_):
             self._metadata.update(dict.fromkeys(list(metadata)[:20]))
             fault: str | None = (
-                f"with no {self._id_name!r}, but {_some(metadata)}; say in `id_name` what holds "
+                f"with no {self._id_name!r}, but {some(metadata)}; say in `id_name` what holds "
                 "the id, or pass over such subjects with `ids`"
             )
         else:
@@ -117,17 +117,18 @@ class GalaxyIds:
                 self._others[id_] = None
             return None
         if fault:
-            raise RowError(f"subject {subject[:20]} {fault}.")
+            raise RowError(f"subject {shown(subject)[1:-1]} {fault}.")
         return id_
 
     def _may_have_been(self, mangled: str) -> bool:
         """True if one of the ids asked for is such a number: 5.877E+17 may have been many."""
         if not MANGLED.fullmatch(mangled):
             return False
-        value, exponent = float(mangled), Decimal(mangled).as_tuple().exponent
-        if not (math.isfinite(value) and isinstance(exponent, int)):
-            return False
-        about = float(Decimal((0, (5,), exponent - 1))) + math.ulp(value)
+        value = float(mangled)
+        if not 0 < abs(value) < math.inf:
+            return value == 0 and "0" in self._known
+        exponent = int(Decimal(mangled).as_tuple().exponent)
+        about = float(Decimal((0, (5,), exponent - 1))) + math.ulp(value)  # half the last digit
         numbers = self._numbers
         return bisect_left(numbers, value - about) < bisect_right(numbers, value + about)
 
@@ -148,17 +149,16 @@ def _fault(value: Any, id_: str) -> str | None:
     return None
 
 
-def _rounded(id_: str) -> str:
-    """Whole number as JavaScript writes it, which knows floats only."""
-    value = float(id_)
-    return str(int(Decimal(repr(value)))) if math.isfinite(value) else id_
+def _rounded(id_: float) -> int | None:
+    """Whole number as JavaScript writes it, which knows floats only; None for 1e21 and more."""
+    return int(Decimal(repr(float(id_)))) if id_ < 1e21 else None
 
 
 def _is_rounded(id_: int) -> bool:
-    return _rounded(str(id_)) == str(id_)
+    return _rounded(id_) == id_
 
 
-def _some(names: Iterable[str]) -> str:
+def some(names: Iterable[str]) -> str:
     """The first few names for a message, and how many there are."""
     names = list(names)
     first = ", ".join(map(shown, names[:3]))

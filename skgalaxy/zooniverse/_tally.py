@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable
 from functools import lru_cache
+from numbers import Integral
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -13,12 +14,11 @@ from skgalaxy.votes import VoteTable
 from skgalaxy.zooniverse._annotations import NOTHING, answers_by_task, single_answer, subjects
 from skgalaxy.zooniverse._answers import MOST_ANSWERS, Answers, Label, read_label, shown
 from skgalaxy.zooniverse._export_file import Cells, RowError, is_utf8
-from skgalaxy.zooniverse._galaxy_ids import GalaxyIds
+from skgalaxy.zooniverse._galaxy_ids import GalaxyIds, some
 
 MOST_DIGITS = 18  # which an int64 holds
 CELLS_KEPT, LONGEST_KEPT = 2**14, 2000  # longer ones, in characters, seldom repeat
 UNANSWERED = -1  # in place of an answer's number
-SKIPPED = Label("", "", "", False)  # of a classification that answers nothing at all
 
 T = TypeVar("T")
 
@@ -37,6 +37,9 @@ class Workflow(NamedTuple):
                 "`workflow_version` must be text or an integer, because 12.1 and 12.10 are two "
                 f"versions. Got {version!r}; put it in quotes."
             )
+        for name, value in (("workflow_id", workflow_id), ("workflow_version", version)):
+            if isinstance(value, bool) or not isinstance(value, (str, Integral, type(None))):
+                raise TypeError(f"`{name}` must be text or an integer. Got {shown(value)}.")
         return cls(*(None if value is None else str(value) for value in (workflow_id, version)))
 
     def has(self, cells: Cells) -> bool:
@@ -47,6 +50,16 @@ class Workflow(NamedTuple):
             or version == self.version
             or version.startswith(f"{self.version}.")
         )
+
+
+class _Said(NamedTuple):
+    """A classification's answer to the task, None without one, and the question."""
+
+    label: Label | None
+    question: str
+
+
+NOTHING_SAID = _Said(None, "")  # a classification that answers nothing at all
 
 
 class _Numbering(dict[str, int]):
@@ -72,12 +85,12 @@ class Tally:
     Attributes
     ----------
     path : str
-    not_found : str
-        After `votes`: a sentence about the ids asked for that the export lacks, or "".
+    notes : list of str
+        After `votes`: sentences that users should read, for example on ids that were not found.
     """
 
     def __init__(self, path: str, task: str, answers: Answers, ids: GalaxyIds) -> None:
-        self.path, self.not_found = path, ""
+        self.path, self.notes = path, []
         self._task, self._answers, self._ids = task, answers, ids
         self._users, self._galaxies = _Numbering(), _Numbering()
         self._labels: dict[Label, int] = {}
@@ -86,6 +99,7 @@ class Tally:
         self._kept = np.empty((0, 5), dtype=np.int64)
         self._is_odd = np.empty(0, dtype=np.bool_)  # by the label's number
         self._tasks: dict[str, None] = {}
+        self._questions: dict[str, None] = {}  # of the task
         self._workflows: dict[str, None] = {}
         self._found: set[str] = set()
         self._read_answer = _reader("annotations", self._answer)
@@ -95,27 +109,30 @@ class Tally:
     def add(self, cells: Cells, row: int) -> None:
         """Count a row, of this number; a `RowError` leaves all counts as they are."""
         self._check_workflow(cells)
-        label, problem = None, None
+        said, problem = None, None
         try:
-            label = self._read_answer(cells)
+            said = self._read_answer(cells)
         except RowError as error:
             problem = error
         try:
             galaxy = self._read_galaxy(cells)
         except RowError:
-            if label == SKIPPED:
+            if said is NOTHING_SAID:
                 return
             raise
         if galaxy is not None:
             self._found.add(galaxy)
-        if galaxy is None or label == SKIPPED:
+        if galaxy is None or said is NOTHING_SAID:
             return
-        if problem is not None:
-            raise problem
+        if said is None:
+            raise problem or RowError("cannot be read.")
         number = _whole_number(cells, "classification_id")
         user = self._read_user(cells)
-        said = UNANSWERED if label is None else self._number_of(label, cells.workflow_version)
-        self._numbers.extend((self._galaxies[galaxy], self._users[user], number, said, row))
+        label = UNANSWERED
+        if said.label is not None:
+            label = self._number_of(said.label, cells.workflow_version)
+            self._questions[said.question] = None
+        self._numbers.extend((self._galaxies[galaxy], self._users[user], number, label, row))
 
     def take_odd(self) -> list[tuple[int, str, RowError]]:
         """Take out the rows whose answer does not go with the others, once all are added.
@@ -143,6 +160,9 @@ class Tally:
     def votes(self, question: str) -> VoteTable:
         """Votes of all rows kept."""
         self._refuse_nothing_found()
+        self.notes = self._take_notes()
+        if not self._labels and self._answers.given is None:
+            raise ValueError(f"Somebody must have answered {self._task}. {self.path!r} holds none.")
         known = list(self._galaxies)
         ids = self._ids.asked
         if ids is None:
@@ -193,18 +213,19 @@ class Tally:
         self._versions[number].add(version)
         return number
 
-    def _answer(self, annotations: str) -> Label | None:
-        """Label of the answer to the task; None without one, `SKIPPED` without any to any task."""
+    def _answer(self, annotations: str) -> _Said:
+        """Answer to the task; `NOTHING_SAID` without one to any task."""
         by_task = answers_by_task(annotations)
         self._tasks.update(dict.fromkeys(by_task))
-        if all(value in NOTHING for value in by_task.values()):
-            return SKIPPED
-        answer = single_answer(by_task.get(self._task))
+        if all(value in NOTHING for value, _ in by_task.values()):
+            return NOTHING_SAID
+        value, question = by_task.get(self._task, (None, ""))
+        answer = single_answer(value)
         if answer is None:
-            return None
+            return _Said(None, question)
         label = read_label(answer)
         self._answers.check(label)
-        return label
+        return _Said(label, question)
 
     def _refuse_nothing_found(self) -> None:
         """Refuse an export without the task, an answer or an id."""
@@ -220,9 +241,19 @@ class Tally:
             )
         self._ids.refuse_none(self.path)
         self._ids.refuse_rounded(self.path)
-        self.not_found = self._ids.tell_missing(self._found, self.path)
-        if not self._labels and self._answers.given is None:
-            raise ValueError(f"Somebody must have answered {self._task}. {self.path!r} holds none.")
+
+    def _take_notes(self) -> list[str]:
+        """Sentences on ids that were not found, and on a task that was edited."""
+        missing = self._ids.tell_missing(self._found, self.path)
+        notes = [missing] if missing else []
+        questions = [question for question in self._questions if question]
+        if len(questions) > 1:
+            notes.append(
+                f"{self._task} asks {len(questions)} questions in {self.path!r}: "
+                f"{some(questions)}. Their votes are added up; give `workflow_version` if they are "
+                "not the same."
+            )
+        return notes
 
 
 def _user(name: str) -> str:
