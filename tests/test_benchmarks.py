@@ -28,6 +28,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "active_learning_round": "",
     "active_learning_study": "DATA --sets shirt --strategies joint --jobs 1 --resume OUT",
     "calibration_study": "DATA --sets fashion_mnist_h --jobs 1 --resume OUT --figures OUT",
+    "fuzz": "",
     "galaxy_zoo_2": "DATA/galaxy_zoo_2 --pool DATA/sdss_pool",
     "pool_memory": "",
     "posterior": "",

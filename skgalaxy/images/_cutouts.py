@@ -5,6 +5,7 @@ read, also from files compressed in tiles (``.fz``). A square is cut at whole pi
 middle as near to the galaxy as possible, as `astropy.nddata.Cutout2D` cuts it.
 """
 
+import io
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,7 +19,8 @@ from skgalaxy._optional import require
 from skgalaxy._validation import check_bool, check_choice, check_int
 from skgalaxy.images._bands import Bands
 from skgalaxy.images._fits import Planes, Stretch, find_image
-from skgalaxy.images._opening import check_is_file, name_errors
+from skgalaxy.images._fits_headers import safe_fits
+from skgalaxy.images._opening import check_is_file, name_errors, unpacker
 from skgalaxy.images._picture import Picture, flux_picture
 from skgalaxy.images._read import ON_ERROR, broken_files, check_paths, read_rows
 
@@ -76,8 +78,8 @@ def read_cutouts(
     mosaic : str, path-like, or three of them
         A FITS file (needs astropy). Its image is found as `read_image` finds it. You can also pass
         the three files of the red, green and blue band, on the same grid of pixels. Only the
-        squares are read, but a file with a name in ``.gz`` or ``.bz2`` is read
-        whole.
+        squares are read, but a file that is packed by gzip or bzip2 is
+        read whole.
     positions : array-like of shape (n_images, 2), or astropy.coordinates.SkyCoord of n_images
         The middles of the galaxies. As an array: (x, y) in pixels, where 0 is the centre of the
         first pixel and y goes upwards, as in the file. As a SkyCoord: positions on the sky. They
@@ -192,10 +194,14 @@ def _open(
     """Open a mosaic, until `files` are closed."""
     with name_errors(path):
         check_is_file(path)
-        hdus = files.enter_context(fits.open(path))
+        # Opened here, because astropy leaves a damaged file open.
+        file = files.enter_context(open(path, "rb"))  # noqa: SIM115
+        unpack = unpacker(file)  # if it is packed, no part is found without the rest
+        safe = safe_fits(unpack(file) if unpack else file)
+        file.seek(0)
+        hdus = files.enter_context(fits.open(safe if isinstance(safe, io.BytesIO) else file))
         planes = find_image(hdus, bands, color)
-        is_packed = path.lower().endswith((".gz", ".bz2"))  # no part is found without the rest
-        return Band(path, hdus, planes, planes.hdu.data if is_packed else planes.hdu.section)
+        return Band(path, hdus, planes, planes.hdu.data if unpack else planes.hdu.section)
 
 
 def _check_bands(bands: Sequence[Band]) -> None:

@@ -21,9 +21,18 @@ from numpy.typing import NDArray
 
 from skgalaxy._optional import require
 from skgalaxy.images._bands import choose_planes, header_bands
+from skgalaxy.images._fits_headers import safe_fits
 from skgalaxy.images._opening import MAX_PIXELS, UnfitError, check_n_pixels
 
-__all__ = ["STRETCHES", "Planes", "Stretch", "find_image", "is_fits", "read_flux", "scale_flux"]
+__all__ = [
+    "STRETCHES",
+    "Planes",
+    "Stretch",
+    "find_image",
+    "is_fits",
+    "read_flux",
+    "scale_flux",
+]
 
 # Black and white by default; one pixel in 500 is white, so that no hot pixel decides.
 PERCENTILES = (1.0, 99.8)
@@ -66,7 +75,7 @@ def read_flux(
     """
     fits = require("astropy.io.fits", "fits", for_=name)
     # memmap=False: the pixels outlive the file.
-    with fits.open(file, memmap=False) as hdus:
+    with fits.open(safe_fits(file), memmap=False) as hdus:
         planes = find_image(hdus, bands, color)
         check_n_pixels(planes.width, planes.height)
         if math.prod(planes.hdu.shape) > 8 * MAX_PIXELS:
@@ -96,14 +105,16 @@ class Planes(NamedTuple):
         self, pixels: Any, rows: slice = slice(None), columns: slice = slice(None)
     ) -> NDArray[np.float64]:
         """Flux (h, w, 1 or 3) of a part of the image. `pixels` is its array, or a section."""
-        key: list[int | slice] = [0] * len(self.hdu.shape)
+        # Not the number 0: astropy's sections mix up their axes then.
+        key = [slice(0, 1)] * len(self.hdu.shape)
         *planes, y, x = self.axes
         for axis, part in zip((y, x, *planes), (rows, columns, slice(None)), strict=False):
             key[axis] = part
         part = np.asarray(pixels[tuple(key)], dtype=np.float64)
+        # What is left of the axes is in the order of the file.
+        part = part.reshape([part.shape[axis] for axis in sorted(self.axes)])
         if not planes:
             return part[:, :, None]
-        # What is left of the axes is in the order of the file.
         return np.moveaxis(part, sorted(self.axes).index(planes[0]), -1)[:, :, self.shown]
 
 

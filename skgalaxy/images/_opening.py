@@ -30,6 +30,7 @@ __all__ = [
     "name_errors",
     "opened",
     "read_limited",
+    "unpacker",
 ]
 
 Decoded = TypeVar("Decoded")
@@ -106,10 +107,15 @@ def opened(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a regular file, and unpack it if it is packed by gzip or bzip2."""
     check_is_file(path)
     with open(path, "rb") as file:
-        start = file.read(3)
-        file.seek(0)
-        unpack = next((PACKED[magic] for magic in PACKED if start.startswith(magic)), None)
+        unpack = unpacker(file)
         yield file if unpack is None else io.BytesIO(read_limited(unpack(file)))
+
+
+def unpacker(file: IO[bytes]) -> Callable[[IO[bytes]], IO[bytes]] | None:
+    """What unpacks the content of `file`, or None if it is not packed."""
+    start = file.read(max(map(len, PACKED)))
+    file.seek(0)
+    return next((PACKED[magic] for magic in PACKED if start.startswith(magic)), None)
 
 
 def check_is_file(path: str | os.PathLike[str]) -> None:

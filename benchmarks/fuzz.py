@@ -1,0 +1,52 @@
+"""What we tried to break: damaged inputs of every kind, each read or refused, and never more.
+
+Every part damages whole inputs at random and counts what becomes of them. An *escape* is an error
+that is not the documented one, or something that takes longer than 90 seconds. A part is a
+function of the number of inputs, a generator and a folder; it returns counts by kind, and the
+escapes.
+"""
+
+from _report import Target, finish, parser, print_table  # first: quietens TensorFlow
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+import _fuzz_images
+
+PARTS = {"images": (_fuzz_images.fuzz, 10_000)}  # and how many inputs
+
+
+def main():
+    """Run the benchmark."""
+    options = parser(__doc__)
+    options.add_argument("parts", nargs="*", default=[*PARTS], help="of " + ", ".join(PARTS))
+    options.add_argument("--seed", type=int, default=0, help="of the damage")
+    options = options.parse_args()
+    figures, targets = {}, []
+    for name in options.parts:
+        fuzz, n = PARTS[name]
+        n = n // 100 if options.quick else n
+        with tempfile.TemporaryDirectory() as folder:
+            rng = np.random.default_rng(options.seed)
+            counts, escapes = fuzz(n, rng, Path(folder))
+        print_table(_table(name, counts))
+        for escape in escapes:
+            print(escape)
+        figures[name] = {"n": n, "counts": counts, "escapes": escapes}
+        targets.append(Target(f"escapes of {n} {name}", np.array([len(escapes)]), 0))
+    finish(options, None, figures, targets)
+
+
+def _table(name, counts):
+    """Return rows of a table: what became of each kind, and of all."""
+    outcomes = sorted(set().union(*counts.values()))
+    rows = {**counts, "all": sum(counts.values(), Counter())}
+    head = (name, "tried", *outcomes)
+    return [head, *((kind, sum(c.values()), *(c[o] for o in outcomes)) for kind, c in rows.items())]
+
+
+if __name__ == "__main__":
+    main()
