@@ -55,6 +55,13 @@ def is_batched(X: Any) -> bool:
     return hasattr(X, "num_batches") and hasattr(X, "__getitem__")
 
 
+def _untensored(X: Any) -> Any:
+    """NumPy's view of a tensor, for example of TensorFlow or torch; anything else as it is."""
+    # tensors have number types of their own, and not all can be indexed by arrays of rows
+    is_tensor = hasattr(X, "__array__") and hasattr(X, "dtype") and not hasattr(X, "iloc")
+    return np.asarray(X) if is_tensor and not isinstance(X.dtype, np.dtype) else X
+
+
 def n_rows(X: Any) -> int | None:
     """Number of galaxies in X, or None for batches: you know it only once all are read."""
     if is_batched(X):
@@ -69,6 +76,7 @@ def take(X: Any, rows: NDArray[np.intp]) -> NDArray[Any]:
 
     `rows` need not rise: you can pass, for example, a permutation.
     """
+    X = _untensored(X)
     if not is_stored(X):
         return np.asarray(X[rows])
     order = np.argsort(rows)  # HDF5 takes rising row numbers only
@@ -127,6 +135,7 @@ def blocks(
     block : array-like
         At least one block, even if X is empty.
     """
+    X = _untensored(X)
     if is_batched(X):
         yield from _batches(X, prepare, parts)
         return

@@ -42,6 +42,7 @@ from skgalaxy._validation import check_bool, check_choice, check_float, check_in
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.metrics import d2_binomial_score
+from skgalaxy.networks._given import check_builder
 from skgalaxy.networks._runtime import fastest_precision
 from skgalaxy.networks.architecture import Architecture, GalaxyZooNetwork
 from skgalaxy.networks.ensemble import Ensemble
@@ -52,6 +53,7 @@ from skgalaxy.networks.trained import (
     Callbacks,
     Seeds,
     check_callbacks,
+    refuse_to_watch,
     schedule_callbacks,
 )
 from skgalaxy.networks.training_set import TrainingSet, VoteBatches, image_digests
@@ -144,7 +146,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         is to stop training early. The price: these images teach the network nothing.
     callbacks : list of keras.callbacks.Callback, default=None
         Keras callbacks to use in training, for example ``keras.callbacks.EarlyStopping()``. Every
-        network is trained with copies of them, so yours stay as they are.
+        network is trained with shallow copies (`copy.copy`), so yours stay as they are. What you
+        gave to a callback, for example a trial of Optuna or a list, is the very object.
     warm_start : bool, default=False
         Let the next `fit` start from the weights of the last one, not from new ones. Use it to go
         on training when a few more galaxies have votes. The network must stay the same.
@@ -153,7 +156,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     random_state : int, RandomState or None, default=None
         Seed of weights, order of the images, changes by `augment`, and dropout masks. Give an
         integer to get the same results again. Python's and NumPy's global random states stay as
-        they are.
+        they are; a `network` of yours that draws from them must seed what it draws.
 
     Attributes
     ----------
@@ -266,8 +269,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         X : array-like of shape (n_galaxies, h, w), (n_galaxies, h, w, c) or (n_galaxies, n)
             Images, uint8 or any finite numbers. You need not scale them: the network subtracts the
             mean of the training images and divides by their standard deviation, channel by
-            channel. Memory maps, Zarr and HDF5 arrays may be larger than memory, because they are
-            read batch by batch.
+            channel. A broken pixel of 1e5 moves neither: images that scatter 30 times more than
+            the median image do not count, and pixels beyond 100 standard deviations become 100.
+            Memory maps, Zarr and HDF5 arrays may be larger than memory, because they are read
+            batch by batch.
         y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
             Counts [k, N], such as [32, 40] if 32 of 40 volunteers said yes; or vote fractions
             in [0, 1].
@@ -292,6 +297,11 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         TypeError
             If a parameter has a wrong type.
         """
+        self._check_parameters()
+        # images held out would teach nothing and show nothing beside `validation_data`
+        fraction = 0 if validation_data is not None else self.validation_fraction
+        if validation_data is None and fraction == 0:
+            refuse_to_watch(self.callbacks)
         return self._train(
             X,
             y,
@@ -299,7 +309,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             validation_data,
             before=getattr(self, "_ensemble", None) if self.warm_start else None,
             epochs=self.epochs,
-            validation_fraction=self.validation_fraction,
+            validation_fraction=fraction,
             finds_last_layer=True,
         )
 
@@ -433,8 +443,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         course = schedule_callbacks(self.schedule, self.learning_rate, epochs)
         bar = [TqdmCallback(verbose=0)] if self.verbose else []  # 0: no second bar of batches
         # copies: callbacks hold state, for example EarlyStopping its best loss, and `fit` must
-        # not change a parameter
-        return [*course, *copy.deepcopy(list(self.callbacks or [])), *bar]
+        # not change a parameter. Shallow ones: what a callback was given, for example a trial of
+        # Optuna or an open file, is what it must reach
+        return [*course, *map(copy.copy, self.callbacks or []), *bar]
 
     def _keep(self, checked: Self, ensemble: Ensemble, trained_on: NDArray[np.bytes_]) -> None:
         """Store the trained ensemble, and the names of features noted on `checked`."""
@@ -611,9 +622,15 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         # several networks have spread even without dropout, and last layers always
         alone = self.posterior == "dropout" and len(self._ensemble.networks) == 1
         if alone and not self._ensemble.has_dropout(n_draws):
+            hidden = self._ensemble.noisy_layers(n_draws)
+            remedy = (
+                f"put a keras.layers.Dropout in `network` (draws do not see into {hidden})"
+                if hidden
+                else "set `dropout` > 0"
+            )
             warnings.warn(
                 "The network has no active dropout: all draws are equal and mutual information "
-                "is 0 everywhere; set `dropout` > 0, `n_networks` > 1 or "
+                f"is 0 everywhere; {remedy}, set `n_networks` > 1 or "
                 "`posterior='last_layer'` for a posterior.",
                 NoSpreadWarning,
                 stacklevel=3,  # the line that calls predict_posterior
@@ -710,11 +727,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
     def _check_parameters(self) -> None:
         """Raise ValueError or TypeError if a parameter is wrong."""
-        if self.network is not None and not callable(self.network):
-            raise TypeError(
-                "`network` must be None or a callable network(image_shape, dropout=...) that "
-                f"returns a keras.Model. Got {self.network!r}."
-            )
+        if self.network is not None:
+            check_builder(self.network)
         check_choice(self.likelihood, "likelihood", tuple(LIKELIHOODS))
         check_float(self.dropout, "dropout", 0, 1, closed="left")
         check_int(self.n_networks, "n_networks", 1)

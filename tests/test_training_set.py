@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skgalaxy import BayesianCNNRegressor
 from skgalaxy.networks.training_set import TrainingSet
 
 
@@ -75,3 +76,38 @@ def test_batches_hold_every_image_once_a_pass():
             batches.on_epoch_end()
         assert sorted(passes[0].tolist()) == sorted(whole.X.tolist())
         assert (passes[0].tolist() == passes[1].tolist()) == (seed is None)
+
+
+class TestBrokenPixels:
+    """One detector pixel of 1e5 says nothing of the brightness of galaxies."""
+
+    def measured(self, X):
+        return TrainingSet.of(X, np.full(len(X), 0.5)).measure((8, 8, 1))
+
+    @pytest.mark.parametrize("n_broken", [1, 12])
+    @pytest.mark.parametrize("sky", [0.0, 500.0])
+    def test_they_do_not_move_the_scale(self, n_broken, sky):
+        rng = np.random.default_rng(0)
+        X = sky + rng.uniform(size=(60, 1, 1)) + 0.1 * rng.normal(size=(60, 8, 8))
+        broken = X.copy()
+        broken[:n_broken, 3, 4] = 1e5
+        whole, mended = self.measured(X[n_broken:]), self.measured(broken)
+        np.testing.assert_allclose(mended.mean, whole.mean)
+        np.testing.assert_allclose(mended.std, whole.std)
+
+    def test_bright_galaxies_count(self):
+        """A factor of 10 in flux is 2.5 magnitudes, and is no fault."""
+        flux = np.geomspace(0.3, 3, 50)[:, None, None]
+        X = flux * np.random.default_rng(0).normal(1, 0.2, size=(50, 8, 8))
+        np.testing.assert_allclose(self.measured(X).std, X.std())
+
+
+def test_a_broken_pixel_does_not_ruin_a_fit():
+    rng = np.random.default_rng(0)
+    rho = rng.uniform(size=60)
+    X = rho[:, None, None] + 0.1 * rng.normal(size=(60, 8, 8))
+    y = np.column_stack([rng.binomial(40, rho), np.full(60, 40)])
+    model = BayesianCNNRegressor(epochs=30, learning_rate=0.003, random_state=0)
+    whole = model.fit(X, y).score(X[1:], y[1:])
+    X[0, 0, 0] = 1e5
+    assert model.fit(X, y).score(X[1:], y[1:]) > whole - 0.05

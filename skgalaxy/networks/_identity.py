@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from skgalaxy.networks.rows import ImageSpec
 
-__all__ = ["Identity"]
+__all__ = ["Identity", "outputs_for_waves"]
 
 # They decide how weights begin, and what layers are called. Neither matters once weights are there.
 _NO_MATTER = re.compile(r"name|.*seed|.*initializer")
@@ -51,7 +51,9 @@ class Identity(NamedTuple):
     @classmethod
     def of(cls, model: keras.Model, image: ImageSpec) -> Self:
         """Identity of a compiled model with the values it has now."""
-        return cls(keras.__version__, _layers(model), _variables(model), _outputs(model, image))
+        return cls(
+            keras.__version__, _layers(model), _variables(model), outputs_for_waves(model, image)
+        )
 
     def changes(self, model: keras.Model) -> list[str]:
         """Clauses on layers or variables that are others in `model`; the values do not matter."""
@@ -62,13 +64,14 @@ class Identity(NamedTuple):
 
     def computes_otherwise(self, model: keras.Model, image: ImageSpec) -> bool:
         """True if `model`, with the values of this network, has other outputs."""
-        old, new = np.asarray(self.outputs), np.asarray(_outputs(model, image))
+        old, new = np.asarray(self.outputs), np.asarray(outputs_for_waves(model, image))
         return old.shape != new.shape or not np.allclose(
             new, old, rtol=_ROUNDING, atol=_ROUNDING, equal_nan=True
         )
 
 
-def _outputs(model: keras.Model, image: ImageSpec) -> list[Any]:
+def outputs_for_waves(model: keras.Model, image: ImageSpec) -> list[Any]:
+    """Outputs of a model for two pictures of waves."""
     return keras.ops.convert_to_numpy(model(_waves(image), training=False)).tolist()
 
 

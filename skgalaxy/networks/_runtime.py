@@ -1,4 +1,4 @@
-"""Number types of the processor, and data sets; the one module that asks TensorFlow itself."""
+"""Number types, data sets and traces; the one module that asks TensorFlow itself."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import keras
 
-__all__ = ["dataset_of", "fastest_precision"]
+__all__ = ["dataset_of", "fastest_precision", "predicting"]
 
 _CPU_FLAGS = {"amx_bf16", "avx512_bf16"}  # x86: instructions that multiply bfloat16
 _GPU_CAPABILITY = (8, 0)  # NVIDIA's Ampere and later
@@ -69,3 +69,13 @@ def dataset_of(
     return tf.data.Dataset.from_generator(read, output_signature=signature).prefetch(
         tf.data.AUTOTUNE
     )
+
+
+def predicting(model: keras.Model) -> keras.Model:
+    """The same model, ready for ``predict_on_batch``."""
+    # TensorFlow counts the traces of all models as if they were one, and warns in every search
+    # over networks that this one was traced too often
+    if keras.backend.backend() == "tensorflow":
+        model.make_predict_function()
+        model.predict_function._omit_frequent_tracing_warning = True
+    return model

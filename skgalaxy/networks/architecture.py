@@ -10,7 +10,7 @@ An `Architecture` and a seed determine this model.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
@@ -18,8 +18,9 @@ from keras import layers, ops
 from sklearn.base import BaseEstimator
 
 from skgalaxy._validation import check_choice
-from skgalaxy.likelihoods import LIKELIHOODS, Likelihood
+from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.networks._building import build_apart
+from skgalaxy.networks._given import build_network, check_network, leaves, refuse_noise
 from skgalaxy.networks.losses import LikelihoodLoss
 from skgalaxy.networks.rows import ImageSpec
 
@@ -161,7 +162,11 @@ class RandomView(layers.Layer):
 
 @keras.saving.register_keras_serializable("skgalaxy")
 class Standardise(layers.Layer):
-    """Layer that subtracts the mean of the training images and divides by their deviation."""
+    """Layer that subtracts the mean of the training images and divides by their deviation.
+
+    Pixels beyond 100 standard deviations become 100 of them: one broken pixel of a detector must
+    not decide what a network learns.
+    """
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         # weights, not configuration: networks of other images then share a compiled model
@@ -169,7 +174,12 @@ class Standardise(layers.Layer):
         self.std = self.add_weight(shape[-1:], "ones", trainable=False)
 
     def call(self, images: Any) -> Any:
-        return (ops.cast(images, self.compute_dtype) - self.mean) / self.std
+        standard = (ops.cast(images, self.compute_dtype) - self.mean) / self.std
+        # bytes are at most 255, broken or not
+        return standard if images.dtype == "uint8" else ops.clip(standard, -_FAR, _FAR)
+
+
+_FAR = 100.0  # standard deviations
 
 
 @keras.saving.register_keras_serializable("skgalaxy")
@@ -247,7 +257,7 @@ class Architecture(NamedTuple):
 
     def _build(self) -> keras.Model:
         image, likelihood = self.image, LIKELIHOODS[self.likelihood]
-        network = self.network(image.image_shape, dropout=self.dropout)
+        network = build_network(self.network, image.image_shape, self.dropout)
         check_network(network, image.image_shape, likelihood)
         set_precision(network, self.precision)
         inputs = x = keras.Input(image.shape, dtype=image.dtype)
@@ -263,6 +273,7 @@ class Architecture(NamedTuple):
         if n_missing:
             outputs = GlobalOutputs(likelihood.starts[-n_missing:])(outputs)
         model = keras.Model(inputs, outputs)
+        refuse_noise(model, image)
         # dtype: the default of losses is Keras' global float type
         model.compile(keras.optimizers.Adam(), LikelihoodLoss(self.likelihood, dtype="float32"))
         # now, not at the first step: its variables are part of the state that is put in
@@ -270,63 +281,10 @@ class Architecture(NamedTuple):
         return model
 
 
-def check_network(network: Any, image_shape: tuple[int, ...], likelihood: type[Likelihood]) -> None:
-    """Raise ValueError unless `network` is a Keras graph from images to a likelihood's outputs."""
-    if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
-        raise ValueError(
-            "`network` must build a functional or built Sequential keras.Model, whose graph can "
-            f"be split at its dropout. Got {type(network).__name__}."
-        )
-    if any(getattr(variable, "_skgalaxy_taken", False) for variable in network.variables):
-        raise ValueError(
-            "`network` must build new layers at every call. Got layers of an earlier call, or made "
-            "outside `network`; copy them in it with keras.models.clone_model and set_weights."
-        )
-    # a mark on the variable itself is gone when the variable is; a list of ids would go stale
-    for variable in network.variables:
-        variable._skgalaxy_taken = True
-    shapes = network.input_shape, network.output_shape
-    n_most = len(likelihood.outputs)
-    allowed = [(None, n) for n in range(n_most - len(likelihood.starts), n_most + 1)]
-    if shapes[0] != (None, *image_shape) or shapes[1] not in allowed:
-        raise ValueError(
-            f"`network` must map images {image_shape} to {_outputs_in_words(likelihood)}. "
-            f"Got a model from {shapes[0]} to {shapes[1]}."
-        )
-    activation = getattr(network.layers[-1], "activation", keras.activations.linear)
-    if activation is not keras.activations.linear:
-        raise ValueError(
-            "`network` must end in a logit, a layer without activation. "
-            f"Got {getattr(activation, '__name__', activation)!r}."
-        )
-
-
-def _outputs_in_words(likelihood: type[Likelihood]) -> str:
-    """Words for the outputs that a network must have, and for those that it may have."""
-    n_needed = len(likelihood.outputs) - len(likelihood.starts)
-    needed, others = likelihood.outputs[:n_needed], likelihood.outputs[n_needed:]
-    if n_needed == 1:
-        kind, _, subject = needed[0].removeprefix("the ").partition(" of ")
-        words = f"one {kind}, shape (None, 1), of {subject} (no sigmoid)"
-    else:
-        words = f"{', '.join(needed)} (no sigmoid), shape (None, {n_needed})"
-    also = "".join(f" and {name}" for name in others)
-    return f"{words}, or to {'it' if n_needed == 1 else 'them'}{also}" if also else words
-
-
 def set_precision(network: keras.Model, precision: str) -> None:
     """Set the compute precision of all layers but the last."""
     # layer by layer: a policy for the whole process would change the user's other models
     if precision == "float32":
         return
-    for layer in list(_leaves(network))[:-1]:
+    for layer in list(leaves(network))[:-1]:
         layer.dtype_policy = f"mixed_{precision}"
-
-
-def _leaves(network: keras.Model) -> Iterator[layers.Layer]:
-    """Layers of a network in their order, with the layers of nested models."""
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
-        else:
-            yield layer

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from skgalaxy._pools import ALIGNED
 from skgalaxy.likelihoods.base import row_blocks
+from skgalaxy.networks._runtime import predicting
 
 __all__ = ["DrawnNetworks", "Replay"]
 
@@ -33,6 +34,13 @@ _SCRATCH = 2**25  # elements of the largest tensor: 128 MB in float32
 def _is_active_dropout(layer: Any) -> bool:
     """True for a dropout layer with a rate above 0."""
     return isinstance(layer, layers.Dropout | layers.GaussianDropout) and layer.rate > 0
+
+
+def _has_own_noise(layer: Any) -> bool:
+    """True for a layer of the network that draws random numbers within, in training at least."""
+    own = type(layer).__module__.startswith("skgalaxy.")  # views of images are no such noise
+    names = [variable.name for variable in getattr(layer, "variables", [])]
+    return "seed_generator_state" in names and not own
 
 
 def _noise_shape(layer: layers.Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -120,6 +128,7 @@ class Replay:
         # input and noise of a dropout, by the id of its output: a dense layer may replace it
         self.dropped: dict[int, tuple[Any, _Noise]] = {}
         self.expanded: set[int] = set()  # ids of those outputs that are computed after all
+        self.noisy: list[str] = []  # layers with noise of their own, which nobody can draw
 
     def run(self, network: keras.Model, inputs: Sequence[Any]) -> list[Any]:
         """Outputs of the network's graph for `inputs`."""
@@ -148,6 +157,8 @@ class Replay:
             return keras.tree.pack_sequence_as(operation.output, outputs)
         if _is_active_dropout(operation):
             return self._drop(operation, args[0])
+        if _has_own_noise(operation):
+            self.noisy.append(operation.name)
         # `type() is`: a subclass of Dense may compute something else
         if type(operation) is layers.Dense and id(args[0]) in self.dropped:
             features, noise = self.dropped[id(args[0])]
@@ -226,6 +237,9 @@ class DrawnNetworks:
         Model from images to the input of the first dropout, flat; only if there is dropout.
     has_spread : bool
         True if the network has dropout, so that its draws differ.
+    noisy_layers : list of str
+        Names of layers that hide dropout or other noise, for example in a cell or an attention.
+        They are quiet in every draw.
     batch_size : int
         Galaxies computed at once, a power of two. It is small if tensors are large.
 
@@ -248,15 +262,17 @@ class DrawnNetworks:
         inputs = keras.Input(batch_shape=model.inputs[0].shape, dtype=model.inputs[0].dtype)
         (outputs,) = replay.run(model, [inputs])  # one output: `check_network` allows no other
         self.has_spread = id(outputs) in replay.drawn
+        self.noisy_layers = replay.noisy
         self._noises = replay.noises
         self.n_outputs = outputs.shape[-1]
         shape = (-1, n_draws if self.has_spread else 1, self.n_outputs)
-        self.model = keras.Model(inputs, ops.reshape(ops.cast(outputs, "float32"), shape))
+        self.model = predicting(
+            keras.Model(inputs, ops.reshape(ops.cast(outputs, "float32"), shape))
+        )
         if self.has_spread:
             features = ops.cast(replay.features, "float32")
-            self.trunk = keras.Model(
-                inputs, ops.reshape(features, (-1, math.prod(features.shape[1:])))
-            )
+            flat = ops.reshape(features, (-1, math.prod(features.shape[1:])))
+            self.trunk = predicting(keras.Model(inputs, flat))
         self.batch_size = replay.batch_size()
 
     def draw(self, seed: int) -> Self:

@@ -159,6 +159,11 @@ class Ensemble:
         with self.networks[0].drawn(n_draws) as drawn:
             return drawn.has_spread
 
+    def noisy_layers(self, n_draws: int) -> list[str]:
+        """Names of layers that hide dropout, or other noise, from draws."""
+        with self.networks[0].drawn(n_draws) as drawn:
+            return drawn.noisy_layers
+
     def with_last_layers(self, training: TrainingSet) -> Self:
         """Same networks, with the posteriors of their last layers after `training`."""
         networks = [

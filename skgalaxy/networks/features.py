@@ -8,6 +8,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from skgalaxy.likelihoods.base import row_blocks
+from skgalaxy.networks._runtime import predicting
 from skgalaxy.networks.architecture import GlobalOutputs
 from skgalaxy.networks.dropout import Replay
 
@@ -69,7 +70,7 @@ class LastFeatures:
         features, _ = replay.dense.get(id(outputs), (None, None))
         self.n_features: int | None = None if features is None else features.shape[-1]
         ends = [ops.cast(x, "float32") for x in (features, outputs) if x is not None]
-        self._model = keras.Model(inputs, ends)
+        self._model = predicting(keras.Model(inputs, ends))
         self.batch_size = replay.batch_size()
 
     def of(self, X: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

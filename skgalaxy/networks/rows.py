@@ -52,6 +52,7 @@ def check_images(estimator: BaseEstimator, X: Any, like: ImageSpec | None) -> An
         _check_array(estimator, np.asarray(X[:1]), is_new=like is None)
     else:
         X = _check_array(estimator, X, is_new=like is None)
+        _check_range(X)
     if like is not None:
         _check_like(X, like)
     return X
@@ -66,6 +67,18 @@ def _check_array(estimator: BaseEstimator, X: Any, *, is_new: bool) -> NDArray[A
     return check_array(X, allow_nd=True, input_name="X")
 
 
+def _check_range(X: NDArray[Any]) -> None:
+    """Raise ValueError if a pixel would be infinite on its way to the network."""
+    most = np.finfo(np.float32).max
+    if X.dtype == np.float64 and X.size and (X.max() > most or X.min() < -most):
+        rows = np.abs(X).reshape(len(X), -1).max(axis=1)
+        row = int(np.argmax(rows > most))
+        raise ValueError(
+            "`X` must hold numbers that float32 can hold, up to 3.4e38. "
+            f"Got {rows[row]:g} in row {row}; mend that pixel, or leave the row out."
+        )
+
+
 def _as_rows(X: Any) -> Any:
     """X as an array; unchanged if it has dimensions, as a table or a stored array has."""
     if is_batched(X):
@@ -74,10 +87,16 @@ def _as_rows(X: Any) -> Any:
             f"Got {type(X).__name__}; put its images in one array, for example a memory map."
         )
     refuse_masked(X, "X")
+    given = X
     try:
         X = X if hasattr(X, "ndim") else np.asarray(X)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{_UNEQUAL} Got rows of unequal size.") from error
+    if X.ndim == 0:
+        raise ValueError(
+            f"`X` must be an array of images, or batches by number. Got {type(given).__name__}; "
+            "put its images in one array, or its batches in a keras.utils.PyDataset."
+        )
     # the first value tells paths and lists from numbers, before scikit-learn's check does with a
     # message that does not help
     head = X.iloc[:1].to_numpy() if hasattr(X, "iloc") else X
@@ -134,4 +153,16 @@ def image_shape_of(shape: tuple[int, ...], given: Any) -> tuple[int, ...]:
         raise ValueError(
             f"`X` must hold images of `image_shape` {given}. Got rows of shape {shape}."
         )
+    if given is None and is_image and _has_channels_first(own):
+        raise ValueError(
+            "`X` must hold images (n_galaxies, h, w, c), channels last. Got rows of shape "
+            f"{shape}, which look like channels first; use np.moveaxis(X, 1, -1), or give "
+            f"`image_shape` {shape} if they are right."
+        )
     return own if given is None else given
+
+
+def _has_channels_first(shape: tuple[int, ...]) -> bool:
+    """True for a shape such as (3, 64, 64), of torch's images; a galaxy is not 3 pixels high."""
+    first, *others = shape
+    return first < min(others) and (others[0] == others[1] or first <= 4)

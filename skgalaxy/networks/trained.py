@@ -36,6 +36,7 @@ __all__ = [
     "TrainedNetwork",
     "Training",
     "check_callbacks",
+    "refuse_to_watch",
     "schedule_callbacks",
 ]
 
@@ -287,3 +288,17 @@ def check_callbacks(callbacks: Any) -> None:
         raise TypeError(
             f"`callbacks` must be None or a list of keras.callbacks.Callback. Got {callbacks!r}."
         )
+
+
+def refuse_to_watch(callbacks: Any) -> None:
+    """Raise ValueError if a callback waits for "val_loss", which nothing computes."""
+    for callback in callbacks or []:
+        watched = getattr(callback, "monitor", None)
+        # this one has a default that it does not use
+        idle = isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_best_only
+        if isinstance(watched, str) and watched.startswith("val_") and not idle:
+            raise ValueError(
+                f"`callbacks` must watch what `fit` computes. Got {type(callback).__name__}"
+                f"(monitor={watched!r}); set `validation_fraction`, for example to 0.1, give "
+                "`validation_data` to `fit`, or use monitor='loss'."
+            )

@@ -99,21 +99,38 @@ class TrainingSet:
         return self[np.sort(order[n_held_out:])], self[np.sort(order[:n_held_out])]
 
     def measure(self, image_shape: tuple[int, ...]) -> ImageSpec:
-        """Image specification: shapes, type, and mean and standard deviation of each channel."""
+        """Image specification: shapes, type, and mean and standard deviation of each channel.
+
+        An image that scatters 30 times more than the median image does not count, for example one
+        with a broken pixel of 1e5: it would make all others dark.
+        """
         size = image_shape[-1]
-        total, squares = np.zeros(size), np.zeros(size)
-        # in chunks, and float64: X may not fit in memory, and float32 would lose digits in the sums
-        for chunk in row_blocks(len(self), _CHUNK):
-            values = take(self.X, self.rows[chunk]).astype(np.float64).reshape(-1, size)
-            total = total + values.sum(axis=0)
-            squares = squares + np.square(values).sum(axis=0)
-        count = len(self) * math.prod(image_shape) / size
-        mean = total / count
-        # rounding may make the variance of a constant channel a little less or more than 0
-        std = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
-        std[std <= 1e-6 * np.abs(mean)] = 0
+        n_pixels = math.prod(image_shape) / size
         dtype = np.dtype(_network_dtype(self.X)).name
+        # bytes have no such pixels, and plain features no image to stand out
+        by_image = dtype != "uint8" and len(image_shape) == 3
+        # in chunks: X may not fit in memory
+        sums = [self._sums(chunk, size, by_image) for chunk in row_blocks(len(self), _CHUNK)]
+        total, squares = (np.concatenate(parts) for parts in zip(*sums, strict=True))
+        count = np.full(size, len(self) * n_pixels)
+        if by_image:
+            counts = _scatter_alike(total / n_pixels, squares / n_pixels)
+            total, squares = np.where(counts, total, 0), np.where(counts, squares, 0)
+            count = counts.sum(axis=0) * n_pixels
+        mean = total.sum(axis=0) / count
+        # rounding may make the variance of a constant channel a little less or more than 0
+        std = np.sqrt(np.maximum(squares.sum(axis=0) / count - np.square(mean), 0))
+        std[std <= 1e-6 * np.abs(mean)] = 0
         return ImageSpec(self.X.shape[1:], dtype, image_shape, mean, np.where(std > 0, std, 1))
+
+    def _sums(
+        self, chunk: slice, size: int, by_image: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sums of pixels and of their squares per channel, of each image or of all in the chunk."""
+        # float64: float32 would lose digits in the sums
+        values = take(self.X, self.rows[chunk]).astype(np.float64)
+        values = values.reshape(len(values) if by_image else 1, -1, size)
+        return values.sum(axis=1), np.square(values).sum(axis=1)
 
     def batches(self, batch_size: int, seed: int | None = None) -> "VoteBatches":
         """Batches of images and votes, in a random order if you give a `seed`."""
@@ -142,6 +159,21 @@ class VoteBatches(keras.utils.PyDataset):
         """Shuffle the images; Keras calls it after an epoch, and `TrainedNetwork` before one."""
         if self.rng is not None:
             self.rng.shuffle(self.order)
+
+
+_MOST_SCATTER = 30  # of an image, in units of the median image's
+
+
+def _scatter_alike(means: NDArray[np.float64], squares: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """True for images that scatter much like the median image, per channel.
+
+    `means` and `squares` are means over the pixels of every image and channel.
+    """
+    centre = np.median(means, axis=0)
+    scatter = squares - 2 * centre * means + np.square(centre)  # mean of (pixel - centre)²
+    most = _MOST_SCATTER**2 * np.median(scatter, axis=0)
+    # where most images are constant there is no scale to compare with
+    return (scatter <= most) | (most <= 0)
 
 
 def image_digests(X: Any, rows: NDArray[np.intp]) -> NDArray[np.bytes_]:
