@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from modAL.models import ActiveLearner
 from PIL import Image
+from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -454,6 +455,19 @@ class TestBadInput:
             ({"random_state": -1}, ValueError, "`random_state`"),
             ({"random_state": "x"}, TypeError, "`random_state`"),
             ({"verbose": 1}, TypeError, "`verbose` must be True or False"),
+            ({"initial": np.ma.array([1, 2], mask=[0, 1])}, ValueError, "`initial` must have no m"),
+            ({"initial": [[1], [2, 3]]}, ValueError, "`initial` must be an array"),
+            ({"n_votes": np.ma.array([1] * 120, mask=True)}, ValueError, "`n_votes` must have no"),
+            ({"ids": np.ma.array(range(120), mask=[True] + [False] * 119)}, ValueError, "`ids`"),
+            ({"test": (None, None)}, ValueError, r"`test` must be \(X, y\)"),
+            ({"test": ([], [])}, ValueError, "`test` must have at least one galaxy"),
+            ({"test": ([121], ["a"])}, ValueError, "`test` must be.*Got text"),
+            ({"test": (np.ma.array([121], mask=True), [0.5])}, ValueError, "`test` must have no m"),
+            ({"scoring": {}}, ValueError, "`scoring` must be as in"),
+            ({"scoring": {"a": 3}}, TypeError, "`scoring` must be as in"),
+            ({"scoring": 3}, ValueError, "`scoring` must be as in"),
+            ({"ledger": 3}, TypeError, "`ledger` must be a path"),
+            ({"ledger": "a\0b"}, ValueError, "`ledger` must be a path"),
         ],
     )
     def test_argument(self, job, changed, error, message):
@@ -471,6 +485,9 @@ class TestBadInput:
             ([1, 1, 2], ValueError, "`pool` must not repeat"),
             ([1.0, 2.0], ValueError, "`pool` must be text or integers"),
             ([object(), 3], TypeError, "`pool` must be row numbers or paths"),
+            (sparse.csr_matrix(np.eye(120)), TypeError, "`pool` must be an array. Got a sparse"),
+            ([[1], [2, 3]], ValueError, "`pool` must be an array"),
+            (np.ma.array(range(120), mask=[True] + [False] * 119), ValueError, "`pool` must have"),
         ],
     )
     def test_pool(self, job, pool, error, message):
@@ -498,6 +515,8 @@ class TestBadInput:
         (learner, pool, _), further = job
         with pytest.raises(TypeError, match="`volunteers` must have the methods"):
             active.run(learner, pool, lambda ids: ids, **further)
+        with pytest.raises(TypeError, match="`volunteers` must have the methods"):
+            active.run(learner, pool, active.SimulatedVolunteers, **further)
 
     @pytest.mark.parametrize(
         ("answer", "message"),

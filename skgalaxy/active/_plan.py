@@ -2,12 +2,13 @@
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.metrics import check_scoring
 
 from skgalaxy._validation import (
@@ -17,6 +18,8 @@ from skgalaxy._validation import (
     check_n_votes,
     check_targets,
     first_rows,
+    refuse_masked,
+    shortened,
 )
 from skgalaxy.active._fingerprint import array_text, fingerprint, text_of
 from skgalaxy.active._records import ROUND_COLUMNS
@@ -53,7 +56,7 @@ class Plan:
 
     def __post_init__(self):
         _check_learner(self.learner)
-        if not isinstance(self.volunteers, Volunteers):
+        if not isinstance(self.volunteers, Volunteers) or isinstance(self.volunteers, type):
             raise TypeError(
                 "`volunteers` must have the methods `request(ids)` and `collect()`. "
                 f"Got {type(self.volunteers).__name__}."
@@ -161,7 +164,7 @@ class Plan:
     def _check_scores(self) -> None:
         """Refuse scores that cannot be computed, or shown."""
         if self.test is not None:
-            check_scoring(self.learner.estimator, scoring=self.scoring)
+            _check_scoring(self.scoring, self.learner.estimator)
         elif self.scoring is not None:
             raise ValueError("`scoring` needs a `test` set (X, y). Got none.")
         names = self.score_names
@@ -211,7 +214,7 @@ def _defaults(strategy: Callable[..., Any]) -> dict[str, Any]:
 
 def _check_pool(pool: Any) -> NDArray[Any]:
     """Pool as an array of one or two dimensions, paths as text."""
-    pool = pool if hasattr(pool, "shape") else np.asarray(pool)
+    pool = _as_array(pool, "pool")
     if len(pool.shape) not in (1, 2) or pool.shape[0] == 0:
         raise ValueError(
             "`pool` must be what the learner takes for galaxies, row numbers or paths, shape "
@@ -240,9 +243,9 @@ def _check_ids(ids: ArrayLike | None, pool: NDArray[Any]) -> NDArray[Any]:
 
 def _check_initial(initial: ArrayLike, n_galaxies: int) -> int | NDArray[Any]:
     """Size of the initial set, or distinct rows of the pool."""
-    if np.ndim(initial) == 0:
+    if np.isscalar(initial) or initial is None:
         return check_int(initial, "initial", 0)
-    rows = np.asarray(initial)
+    rows = np.asarray(_as_array(initial, "initial"))
     if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
         raise TypeError(
             "`initial` must be an integer, or rows of the pool. "
@@ -264,8 +267,14 @@ def _check_test(test: Any, pool: NDArray[Any]) -> tuple[ArrayLike, ArrayLike] | 
         return None
     if not isinstance(test, tuple | list) or len(test) != 2:
         raise TypeError(f"`test` must be None or (X, y). Got {type(test).__name__}.")
-    X, y = (part if hasattr(part, "shape") else np.asarray(part) for part in test)
-    check_targets(y, None, len(X))
+    X = _as_array(test[0], "test")
+    y = test[1] if hasattr(test[1], "shape") else _as_array(test[1], "test")
+    try:
+        check_targets(y, None, X.shape[0] if X.ndim else 0)
+    except ValueError as error:
+        raise ValueError(f"`test` must be (X, y), of the same galaxies. {error}") from error
+    if X.shape[0] == 0:
+        raise ValueError("`test` must have at least one galaxy. Got none.")
     if X.ndim == pool.ndim == 1:
         both = np.isin(np.asarray(X), pool)
         if both.any():
@@ -274,6 +283,32 @@ def _check_test(test: Any, pool: NDArray[Any]) -> tuple[ArrayLike, ArrayLike] | 
                 f"Got {np.asarray(X)[both][0]!s} in row {first_rows(both)}."
             )
     return X, y
+
+
+def _check_scoring(scoring: Any, estimator: Any) -> None:
+    """Refuse what is none of scikit-learn's ways to name scores."""
+    try:
+        if isinstance(scoring, Mapping) and not all(
+            isinstance(one, str) or callable(one) for one in scoring.values()
+        ):
+            raise TypeError("the values must be names or callables")
+        check_scoring(estimator, scoring=scoring)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"`scoring` must be as in sklearn.model_selection.cross_validate. Got "
+            f"{shortened(scoring)}: {error}"
+        ) from error
+
+
+def _as_array(values: Any, name: str) -> Any:
+    """Array of rows, as it was given if it is one; nothing masked, sparse or ragged."""
+    refuse_masked(values, name)
+    if sparse.issparse(values):
+        raise TypeError(f"`{name}` must be an array. Got a sparse one; pass `toarray()`.")
+    try:
+        return values if hasattr(values, "shape") else np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"`{name}` must be an array. Got {shortened(values)}: {error}") from error
 
 
 def _check_callables(given: Any, name: str) -> tuple[Callable[..., Any], ...]:
