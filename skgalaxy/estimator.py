@@ -208,6 +208,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     n_iter_: int
     image_shape_: tuple[int, ...]
     n_features_in_: int
+    feature_names_in_: NDArray[Any]  # only after a fit to a table
     _PRIVATE = frozenset({"_ensemble", "_trained_on"})  # kept by `_saved`
 
     def __init__(

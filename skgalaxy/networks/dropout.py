@@ -124,7 +124,7 @@ class Replay:
         self.features: Any = None  # input of the first dropout
         # tensors by id, because they cannot be hashed; kept alive, so that ids stay unique
         self.drawn: dict[int, Any] = {}
-        self.plain = 1  # elements per galaxy of the largest plain tensor
+        self.plain: int = 1  # elements per galaxy of the largest plain tensor
         # input and noise of a dropout, by the id of its output: a dense layer may replace it
         self.dropped: dict[int, tuple[Any, _Noise]] = {}
         self.expanded: set[int] = set()  # ids of those outputs that are computed after all
@@ -255,6 +255,14 @@ class DrawnNetworks:
     >>> networks.outputs(np.ones((2, 4), np.float32)).shape
     (2, 3, 1)
     """
+
+    n_draws: int
+    model: keras.Model
+    trunk: keras.Model
+    has_spread: bool
+    noisy_layers: list[str]
+    n_outputs: int
+    batch_size: int
 
     def __init__(self, model: keras.Model, n_draws: int) -> None:
         self.n_draws = n_draws

@@ -39,7 +39,9 @@ class Ensemble:
     def __init__(
         self, networks: Sequence[TrainedNetwork], history: History | None = None, n_iter: int = 0
     ) -> None:
-        self.networks, self.history, self.n_iter = list(networks), history or {}, n_iter
+        self.networks: list[TrainedNetwork] = list(networks)
+        self.history: History = history or {}
+        self.n_iter: int = n_iter
 
     @classmethod
     def of(

@@ -71,7 +71,7 @@ class LastFeatures:
         self.n_features: int | None = None if features is None else features.shape[-1]
         ends = [ops.cast(x, "float32") for x in (features, outputs) if x is not None]
         self._model = predicting(keras.Model(inputs, ends))
-        self.batch_size = replay.batch_size()
+        self.batch_size: int = replay.batch_size()
 
     def of(self, X: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features (n_galaxies, n_features) and outputs (n_galaxies, P) of every image."""

@@ -88,10 +88,11 @@ class TrainedNetwork:
         self, architecture: Architecture, seeds: Seeds, state: State | None = None
     ) -> None:
         self.last_layer: LastLayer | None = None
-        self.architecture, self.seeds = architecture, seeds
+        self.architecture: Architecture = architecture
+        self.seeds: Seeds = seeds
         self._key: Hashable | None = None
         self._identity: Identity | None = None  # once it is saved or loaded
-        self.state = self._build_trainer() if state is None else state
+        self.state: State = self._build_trainer() if state is None else state
 
     def __getstate__(self) -> dict[str, Any]:
         # a key is good for one process: it may hold a class of a notebook, or a random number

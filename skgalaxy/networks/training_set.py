@@ -142,9 +142,10 @@ class VoteBatches(keras.utils.PyDataset):
 
     def __init__(self, training_set: TrainingSet, batch_size: int, seed: int | None = None) -> None:
         super().__init__()
-        self.training_set, self.batch_size = training_set, batch_size
-        self.rng = None if seed is None else np.random.default_rng(seed)
-        self.order = np.arange(len(training_set))
+        self.training_set: TrainingSet = training_set
+        self.batch_size: int = batch_size
+        self.rng: np.random.Generator | None = None if seed is None else np.random.default_rng(seed)
+        self.order: NDArray[np.intp] = np.arange(len(training_set))
         self.on_epoch_end()
 
     def __len__(self) -> int:
