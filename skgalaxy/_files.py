@@ -40,7 +40,7 @@ __all__ = [
 
 
 def check_path(path: Any, name: str) -> Path:
-    """Path of a file or folder; raises TypeError or ValueError of what cannot be one.
+    """Path of a file or folder; raises TypeError or ValueError of anything else.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def put_in_place(partial: Path, path: Path) -> None:
 
 
 def remove_partials(path: Path) -> None:
-    """Remove what killed processes left of an output. What a live one writes stays."""
+    """Remove the parts of an output that killed processes left, but none of a live one."""
     pattern = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.partial")
     with os.scandir(path.absolute().parent) as entries:
         left = [Path(entry.path) for entry in entries if pattern.fullmatch(entry.name)]

@@ -205,7 +205,7 @@ def _check_format(database: sqlite3.Connection, format_: SqliteFormat) -> None:
 
 
 def _check_tables(database: sqlite3.Connection, format_: SqliteFormat) -> None:
-    """Refuse triggers, which write what we did not, and a table that lacks a column of ours."""
+    """Refuse triggers, which write rows of their own, and a table that lacks a column of ours."""
     trigger = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchone()
     if trigger is not None:
         raise UnusableFileError(f"which has a trigger {trigger[0]!r} that could change our rows")

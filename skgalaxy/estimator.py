@@ -489,7 +489,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         save(self, path, metadata=metadata)
 
     def _saved(self) -> dict[str, Any]:
-        """What `fit` has learned, for `skgalaxy.save`."""
+        """Learned state, for `skgalaxy.save`."""
         if not self.__sklearn_is_fitted__():
             return {}
         self._check_parameters()  # `load` does
@@ -499,7 +499,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         return saved
 
     def _restore(self, saved: dict[str, Any]) -> None:
-        """Take back what `_saved` returned; a TypeError if there is more."""
+        """Take the state of `_saved` back; a TypeError if there is more."""
         self._check_parameters()
         self._put_back(**saved)
 

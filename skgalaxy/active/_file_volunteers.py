@@ -161,7 +161,7 @@ class FileVolunteers:
             )
 
     def _numbered(self) -> dict[Path, int]:
-        """What is called a request in `folder`, in order, and the numbers."""
+        """Request folders in `folder`, in order, and their numbers."""
         found = {path: _NUMBER.match(path.name) for path in sorted(self.folder.glob("request_*"))}
         return {path: int(match[1]) for path, match in found.items() if match}
 

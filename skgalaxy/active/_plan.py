@@ -286,7 +286,7 @@ def _check_test(test: Any, pool: NDArray[Any]) -> tuple[ArrayLike, ArrayLike] | 
 
 
 def _check_scoring(scoring: Any, estimator: Any) -> None:
-    """Refuse what is none of scikit-learn's ways to name scores."""
+    """Refuse anything but scikit-learn's ways to name scores."""
     try:
         if isinstance(scoring, Mapping) and not all(
             isinstance(one, str) or callable(one) for one in scoring.values()

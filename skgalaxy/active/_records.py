@@ -1,4 +1,4 @@
-"""What a ledger holds: its tables, the digests that tell damage, and all its rows as arrays.
+"""Content of a ledger: its tables, the digests that tell damage, and all its rows as arrays.
 
 The tables, for ``sqlite3`` or pandas::
 
@@ -270,7 +270,7 @@ def sign(database: sqlite3.Connection, number: int) -> None:
 
 
 def model_version(database: sqlite3.Connection, number: int, before: Any) -> str:
-    """Hash of all that is recorded of a round but the times, and of what was `before` it."""
+    """Hash of all that is recorded of a round but the times, and of the rounds `before` it."""
     tables = _rows_of(database, number)
     without_times = [[row[:-1] for row in tables[name]] for name in ("rounds", "answers")]
     return _hash([before, number, *without_times, tables["requests"], sorted(tables["metrics"])])

@@ -1,4 +1,4 @@
-"""What a damaged FITS file could do to this process, kept from it before astropy reads the file.
+"""Checks of FITS headers, which keep damaged files from this process before astropy reads them.
 
 Astropy counts as many axes as a header claims, for ever if need be. And two of its decoders of
 compressed tiles, HCOMPRESS_1 and PLIO_1, write wherever damaged data tell them to, which ends the

@@ -1,4 +1,4 @@
-"""Files of images as bytes: which of them are opened, and what an error means.
+"""Files of images as bytes: which of them are opened, and the meaning of errors.
 
 Three things can go wrong with a file, and each has an error of its own. There is no such file:
 FileNotFoundError. Its content is damaged or no image: ValueError. The system cannot read it now,
@@ -112,14 +112,14 @@ def opened(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def unpacker(file: IO[bytes]) -> Callable[[IO[bytes]], IO[bytes]] | None:
-    """What unpacks the content of `file`, or None if it is not packed."""
+    """Function that unpacks the content of `file`, or None if it is not packed."""
     start = file.read(max(map(len, PACKED)))
     file.seek(0)
     return next((PACKED[magic] for magic in PACKED if start.startswith(magic)), None)
 
 
 def check_is_file(path: str | os.PathLike[str]) -> None:
-    """Refuse folders, and what has no end: pipes and devices."""
+    """Refuse folders, and files without an end: pipes and devices."""
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "no regular file, for example a pipe"

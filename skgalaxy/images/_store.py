@@ -326,7 +326,7 @@ def _check_settings(settings: Any) -> None:
 
 
 def _settings_checksum(settings: Mapping[str, Any]) -> int:
-    """CRC-32 of what is in `store.json` besides the checksum itself."""
+    """CRC-32 of all of `store.json` besides the checksum itself."""
     return zlib.crc32(json.dumps([settings[key] for key in KEYS], sort_keys=True).encode("ascii"))
 
 

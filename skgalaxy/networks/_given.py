@@ -1,4 +1,4 @@
-"""Checks of a network that you give: of what builds it, and of the Keras model that it builds."""
+"""Checks of a network that you give: of its function, and of the Keras model that this builds."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def check_builder(network: Any) -> None:
 def build_network(
     network: Callable[..., keras.Model], image_shape: tuple[int, ...], dropout: float
 ) -> keras.Model:
-    """Call `network`; what fails within is explained where the shape or a setting is why."""
+    """Call `network`; an error in it is explained where the shape or a setting is the cause."""
     try:
         return network(image_shape, dropout=dropout)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a trained network is, to know it again when its code builds it in another process.
+"""Identity of a trained network, to know it again when its code builds it elsewhere.
 
 A saved network is arrays, and the recipe of the Keras model that they belong in. The recipe may be
 a function of yours. If somebody edits it, the arrays may still fit, and every prediction is wrong.
@@ -29,7 +29,7 @@ _MOST_NAMED = 3  # changes that an error names
 
 
 class Identity(NamedTuple):
-    """What tells one trained network from another. All of it fits into JSON.
+    """Signs that tell one trained network from another. All of it fits into JSON.
 
     Attributes
     ----------

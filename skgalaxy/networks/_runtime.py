@@ -57,7 +57,7 @@ def _cpu_flags(path: str | os.PathLike[str] = "/proc/cpuinfo") -> set[str]:
 def dataset_of(
     read: Callable[[], Iterator[Any]], shapes: Iterable[tuple[tuple[int | None, ...], str]]
 ) -> Any:
-    """TensorFlow's data set of what ``read()`` yields, or None if Keras runs on another backend.
+    """TensorFlow's data set of the values of ``read()``; None if Keras runs on another backend.
 
     `shapes` are the shape and the type of every array of a batch.
     """

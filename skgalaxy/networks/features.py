@@ -16,7 +16,7 @@ __all__ = ["LastFeatures"]
 
 
 class _WithoutDropout(Replay):
-    """Replay of a network without its dropout, which notes what dense layers are given."""
+    """Replay of a network without its dropout, which notes the inputs of dense layers."""
 
     def __init__(self) -> None:
         super().__init__(n_draws=1)

@@ -216,7 +216,7 @@ class _Regression:
         return np.tril(factor[0]), cho_solve(factor, gradient)
 
     def _climb(self, weights, step, prior, log_posterior):
-        """Weights after the step, halved until it does not lead down; and what it gained."""
+        """Weights after the step, halved until it does not lead down; and its gain."""
         for _ in range(_HALVINGS):
             tried = self._log_posterior(weights + step, prior)
             if tried >= log_posterior:

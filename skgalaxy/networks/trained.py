@@ -133,7 +133,7 @@ class TrainedNetwork:
 
     @property
     def identity(self) -> Identity:
-        """What this network is, to be kept with its arrays."""
+        """Identity of this network, to be kept with its arrays."""
         if self._identity is None:
             with lent_trainer(self._signature, self._build) as trainer:
                 put_state(self.state, trainer.model)

@@ -146,7 +146,7 @@ class _Flattener:
 
 
 def _parts(value: Any, place: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters of an object, and what it has learned."""
+    """Parameters of an object, and its learned state."""
     if hasattr(value, "_asdict"):  # a named tuple
         return value._asdict(), {}
     if hasattr(value, "get_n_splits") and type(value).__name__ in KINDS:
@@ -300,7 +300,7 @@ class _Rebuilder:
 
 
 def _teach(made: Any, fitted: dict[str, Any]) -> None:
-    """Give an object what it had learned."""
+    """Give an object its learned state."""
     if fitted and hasattr(made, "_restore"):
         made._restore(fitted)
     elif fitted:

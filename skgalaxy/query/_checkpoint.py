@@ -141,7 +141,7 @@ class ScoreCheckpoint:
                 self._add(Block(galaxies, np.frombuffer(scores), np.frombuffer(means)))
 
     def _checksum(self, number: int, *contents: bytes) -> bytes:
-        """Checksum of what a block holds, of its place, and of the scoring it belongs to."""
+        """Checksum of a block's content, of its place, and of the scoring it belongs to."""
         digest = hashlib.blake2b(self._description.encode(), digest_size=16)
         for content in (b"%d" % number, *contents):
             digest.update(b"%d:" % len(content))

@@ -207,7 +207,7 @@ def pool_of(learner: Any, X: Any) -> Any:
 
 
 def _check_has_rows(X: Any) -> None:
-    """Refuse what has no rows that can be cut into blocks."""
+    """Refuse anything without rows that can be cut into blocks."""
     is_list = isinstance(X, Sequence) and not isinstance(X, str | bytes)
     has_shape = len(getattr(X, "shape", ())) > 0 and not issparse(X)
     if is_list or has_shape or is_batched(X):

@@ -77,7 +77,7 @@ class Columns(NamedTuple):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What there is, where nothing can be counted."""
+        """Columns found, where nothing can be counted."""
         without_total = ("fractions without the N of the question",) if self.fractions else ()
         return (*without_total, *self.refused)
 

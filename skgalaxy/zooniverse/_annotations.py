@@ -1,4 +1,4 @@
-"""Cells of JSON in an export: what a volunteer answered, and about which subject."""
+"""Cells of JSON in an export: a volunteer's answer, and the subject."""
 
 import json
 from collections import Counter

@@ -134,7 +134,7 @@ class GalaxyIds:
 
 
 def _fault(value: Any, id_: str) -> str | None:
-    """What is wrong with an id, if anything is."""
+    """Fault of an id, in words; empty if there is none."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return f"with an id that is neither text nor a whole number, {shown(value)}"
     if isinstance(value, float) or MANGLED.fullmatch(id_):

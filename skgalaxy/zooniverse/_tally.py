@@ -264,7 +264,7 @@ def _user(name: str) -> str:
 
 
 def _reader(column: str, read: Callable[[str], T]) -> Callable[[Cells], T]:
-    """Reader of a cell that remembers what it made of short ones: most occur often."""
+    """Reader of a cell that remembers its results for short ones: most occur often."""
     remembered = lru_cache(maxsize=CELLS_KEPT)(read)
 
     def read_cell(cells: Cells) -> T:
