@@ -1,5 +1,8 @@
 """Let an unmodified modAL `fit` and `teach` on scikit-learn >= 1.8. The one place touching modAL.
 
+It also lets `teach` keep masks: modAL joins what was taught with ``np.concatenate``, which forgets
+them, and masked votes would then count as votes.
+
 modAL 0.4.2 calls ``check_X_y(..., force_all_finite=...)``; scikit-learn renamed that argument to
 ``ensure_all_finite`` in 1.6 and dropped the old name in 1.8 (modAL issue 196). `mend` gives
 ``modAL.models.learners`` a ``check_X_y`` that translates it, only where scikit-learn has dropped
@@ -10,6 +13,7 @@ import functools
 import inspect
 
 import modAL.models.learners
+import numpy as np
 from sklearn.utils import check_X_y
 
 __all__ = ["mend"]
@@ -19,6 +23,7 @@ _OLD, _NEW = "force_all_finite", "ensure_all_finite"
 
 def mend(learners=modAL.models.learners, check=check_X_y):
     """Give `learners` a translating ``check_X_y``, only where it is needed; return whether."""
+    _keep_masks(learners)
     knows_old = _OLD in inspect.signature(check).parameters
     if knows_old or getattr(learners, "check_X_y", None) is not check:
         return False
@@ -31,3 +36,17 @@ def mend(learners=modAL.models.learners, check=check_X_y):
 
     setattr(learners, "check_X_y", translated)  # noqa: B010, modAL declares no such attribute
     return True
+
+
+def _keep_masks(learners):
+    """Let `learners` join masked arrays with their masks."""
+    stack = getattr(learners, "data_vstack", None)
+    if stack is None or hasattr(stack, "__wrapped__"):  # once is enough
+        return
+
+    @functools.wraps(stack)
+    def stacked(blocks):
+        is_masked = any(isinstance(block, np.ma.MaskedArray) for block in blocks)
+        return np.ma.concatenate(blocks) if is_masked else stack(blocks)
+
+    learners.data_vstack = stacked

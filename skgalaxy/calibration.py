@@ -34,6 +34,7 @@ from skgalaxy._validation import (
     check_seed,
     check_votes,
     check_weighted_votes,
+    refuse_masked,
 )
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
@@ -312,6 +313,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         else:
             cv = check_cv(self.cv)
         rows = np.flatnonzero(votes[:, 1] * votes[:, 2] > 0)
+        refuse_masked(groups, "groups")
         groups = None if groups is None else np.asarray(groups)[rows]
         fraction = votes[rows, 0] / votes[rows, 1]
         return [(rows[train], rows[test]) for train, test in cv.split(rows, fraction, groups)]

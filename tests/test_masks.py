@@ -6,15 +6,21 @@ import pytest
 from astropy.table import Table, join
 from hypothesis import given
 from hypothesis import strategies as st
+from modAL.models import ActiveLearner
 from sklearn.dummy import DummyRegressor
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from skgalaxy import BayesianCNNRegressor, VotePosterior, metrics, model_selection
+from skgalaxy import BayesianCNNRegressor, VotePosterior, metrics, model_selection, query
 from skgalaxy.acquisition import mutual_information, plan_votes, value_of_votes
 from skgalaxy.active import SimulatedVolunteers
+from skgalaxy.active._fingerprint import array_text
+from skgalaxy.active._volunteers import check_answers
 from skgalaxy.calibration import CalibratedRegressorCV, Recalibration
+from skgalaxy.images import ImageLoader, PoolReader
+from skgalaxy.images._cutouts import _check_positions
 from skgalaxy.likelihoods import BetaBinomial
 from skgalaxy.networks.training_set import TrainingSet
+from skgalaxy.plotting import AcquisitionDisplay, PosteriorDisplay
 
 ROWS = np.random.RandomState(0).uniform(size=12) < 0.6
 RHO = np.random.RandomState(1).uniform(0.1, 0.9, size=12)
@@ -119,6 +125,25 @@ def test_volunteers(y):
     np.testing.assert_array_equal(volunteers.collect()[1], np.where(ROWS[:, None], COUNTS, 0))
 
 
+def test_volunteers_of_your_own(y):
+    ids = np.array([f"g{row}" for row in range(12)])
+    _, votes = check_answers((ids, y), ids)
+    np.testing.assert_array_equal(votes, np.where(ROWS[:, None], COUNTS, 0))
+
+
+def test_what_was_taught_keeps_its_mask():
+    y = DRESSED["rows"]
+    learner = ActiveLearner(Constant(), X_training=RHO[:, None], y_training=y)
+    learner.teach(RHO[:, None], y)
+    np.testing.assert_array_equal(np.ma.getmaskarray(learner.y_training), np.tile(y.mask, (2, 1)))
+
+
+def test_a_ledger_tells_masks_apart():
+    y = np.ma.array(COUNTS, mask=np.repeat(~ROWS[:, None], 2, axis=1))
+    behind = np.ma.array(np.where(y.mask, 99, COUNTS), mask=y.mask)
+    assert array_text(y) == array_text(behind) != array_text(COUNTS)
+
+
 def test_log_probability():
     k, n_votes = DRESSED["k alone"].T
     log_prob = VotePosterior(DRAWS).log_prob(k, n_votes)
@@ -187,6 +212,7 @@ class TestFit:
             model.predict(X)
 
 
+MASKED_ORDER = np.ma.array(np.arange(12), mask=~ROWS)
 MASKED = np.ma.array(np.full(12, 0.5), mask=~ROWS)
 FIRST = rf"row {np.flatnonzero(~ROWS)[0]}"
 
@@ -209,6 +235,22 @@ FIRST = rf"row {np.flatnonzero(~ROWS)[0]}"
         ("most", lambda: plan_votes(DRAWS, 9, most=MASKED)),
         ("n_votes", lambda: SimulatedVolunteers(np.arange(12), RHO, n_votes=MASKED)),
         ("ids", lambda: SimulatedVolunteers(MASKED, RHO)),
+        (
+            "X",
+            lambda: query.predict_posterior(VotePosterior(DRAWS), MASKED_ORDER),
+        ),
+        (
+            "eligible",
+            lambda: query.joint_sampling(
+                VotePosterior(DRAWS), None, eligible=np.ma.array(ROWS, mask=~ROWS)
+            ),
+        ),
+        ("index", lambda: VotePosterior(DRAWS).to_frame(index=MASKED)),
+        ("positions", lambda: _check_positions(np.ma.column_stack([MASKED, RHO]))),
+        ("X", lambda: ImageLoader(4).transform(np.ma.array(["a.jpg"] * 12, mask=~ROWS))),
+        ("X", lambda: PoolReader(TestFit.X).transform(MASKED_ORDER)),
+        ("images", lambda: PosteriorDisplay(TestFit.X * MASKED[:, None, None], DRAWS)),
+        ("scores", lambda: AcquisitionDisplay(TestFit.X, MASKED)),
     ],
 )
 def test_refused(name, call):

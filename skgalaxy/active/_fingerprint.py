@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from skgalaxy._validation import without_mask
+
 __all__ = ["array_text", "fingerprint", "text_of"]
 
 _CHANGES_NO_RESULT = ("cache_size", "callbacks", "checkpoint", "n_jobs", "verbose")
@@ -93,6 +95,9 @@ def array_text(array: Any, *, whole: bool = False) -> str:
     >>> array_text(np.arange(3, dtype=np.int64))
     'int64(3,) ab25350e'
     """
+    plain, mask = without_mask(array)
+    if mask is not None:  # what stands behind it does not matter
+        return f"{array_text(plain, whole=whole)} masked {array_text(mask, whole=whole)}"
     if getattr(array, "nbytes", _READ_WHOLE + 1) > _READ_WHOLE and not whole:
         rows = np.unique(np.linspace(0, len(array) - 1, _ROWS_READ).astype(int)).tolist()
         values = np.stack([np.asarray(array[row]) for row in rows])

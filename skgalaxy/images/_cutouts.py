@@ -16,7 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy._optional import require
-from skgalaxy._validation import check_bool, check_choice, check_int
+from skgalaxy._validation import (
+    check_bool,
+    check_choice,
+    check_int,
+    refuse_masked,
+)
 from skgalaxy.images._bands import Bands
 from skgalaxy.images._fits import Planes, Stretch, find_image
 from skgalaxy.images._fits_headers import safe_fits
@@ -235,6 +240,7 @@ def _in_pixels(positions: Any, width: Any, band: Band) -> tuple[NDArray[np.float
 def _check_positions(positions: Any) -> NDArray[np.float64]:
     """Pixel positions as float64 of shape (n_images, 2)."""
     rule = "`positions` must be (x, y) in pixels, shape (n_images, 2), or a SkyCoord."
+    refuse_masked(positions, "positions")
     try:
         centres = np.asarray(positions, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -17,7 +17,12 @@ from sklearn.utils import Tags
 
 from skgalaxy._lru import LRU
 from skgalaxy._pools import take
-from skgalaxy._validation import check_float, check_n_jobs, first_rows
+from skgalaxy._validation import (
+    check_float,
+    check_n_jobs,
+    first_rows,
+    refuse_masked,
+)
 from skgalaxy.images._bands import Bands
 from skgalaxy.images._fits import Stretch
 from skgalaxy.images._opening import name_errors
@@ -229,6 +234,7 @@ class ImageLoader(_ImageReader):
 def _existing_paths(X: ArrayLike, root: str | os.PathLike[str] | None) -> list[str]:
     """Paths in the column `X`, from `root`. All the files exist."""
     # dtype=object keeps every value as it is, so that an error can show a wrong one.
+    refuse_masked(X, "X")
     column = np.asarray(X, dtype=object)
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]
@@ -337,6 +343,7 @@ class PoolReader(_ImageReader):
             If there are no such rows, or an image on disk is not finite.
         """
         self._check_parameters()
+        refuse_masked(X, "X")
         rows = np.asarray(X)
         rows = rows[:, 0] if rows.ndim == 2 and rows.shape[1] == 1 else rows
         if rows.ndim != 1:

@@ -6,7 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.isotonic import isotonic_regression
 
-from skgalaxy._validation import check_choice, check_float
+from skgalaxy._validation import (
+    check_choice,
+    check_float,
+    check_numbers,
+)
 from skgalaxy.plotting._entries import describe_display
 from skgalaxy.plotting._strategy_style import StrategyStyle, strategy_styles
 from skgalaxy.plotting._style import QUIET, STYLE, check_rows, pyplot
@@ -110,7 +114,7 @@ class LearningCurveDisplay:
 
     def _check_scores(self, name: str, given: ArrayLike) -> NDArray[np.float64]:
         """Scores of a strategy as float64 of shape (n_repeats, n_rounds)."""
-        rounds = np.asarray(given, dtype=np.float64)
+        rounds = check_numbers(given, "scores")
         n_rounds = len(self.n_labels)
         if rounds.ndim not in (1, 2) or rounds.size == 0 or rounds.shape[-1] != n_rounds:
             raise ValueError(

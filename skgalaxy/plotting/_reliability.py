@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skgalaxy._validation import check_numbers
 from skgalaxy.metrics import reliability_curve
 from skgalaxy.metrics._vote_fractions import ReliabilityCurve
 from skgalaxy.plotting._calibration_display import (
@@ -269,7 +270,7 @@ def _check_curve(name: str, curve: Any) -> ReliabilityCurve:
             "`curve` must be predicted, observed, n_galaxies and standard_error, as "
             f"`reliability_curve` returns them. Got {kind_and_length(curve)} for {name!r}."
         ) from error
-    standard_error = np.asarray(standard_error, dtype=np.float64)
+    standard_error = check_numbers(standard_error, "standard_error")
     # NaN is allowed, for a bin of one galaxy, and compares false
     if (standard_error < 0).any():
         raise ValueError(

@@ -6,7 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._optional import require
-from skgalaxy._validation import first_rows
+from skgalaxy._validation import (
+    check_numbers,
+    first_rows,
+    refuse_masked,
+)
 from skgalaxy.posterior import VotePosterior
 
 if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
@@ -36,6 +40,7 @@ def pyplot(display: object) -> Any:
 
 def check_images(images: ArrayLike, n_galaxies: int, beside: str) -> NDArray[Any]:
     """Images as an array, still memory-mapped if they were, one per galaxy."""
+    refuse_masked(images, "images")
     images = np.asanyarray(images)
     channels = images.shape[3:]
     if images.ndim not in (3, 4) or channels not in ((), (1,), (3,)):
@@ -60,7 +65,7 @@ def as_posterior(posterior: Any) -> VotePosterior:
 
 def check_rows(values: ArrayLike, name: str, n_galaxies: int | None) -> NDArray[np.float64]:
     """Values as finite float64 of shape (n_galaxies,), or of any length for None."""
-    values = np.asarray(values, dtype=np.float64)
+    values = check_numbers(values, name)
     if values.ndim != 1 or n_galaxies not in (None, len(values)):
         length = "n_galaxies" if n_galaxies is None else n_galaxies
         raise ValueError(f"`{name}` must have shape ({length},). Got shape {values.shape}.")

@@ -11,7 +11,10 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
 from skgalaxy._pools import blocks_ahead, is_batched, n_rows
-from skgalaxy._validation import check_int
+from skgalaxy._validation import (
+    check_int,
+    refuse_masked,
+)
 from skgalaxy.posterior import VotePosterior
 
 __all__ = [
@@ -192,6 +195,7 @@ def pool_of(learner: Any, X: Any) -> Any:
         _check_has_rows(X)
         return X
     total = len(learner)
+    refuse_masked(X, "X")
     rows = np.arange(total) if X is None else np.asarray(X)
     # an empty list is an array of floats
     whole = rows.ndim == 1 and (rows.dtype.kind in "iu" or rows.size == 0)

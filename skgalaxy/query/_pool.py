@@ -11,7 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
 from skgalaxy._pools import blocks_ahead, is_batched, n_rows, take_rows
-from skgalaxy._validation import check_int, check_n_votes, check_numbers
+from skgalaxy._validation import (
+    check_int,
+    check_n_votes,
+    check_numbers,
+    refuse_masked,
+)
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query._checkpoint import Block, ScoreCheckpoint
 from skgalaxy.query._identity import PoolIdentity
@@ -221,6 +226,7 @@ def check_eligible(eligible: ArrayLike | None, total: int | None) -> NDArray[np.
             "`eligible` must be None where X is batches, which are not counted. "
             f"Got an array of shape {np.shape(eligible)}."
         )
+    refuse_masked(eligible, "eligible")
     mask = np.asarray(eligible)
     # no 0 and 1: integers would be taken for row numbers
     if mask.dtype != bool or mask.shape != (total,):

@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skgalaxy._validation import check_bool, check_n_votes, first_rows
+from skgalaxy._validation import (
+    check_bool,
+    check_n_votes,
+    check_numbers,
+    first_rows,
+)
 from skgalaxy.votes._question_names import first_names, without_release
 from skgalaxy.votes._vote_table import VoteTable
 
@@ -395,7 +400,7 @@ def _fraction_who_say(
             f"`fractions` must hold {name!r}, which leads to {question!r}. "
             f"Got {first_names(fractions) or 'nothing'}."
         )
-    values = np.asarray(fractions[name], dtype=np.float64)
+    values = check_numbers(fractions[name], f"fractions[{name!r}]")
     outside = ~((values >= 0) & (values <= 1))  # as NaN is
     if outside.any():
         where = f"{name!r} in row {first_rows(outside)}" if outside.ndim else f"{name!r}"

@@ -13,7 +13,10 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._files import complete_folder
-from skgalaxy._validation import check_ids
+from skgalaxy._validation import (
+    check_ids,
+    refuse_masked,
+)
 from skgalaxy.images._bands import Bands
 from skgalaxy.images._picture import Picture, PictureOptions
 from skgalaxy.votes._table_file import open_table
@@ -184,6 +187,7 @@ def _metadata_columns(metadata: Mapping[str, Any], n_galaxies: int) -> dict[str,
                 f"`metadata` must have names of their own, as text. Got {name!r}; {ID_NAME!r} and "
                 f"{IMAGE_NAME!r} are taken."
             )
+        refuse_masked(values, f"metadata[{name!r}]")
         column = np.asarray(values, dtype=object)
         if column.shape not in ((), (n_galaxies,)):
             raise ValueError(
