@@ -276,7 +276,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             batch by batch.
         y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
             Counts [k, N], such as [32, 40] if 32 of 40 volunteers said yes; or vote fractions
-            in [0, 1].
+            in [0, 1]. A galaxy with a masked value has no votes.
         sample_weight : array-like of shape (n_galaxies,), default=None
             For fractions, the number of votes N behind each (default 1). For counts, a factor on
             the log-likelihood of each galaxy. Galaxies without votes or weight are left out. Rows
