@@ -1,17 +1,23 @@
 """Catalogues: what the columns hold, who reads them back, and files complete or absent."""
 
 import errno
+import hashlib
+import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 import skgalaxy
 from skgalaxy import VotePosterior, acquisition
@@ -45,13 +51,30 @@ def read(path):
     if path.suffix == ".parquet":
         header = pytest.importorskip("pyarrow.parquet").read_schema(path).metadata
         return pd.read_parquet(path), {key.decode(): header[key].decode() for key in header}
+    if path.suffix == ".csv":
+        described = json.loads(Path(f"{path}-metadata.json").read_text())
+        columns = described["tableSchema"]["columns"]
+        text = {column["name"]: str for column in columns if column["datatype"] == "string"}
+        # exact without asking since pandas 3
+        exact = {} if pd.__version__ >= "3" else {"float_precision": "round_trip"}
+        na = {column["name"]: ["nan"] for column in columns if column["datatype"] == "number"}
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=na, **exact)
+        return table, described["notes"][0]
     table = pytest.importorskip("astropy.table").Table
     if path.suffix == ".fits":
         read = table.read(path, memmap=False, character_as_bytes=False)
     else:
         read = table.read(path, format="ascii.ecsv")
+        for name in read.colnames:  # empty text is masked text to Enhanced CSV
+            if read[name].dtype.kind == "U":
+                read[name] = np.ma.filled(read[name], "")
     header = {key.lower(): read.meta[key] for key in read.meta}
     return pd.DataFrame({name: np.array(read[name]) for name in read.colnames}), header
+
+
+def files_of(path):
+    """Names of the files of a catalogue: a plain CSV has its metadata in a second one."""
+    return {path.name, *([f"{path.name}-metadata.json"] if path.suffix == ".csv" else [])}
 
 
 class TestMake:
@@ -124,17 +147,30 @@ class TestWrite:
         assert header["model"] == "CNN 3"
         assert header["skgalaxy_version"] == skgalaxy.__version__
         assert (float(header["iteration"]), float(header["rate"])) == (7, 0.25)
-        assert os.listdir(tmp_path) == [path.name]
+        assert set(os.listdir(tmp_path)) == files_of(path)
 
-    def test_pandas_reads_the_text(self, catalogue, tmp_path):
-        """Also what a comment or a separator may be taken for."""
+    def test_csv_is_plain(self, catalogue, tmp_path):
+        """No line but the names and the rows; the rest is beside it, as CSV on the Web has it."""
         catalogue["note # 1"] = ["a # b", "c,d", "", "é", "x"]
-        write_catalogue(tmp_path / "c.csv", catalogue, model='"a" # b: é')
-        types = {"id_str": str, "note # 1": str}
-        table = pd.read_csv(tmp_path / "c.csv", comment="#", dtype=types, keep_default_na=False)
-        pd.testing.assert_frame_equal(table, catalogue.astype(table.dtypes.to_dict()))
-        _, header = read(tmp_path / "c.csv")
-        assert header["model"] == '"a" # b: é'
+        path = tmp_path / "c.csv"
+        write_catalogue(path, catalogue, model='"a" # b: é', metadata={"iteration": 7})
+        assert len(path.read_text().splitlines()) == 1 + len(catalogue)
+        assert path.read_text().startswith('"id_str","smooth-or-featured_featured-or-disk_fraction')
+        options = {"dtype": {"id_str": str, "note # 1": str}, "keep_default_na": False}
+        for comment in (None, "#"):  # also what a comment or a separator may be taken for
+            table = pd.read_csv(path, comment=comment, **options)
+            pd.testing.assert_frame_equal(table, catalogue.astype(table.dtypes.to_dict()))
+        described = json.loads((tmp_path / "c.csv-metadata.json").read_text())
+        assert described["@context"] == "http://www.w3.org/ns/csvw"
+        assert described["url"] == "c.csv"
+        assert described["notes"] == [
+            {
+                "model": '"a" # b: é',
+                "skgalaxy_version": skgalaxy.__version__,
+                "iteration": 7,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+        ]
 
     @pytest.mark.parametrize("suffix", SUFFIXES)
     def test_the_same_twice_and_in_place_of_the_old(self, catalogue, tmp_path, suffix):
@@ -157,7 +193,7 @@ class TestWrite:
     def test_fits_is_ascii(self, catalogue, tmp_path):
         require(".fits")
         catalogue["name"] = ["a", "b", "é", "c", "d"]
-        with pytest.raises(ValueError, match=r"ASCII text. Got 'é' \(name\) in row 2; write CSV"):
+        with pytest.raises(ValueError, match=r"ASCII text. Got 'é' \(name, in row 2\); write ECSV"):
             write_catalogue(tmp_path / "c.fits", catalogue, model="test")
         assert not os.listdir(tmp_path)
 
@@ -184,11 +220,137 @@ class TestWrite:
             ({"model": "a\nb"}, "of one line"),
             ({"metadata": {"seeds": [1, 2]}}, r"Got \[1, 2\] of 'seeds'"),
             ({"metadata": {"rate": np.nan}}, "Got nan of 'rate'"),
+            ({"metadata": {"rate": 1j}}, "Got 1j of 'rate'"),
+            ({"metadata": {3: "x"}}, "Got 'x' of 3"),
+            ({"metadata": {"": "x"}}, "Got 'x' of ''"),
+            ({"metadata": {"a\nb": "x"}}, "text to text of one line"),
+            ({"metadata": {"a": "x\udcff"}}, "text to text of one line"),
+            ({"metadata": ["a"]}, "`metadata` must be a dict. Got list"),
+            ({"metadata": {"model": "mine"}}, "`metadata` must have keys of their own. Got 'model"),
         ],
     )
     def test_bad_headers(self, catalogue, tmp_path, arguments, message):
-        with pytest.raises(TypeError, match=message):
-            write_catalogue(tmp_path / "c.csv", catalogue, **{"model": "test", **arguments})
+        for suffix in SUFFIXES:
+            with pytest.raises((TypeError, ValueError), match=message):
+                write_catalogue(
+                    tmp_path / f"c{suffix}", catalogue, **{"model": "test", **arguments}
+                )
+        assert not os.listdir(tmp_path)
+
+    @pytest.mark.parametrize(
+        "metadata",
+        [
+            {"NAXIS": 9},
+            {"naxis2": 0},
+            {"TTYPE1": "another"},
+            {"TSCAL2": 2.0},  # would double the numbers of a column
+            {"TZERO2": 1.0},
+            {"TNULL2": 0},
+            {"TDIM1": "(2,2)"},
+            {"TUNIT2": "Jy"},
+            {"SIMPLE": 0},
+            {"XTENSION": "IMAGE"},
+            {"BITPIX": 16},
+            {"END": 1},
+            {"COMMENT": "x"},
+            {"HISTORY": "x"},
+            {"a=b": 1},
+            {"a" * 80: 1},
+            {"Seed": 1, "SEED": 2},
+            {"note": "é"},
+            {"note": "x "},
+            {"Model": "x"},
+        ],
+        ids=str,
+    )
+    def test_keys_that_fits_cannot_hold(self, metadata, catalogue, tmp_path):
+        require(".fits")
+        catalogue["n"] = np.arange(5)
+        with pytest.raises(ValueError, match="FITS"):
+            write_catalogue(tmp_path / "c.fits", catalogue, model="test", metadata=metadata)
+        assert not os.listdir(tmp_path)
+        write_catalogue(tmp_path / "c.ecsv", catalogue, model="test", metadata=metadata)
+        assert metadata.items() <= read_meta(tmp_path / "c.ecsv").items()
+
+    def test_keys_of_parquet(self, catalogue, tmp_path):
+        require(".parquet")
+        for key in ("pandas", "ARROW:schema"):
+            with pytest.raises(ValueError, match=r"Parquet can hold. Got the key"):
+                write_catalogue(
+                    tmp_path / "c.parquet", catalogue, model="test", metadata={key: "x"}
+                )
+
+    def test_columns_that_fits_cannot_hold(self, catalogue, tmp_path):
+        require(".fits")
+        for columns, message in (
+            ({"bar": 1, "Bar": 2}, "letters of either case"),
+            ({"é": 1}, "only ASCII"),
+            ({"bar ": 1}, "blanks at the ends"),
+            ({"x" * 100: 1}, "cannot hold these columns"),
+            ({"name": ["a ", "b", "c", "d", "e"]}, "blanks at the ends .*name"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                write_catalogue(tmp_path / "c.fits", catalogue.assign(**columns), model="test")
+        assert not os.listdir(tmp_path)
+
+    @pytest.mark.parametrize(
+        "id_", ["=HYPERLINK(A1)", "=1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-A1()"]
+    )
+    def test_formulas(self, id_, posterior, catalogue, tmp_path):
+        with pytest.raises(ValueError, match=r"`ids` must not be formulas.* in row 2; give this"):
+            make_catalogue(posterior, ["a", "b", id_, "c", "d"], question="bar", answer="yes")
+        catalogue.loc[1, "id_str"] = id_
+        with pytest.raises(ValueError, match="`id_str` must not be formulas"):
+            write_catalogue(tmp_path / "c.csv", catalogue, model="test")
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_signs_that_are_no_formulas(self, suffix, posterior, tmp_path):
+        require(suffix)
+        ids = ["-05.123+12", "+name", "- a", "a=b", "'x"]
+        made = make_catalogue(posterior, ids, question="bar", answer="yes")
+        write_catalogue(tmp_path / f"c{suffix}", made, model="test")
+        assert list(map(str, read(tmp_path / f"c{suffix}")[0]["id_str"])) == ids
+
+    def test_types_of_pandas(self, tmp_path):
+        """Its own numbers and text are plain where nothing is missing."""
+        table = pd.DataFrame(
+            {
+                "id_str": pd.array(["a", "b"], dtype="string"),
+                "n": pd.array([1, 2], dtype="Int64"),
+                "x": pd.array([0.5, 1.5], dtype="Float32"),
+                "new": pd.array([True, False], dtype="boolean"),
+                "kind": pd.Categorical(["s", "e"]),
+                "flux": np.array([1.5, 2.5], ">f4"),
+            }
+        )
+        for suffix in SUFFIXES:
+            require(suffix)
+            write_catalogue(tmp_path / f"c{suffix}", table, model="test")
+            found = read(tmp_path / f"c{suffix}")[0]
+            assert [column.dtype.kind for _, column in found.items()][1:4] == ["i", "f", "b"]
+            assert found["flux"].tolist() == [1.5, 2.5]
+        missing = table.assign(n=pd.array([1, None], dtype="Int64"))
+        with pytest.raises(ValueError, match=r"the column 'n'.*row 1"):
+            write_catalogue(tmp_path / "c.csv", missing, model="test")
+
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            (np.array([1, 2], np.longdouble), "at most 64 bits. Got float128"),
+            (["a\nb", "c"], "text of one line. Got 'a\\\\nb' in row 0 of the column 'x'"),
+            (["a", "b\udcff"], "text of one line"),
+            ([None, "b"], "Got None in row 0"),
+            ([1j, 2j], "must hold numbers or text"),
+            (np.array(["2020-01-01", "2021-01-01"], "M8[s]"), "must hold numbers or text"),
+        ],
+    )
+    def test_bad_columns(self, values, message, tmp_path):
+        values = pd.Series(values, dtype=object if isinstance(values, list) else values.dtype)
+        table = pd.DataFrame({"id_str": ["1", "2"], "x": values})
+        for suffix in SUFFIXES:
+            with pytest.raises((TypeError, ValueError), match=message):
+                write_catalogue(tmp_path / f"c{suffix}", table, model="test")
+        assert not os.listdir(tmp_path)
 
     def test_bad_paths(self, catalogue, tmp_path):
         with pytest.raises(ValueError, match=r"`path` must end in .csv, .*txt"):
@@ -209,6 +371,87 @@ def full_disk(n_bytes):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def read_meta(path):
+    return dict(pytest.importorskip("astropy.table").Table.read(path, format="ascii.ecsv").meta)
+
+
+ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8)
+LINES = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=" "), max_size=8)
+INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+DTYPES = ["bool", *INTEGERS, "float16", "float32", "float64"]
+
+
+def columns(text):
+    """Tables of up to five rows: a column of every type that NumPy has, and one of text."""
+
+    def of_size(size):
+        types = {name: arrays(name, size) for name in DTYPES}
+        return st.fixed_dictionaries(
+            {
+                "id_str": st.lists(text, min_size=size, max_size=size).map(
+                    lambda names: np.array(
+                        [f"{row}{name}x" for row, name in enumerate(names)], dtype=object
+                    )
+                ),
+                "text": st.lists(text, min_size=size, max_size=size).map(
+                    lambda values: np.array(values, dtype=object)
+                ),
+                **types,
+            }
+        )
+
+    return st.integers(0, 5).flatmap(of_size).map(pd.DataFrame)
+
+
+NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+class TestRoundTrip:
+    """Law: a reader who does not know skgalaxy gets the table and the metadata as they were."""
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    @given(data=st.data())
+    @settings(max_examples=10, deadline=None)
+    def test_all_types(self, suffix, data):
+        require(suffix)
+        text = ASCII if suffix == ".fits" else LINES
+        text = text.map(str.strip) if suffix in (".fits", ".ecsv") else text
+        table = data.draw(columns(text))
+        header = data.draw(st.dictionaries(st.sampled_from(["a", "b c", "rate"]), text | NUMBERS))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"c{suffix}"
+            write_catalogue(path, table, model="test", metadata=header)
+            found, meta = read(path)
+        assert list(found) == list(table)
+        for name in table:
+            self.check_column(found[name], table[name], suffix)
+        for key, value in header.items():
+            self.check_value(meta[key], value, suffix)
+
+    @staticmethod
+    def check_column(found, column, suffix):
+        if column.dtype.kind in "OT" or pd.api.types.is_string_dtype(column.dtype):
+            assert list(map(str, found)) == list(column)
+            return
+        np.testing.assert_array_equal(
+            found.to_numpy().astype(column.dtype), column.to_numpy(), strict=True
+        )
+        if suffix in (".ecsv", ".parquet"):
+            assert found.dtype.newbyteorder("=") == column.dtype
+        elif len(column) and suffix == ".fits":
+            assert found.dtype.kind == column.dtype.kind
+
+    @staticmethod
+    def check_value(found, value, suffix):
+        if suffix == ".parquet":
+            assert found == str(value)
+        elif suffix == ".fits" and isinstance(value, float):
+            assert found == pytest.approx(value, rel=1e-11)
+        else:
+            assert found == value
+            assert type(found) is type(value)
 
 
 class TestCompleteOrAbsent:
@@ -235,7 +478,8 @@ class TestCompleteOrAbsent:
         with full_disk(20_000), pytest.raises(OSError, match="nothing was written"):
             write_catalogue(path, large, model="new")
         assert path.read_bytes() == old
-        assert os.listdir(tmp_path) == ["catalogue.csv"]
+        assert set(os.listdir(tmp_path)) == files_of(path)
+        assert read(path)[1]["sha256"] == hashlib.sha256(old).hexdigest()
 
     @pytest.mark.parametrize("when", ["os.fsync", "os.replace"])
     def test_killed(self, tmp_path, when):
@@ -250,9 +494,12 @@ class TestCompleteOrAbsent:
         environment = {**os.environ, "PYTHONPATH": os.path.dirname(skgalaxy.__path__[0])}
         run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment)
         assert run.returncode == -signal.SIGKILL
-        (left,) = os.listdir(tmp_path)
-        assert left.startswith(".catalogue.csv.")
-        assert left.endswith(".partial")
+        for left in os.listdir(tmp_path):
+            assert left.startswith(".catalogue.csv")
+            assert left.endswith(".partial")
+        table = pd.DataFrame({"id_str": ["1", "2"], "x": [0.5, 1.0]})
+        write_catalogue(tmp_path / "catalogue.csv", table, model="test")
+        assert set(os.listdir(tmp_path)) == files_of(tmp_path / "catalogue.csv")
 
     def test_any_other_error(self, tmp_path):
         def fail(path):

@@ -6,7 +6,6 @@ the columns of a catalogue, and ``n_galaxies`` is the number of galaxies it was 
 """
 
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,7 +209,7 @@ def predict(
     loader, estimator, metadata = _load(model)
     named = {"question": metadata["question"], "answer": metadata["answer"]}
     header = {"model": model.name, "metadata": {**named, **_provenance(model, metadata, n_votes)}}
-    _rehearse(catalogue, named, header)
+    _rehearse(catalogue, list(files), named, header)
     # the pool may show another part of the sky than the images of training
     loader.set_params(crop=crop or loader.crop)
     _show_progress(estimator, wants_bars(quiet))
@@ -391,15 +390,20 @@ def _provenance(path: Path, metadata: Mapping[str, Any], n_votes: int) -> dict[s
     return {"n_votes": n_votes, "n_trained_on": metadata["n_galaxies"], "model_sha256": digest}
 
 
-def _rehearse(path: Path, named: Mapping[str, str], header: Mapping[str, Any]) -> None:
-    """Write a small catalogue elsewhere, to fail before the work if one cannot be written."""
-    from skgalaxy import VotePosterior
-    from skgalaxy.catalogue import WRITERS, make_catalogue, write_catalogue
+def _rehearse(
+    path: Path, ids: Sequence[str], named: Mapping[str, str], header: Mapping[str, Any]
+) -> None:
+    """Check a catalogue of these galaxies, to fail before the work if it cannot be written."""
+    import numpy as np
 
-    if path.suffix.lower() not in WRITERS:
+    from skgalaxy import VotePosterior
+    from skgalaxy.catalogue import make_catalogue
+    from skgalaxy.catalogue._formats import KINDS
+    from skgalaxy.catalogue._write import check_writable
+
+    if path.suffix.lower() not in KINDS:
         raise click.BadParameter(
-            f"{str(path)!r} does not end in {', '.join(WRITERS)}.", param_hint="'CATALOGUE'"
+            f"{str(path)!r} does not end in {', '.join(KINDS)}.", param_hint="'CATALOGUE'"
         )
-    table = make_catalogue(VotePosterior([[0.5]]), ["1"], **named)
-    with tempfile.TemporaryDirectory() as folder:
-        write_catalogue(Path(folder) / f"rehearsal{path.suffix}", table, **header)
+    table = make_catalogue(VotePosterior(np.full((len(ids), 1), 0.5)), ids, **named, n_votes=1)
+    check_writable(path, table, **header)
