@@ -222,9 +222,13 @@ def test_a_question_twice_is_refused():
     ("answers", "asked_after", "message"),
     [
         ({}, {}, "`answers` must hold at least one question"),
-        ({"bar": []}, {}, "`answers` to 'bar' must be distinct names, at least one"),
-        ({"bar": ["yes", "yes"]}, {}, "`answers` to 'bar' must be distinct names"),
-        ({"bar": "yes"}, {}, "`answers` to 'bar' .* Got 'yes'"),
+        ({"bar": []}, {}, r"`answers\['bar'\]` must be distinct names, at least 1"),
+        ({"bar": ["yes", "yes"]}, {}, r"`answers\['bar'\]` must be distinct names"),
+        ({"bar": "yes"}, {}, r"`answers\['bar'\]` must be a sequence of names. Got the text 'yes'"),
+        ({"bar": [None]}, {}, "must be names, as text"),
+        (["bar"], {}, "`answers` must be a mapping, answers by question"),
+        ({"bar": ["yes"]}, ["bar"], "`asked_after` must be a mapping"),
+        ({"bar": ["yes"]}, {"bar": 3}, "must be names of answers. Got 3"),
         ({"bar": ["yes"]}, {"ring": []}, "`asked_after` must be about .* bar. Got 'ring'"),
         ({"bar": ["yes"]}, {"bar": ["bar_yes"]}, "questions before, .* Got 'bar_yes' for 'bar'"),
         ({"bar": ["a"], "b": ["c"]}, {"b": ["bar_c"]}, "Got 'bar_c' for 'b'"),
@@ -232,7 +236,7 @@ def test_a_question_twice_is_refused():
     ],
 )
 def test_tree_refuses(answers, asked_after, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         DecisionTree(answers, asked_after)
 
 

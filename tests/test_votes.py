@@ -568,10 +568,8 @@ def test_fractions_that_do_not_make_counts(table):
         ({"question": "merging"}, r"must name one question of '.*votes.csv': bar. Got 'merging'"),
         ({"question": None, "answers": ["bar_yes", "bar_no"]}, "`question` must be given with"),
         ({"answers": ["bar_yes", "bar"]}, r"`answers` must be columns of .* Got 'bar'"),
-        (
-            {"answers": "bar_yes"},
-            "`answers` must name at least two columns, each once. Got 'bar_yes'",
-        ),
+        ({"answers": ["bar_yes"]}, "`answers` must be distinct names, at least 2. Got"),
+        ({"answers": ["bar_yes"] * 2}, "`answers` must be distinct names, at least 2"),
         ({"tolerance": 0.5}, r"`tolerance` must be a number in \[0, 0.5\). Got 0.5"),
     ],
 )

@@ -6,13 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skgalaxy._validation import (
-    check_bool,
-    check_n_votes,
-    check_numbers,
-    first_rows,
-)
-from skgalaxy.votes._question_names import first_names, without_release
+from skgalaxy._validation import check_bool, check_n_votes
+from skgalaxy.votes._question_names import check_names, without_release
+from skgalaxy.votes._tree_checks import check_mapping, check_parents, fraction_who_say
 from skgalaxy.votes._vote_table import VoteTable
 
 EMPTY_REPORT = pd.DataFrame({"id": [], "question": [], "n_votes": [], "n_allowed": []}).astype(
@@ -81,10 +77,14 @@ class DecisionTree:
         if not answers:
             raise ValueError(f"`answers` must hold at least one question. Got {answers!r}.")
         self.name: str = name
+        check_mapping(answers, "answers", "answers by question")
+        check_names(list(answers), "answers")
         self._answers = {
-            question: _check_names(given, question) for question, given in answers.items()
+            question: check_names(given, f"answers[{question!r}]")
+            for question, given in answers.items()
         }
         asked_after = {} if asked_after is None else asked_after
+        check_mapping(asked_after, "asked_after", "answers by question")
         unknown = [question for question in asked_after if question not in self._answers]
         if unknown:
             raise ValueError(
@@ -93,7 +93,7 @@ class DecisionTree:
             )
         self._parents, known = {}, {}
         for question, given in self._answers.items():
-            self._parents[question] = _check_parents(asked_after.get(question, ()), question, known)
+            self._parents[question] = check_parents(asked_after.get(question, ()), question, known)
             known |= {f"{question}_{answer}": (question, answer) for answer in given}
 
     @property
@@ -168,6 +168,7 @@ class DecisionTree:
         >>> GZ_DECALS.asked({"smooth-or-featured": "smooth", "how-rounded": "round"})
         ('smooth-or-featured', 'how-rounded', 'merging')
         """
+        check_mapping(said, "said", "answer by question")
         asked = []
         for question, parents in self._parents.items():
             if not parents or any(q in asked and said.get(q) == answer for q, answer in parents):
@@ -210,6 +211,7 @@ class DecisionTree:
         >>> GZ_DECALS.expected_votes("bar", fractions, 40)
         array([20., 18.])
         """
+        check_mapping(fractions, "fractions", "vote fractions by '{question}_{answer}'")
         asked = np.asarray(self._probability_to_be_asked(self._check_question(question), fractions))
         if asked.ndim or np.ndim(n_votes):
             n_galaxies = len(asked) if asked.ndim else len(np.asarray(n_votes))
@@ -225,7 +227,7 @@ class DecisionTree:
             return 1.0
         ways = [
             self._probability_to_be_asked(parent, fractions)
-            * _fraction_who_say(f"{parent}_{answer}", fractions, question)
+            * fraction_who_say(f"{parent}_{answer}", fractions, question)
             for parent, answer in parents
         ]
         return np.minimum(sum(ways), 1.0)
@@ -271,7 +273,13 @@ class DecisionTree:
         0  b      bar        3          2
         """
         strict = check_bool(strict, "strict")
-        tables = [tables] if isinstance(tables, VoteTable) else list(tables)
+        tables = [tables] if isinstance(tables, VoteTable) else tables
+        if not isinstance(tables, Iterable):
+            raise TypeError(f"`tables` must be vote tables. Got {tables!r}.")
+        tables = list(tables)
+        strange = [table for table in tables if not isinstance(table, VoteTable)]
+        if strange:
+            raise TypeError(f"`tables` must be vote tables. Got {strange[0]!r} among them.")
         releases = sorted({release for table in tables if (release := self._release(table))})
         named = len(releases) > 1
         found = [
@@ -333,7 +341,7 @@ class DecisionTree:
         return pd.DataFrame(columns | {"n_allowed": allowed})[over]
 
     def _check_question(self, question: str) -> str:
-        if question not in self._answers:
+        if not isinstance(question, str) or question not in self._answers:
             raise ValueError(
                 f"`question` must be one of {', '.join(self._answers)}. Got {question!r}."
             )
@@ -363,48 +371,3 @@ def _hang_below(lines: list[str], last: bool) -> list[str]:
     """Indent lines below a branch of the drawing, the last one or another."""
     first, rest = ("└─ ", "   ") if last else ("├─ ", "│  ")
     return [(rest if n else first) + line for n, line in enumerate(lines)]
-
-
-def _check_names(given: Iterable[str], question: str) -> tuple[str, ...]:
-    """Check that the answers to a question are distinct names."""
-    names = () if isinstance(given, str) else tuple(str(name) for name in given)
-    if not names or len(set(names)) < len(names):
-        raise ValueError(
-            f"`answers` to {question!r} must be distinct names, at least one. Got {given!r}."
-        )
-    return names
-
-
-def _check_parents(
-    given: str | Iterable[str], question: str, known: Mapping[str, tuple[str, str]]
-) -> tuple[tuple[str, str], ...]:
-    """Check the answers that a question follows; each is returned as (question, answer)."""
-    given = (given,) if isinstance(given, str) else tuple(given)
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise ValueError(
-            "`asked_after` must name answers to questions before, as '{question}_{answer}'. "
-            f"Got {unknown[0]!r} for {question!r}."
-        )
-    if len(set(given)) < len(given):
-        raise ValueError(f"`asked_after` must name each answer once. Got {given} for {question!r}.")
-    return tuple(known[name] for name in given)
-
-
-def _fraction_who_say(
-    name: str, fractions: Mapping[str, ArrayLike], question: str
-) -> NDArray[np.float64]:
-    """Fractions who give an answer, which leads to a question."""
-    if name not in fractions:
-        raise ValueError(
-            f"`fractions` must hold {name!r}, which leads to {question!r}. "
-            f"Got {first_names(fractions) or 'nothing'}."
-        )
-    values = check_numbers(fractions[name], f"fractions[{name!r}]")
-    outside = ~((values >= 0) & (values <= 1))  # as NaN is
-    if outside.any():
-        where = f"{name!r} in row {first_rows(outside)}" if outside.ndim else f"{name!r}"
-        raise ValueError(
-            f"`fractions` must lie in [0, 1]. Got {values[outside].flat[0]:g} of {where}."
-        )
-    return values

@@ -1,7 +1,12 @@
 """The names of Galaxy Zoo's questions, as Zoobot and galaxy-datasets write them."""
 
+import numbers
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 RELEASE = re.compile(
     r"-(gz2|dr12|dr5|dr8|desi|rings|cd|hubble|candels|ukidss|euclid|jwst)$", re.IGNORECASE
@@ -79,6 +84,24 @@ def gz2_answer(task: str, number: str, word: str) -> str:
         # "bar" and "spiral" are the yes of their tasks
         return "yes" if word == GZ2_STEMS[task] and "yes" in answers.values() else word
     return max(alike, key=len)
+
+
+def check_names(names: Any, name: str, least: int = 1) -> tuple[str, ...]:
+    """Distinct names, in an order that was chosen: text, or integers such as numbers of arms."""
+    if isinstance(names, (str, bytes)) or not isinstance(names, (Sequence, np.ndarray, pd.Index)):
+        raise TypeError(f"`{name}` must be a sequence of names. Got {_shown(names)}.")
+    given = list(names)
+    kinds = (str, numbers.Integral)
+    if not all(isinstance(each, kinds) and str(each) for each in given):
+        raise ValueError(f"`{name}` must be names, as text. Got {names!r}.")
+    distinct = tuple(str(each) for each in given)
+    if len(distinct) < least or len(set(distinct)) < len(distinct):
+        raise ValueError(f"`{name}` must be distinct names, at least {least}. Got {names!r}.")
+    return distinct
+
+
+def _shown(value: Any) -> str:
+    return f"the text {value!r}" if isinstance(value, str) else repr(value)
 
 
 def first_names(names: Iterable[str]) -> str:

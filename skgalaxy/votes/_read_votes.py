@@ -8,7 +8,7 @@ from skgalaxy._validation import check_choice, check_float
 from skgalaxy.votes._arithmetic import is_doubtful, settle_answers
 from skgalaxy.votes._counting import Question, count_votes
 from skgalaxy.votes._dialects import DIALECTS, Columns, recognise
-from skgalaxy.votes._question_names import without_release
+from skgalaxy.votes._question_names import check_names, without_release
 from skgalaxy.votes._reductions import find_tasks, rows_of_task
 from skgalaxy.votes._table_file import Table, find_id_columns, open_table
 from skgalaxy.votes._vote_table import VoteTable
@@ -216,8 +216,7 @@ def _question_of_answers(table: Table, question: str | None, answers: Sequence[s
     """Question with columns that count the answers, as you name them."""
     if not isinstance(question, str) or not question:
         raise ValueError(f"`question` must be given with `answers`. Got {question!r}.")
-    if isinstance(answers, str) or len(answers) < 2 or len(set(answers)) < len(answers):
-        raise ValueError(f"`answers` must name at least two columns, each once. Got {answers!r}.")
+    answers = check_names(answers, "answers", least=2)
     unknown = [name for name in answers if name not in table.names]
     if unknown:
         raise ValueError(

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._arrays import any_of_row, without_mask
 from skgalaxy._validation import check_float, check_ids, check_n_votes, check_whole, of_source
+from skgalaxy.votes._question_names import check_names
 
 
 class VoteTable:
@@ -109,7 +110,7 @@ class VoteTable:
         if not isinstance(question, str) or not question:
             raise ValueError(f"`question` must be a name, as text. Got {question!r}.")
         self.question = question
-        self.answers = _check_distinct(answers)
+        self.answers = check_names(answers, "answers")
         plain, masked = without_mask(counts)
         self.counts = check_whole(plain, "counts")
         if self.counts.shape != (len(self.ids), len(self.answers)):
@@ -268,12 +269,3 @@ class VoteTable:
                 f"'{{question}}_{{answer}}'. Got question {self.question!r} with answers "
                 f"{', '.join(map(repr, self.answers))}; choose names without '_'."
             )
-
-
-def _check_distinct(answers: Sequence[Any]) -> tuple[str, ...]:
-    if isinstance(answers, str):
-        raise TypeError(f"`answers` must be a sequence of names. Got the text {answers!r}.")
-    answers = tuple(str(answer) for answer in answers)
-    if not answers or not all(answers) or len(set(answers)) < len(answers):
-        raise ValueError(f"`answers` must be distinct names, at least one. Got {answers}.")
-    return answers
