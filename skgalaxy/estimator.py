@@ -625,13 +625,13 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         if alone and not self._ensemble.has_dropout(n_draws):
             hidden = self._ensemble.noisy_layers(n_draws)
             remedy = (
-                f"put a keras.layers.Dropout in `network` (draws do not see into {hidden})"
+                f"put a keras.layers.Dropout in `network` (draws do not see into {hidden}), or set"
                 if hidden
-                else "set `dropout` > 0"
+                else "set `dropout` > 0,"
             )
             warnings.warn(
                 "The network has no active dropout: all draws are equal and mutual information "
-                f"is 0 everywhere; {remedy}, set `n_networks` > 1 or "
+                f"is 0 everywhere; {remedy} `n_networks` > 1 or "
                 "`posterior='last_layer'` for a posterior.",
                 NoSpreadWarning,
                 stacklevel=3,  # the line that calls predict_posterior
