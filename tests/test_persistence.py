@@ -18,11 +18,15 @@ from skgalaxy import BayesianCNNRegressor
 from skgalaxy.exceptions import ModelVersionWarning
 
 FRESH = """
-import sys, joblib, numpy as np
+import sys, joblib, numpy as np, skgalaxy
+X, y = np.load(sys.argv[2]), np.load(sys.argv[4])
 model = joblib.load(sys.argv[1])
-np.save(sys.argv[3], model.sample_posterior(np.load(sys.argv[2])))
-again = type(model)(**model.get_params(deep=False)).fit(np.load(sys.argv[2]), np.load(sys.argv[4]))
-np.save(sys.argv[5], again.sample_posterior(np.load(sys.argv[2])))
+np.save(sys.argv[3], model.sample_posterior(X))
+plain = skgalaxy.load(sys.argv[6])
+assert (plain.sample_posterior(X) == model.sample_posterior(X)).all()
+assert (plain.partial_fit(X, y).predict(X) == model.partial_fit(X, y).predict(X)).all()
+again = type(model)(**model.get_params(deep=False)).fit(X, y)
+np.save(sys.argv[5], again.sample_posterior(X))
 """
 
 
@@ -53,6 +57,8 @@ def test_bit_identical_in_a_fresh_process(fitted, toy, tmp_path):
     X, y, _ = toy
     paths = [str(tmp_path / name) for name in ("model", "X.npy", "out.npy", "y.npy", "again.npy")]
     joblib.dump(fitted, paths[0])
+    paths.append(str(tmp_path / "model.skgalaxy"))
+    fitted.save(paths[-1])
     np.save(paths[1], X)
     np.save(paths[3], y)
     subprocess.run([sys.executable, "-c", FRESH, *paths], check=True, capture_output=True)

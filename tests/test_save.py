@@ -385,6 +385,15 @@ class TestRefusedWhenLoaded:
         with pytest.raises(ValueError, match="array"):
             skgalaxy.load(changed(saved, swap))
 
+    def test_text_in_place_of_numbers(self, saved):
+        def swap(document, arrays):
+            for name in arrays:
+                if "variables" in name:
+                    arrays[name] = arrays[name].astype("U")
+
+        with pytest.raises(ValueError, match="does not know"):
+            skgalaxy.load(changed(saved, swap))
+
     def test_another_version_of_skgalaxy_warns(self, plain, tmp_path, monkeypatch):
         monkeypatch.setattr(_model, "__version__", "0.0.1")
         plain.save(tmp_path / "m")

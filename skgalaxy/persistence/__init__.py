@@ -3,7 +3,8 @@
 A pickle is a program, and whoever loads it runs whatever its maker put in. A file of `save` is
 numbers, text and names. `load` makes objects of a few classes that it knows, gives them their
 parameters and arrays, and refuses all else. Code of your own, for example a network, is kept by
-its name; `load` imports it if you say that you trust it.
+its name; `load` imports it if you say that you trust it. A file that means harm can still ask for
+a network too large for your memory.
 
 ===========  ==========================================================================
 `_model`     a model, its metadata, and the code that it may import

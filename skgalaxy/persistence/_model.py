@@ -175,7 +175,9 @@ def read_model(
             raise DamagedFileError("which holds no estimator")
     except DamagedFileError as error:
         raise ValueError(f"{rule}, {error}.") from error
-    except (AttributeError, LookupError, TypeError, RecursionError) as error:
+    except (ImportError, OSError, ValueError, Warning):
+        raise  # a sentence of its own, for example on a network that has changed
+    except Exception as error:  # TensorFlow has errors of its own
         # its checksums are right: it was made by hand, or by another version
         raise ValueError(
             f"{rule}, with parts that this skgalaxy does not know ({error!r})."
