@@ -15,8 +15,12 @@ from pathlib import Path
 import numpy as np
 
 import _fuzz_images
+import _fuzz_ledger
 
-PARTS = {"images": (_fuzz_images.fuzz, 10_000)}  # and how many inputs
+PARTS = {
+    "images": (_fuzz_images.fuzz, 10_000),
+    "ledger": (_fuzz_ledger.fuzz, 5_000),
+}  # and how many inputs
 
 
 def main():

@@ -34,6 +34,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "posterior": "",
     "precision": "DATA/galaxy_zoo_2 --pool DATA/sdss_pool",
     "refit": "",
+    "rounds": "",
     "simulated_sky": "-n 50 --n-jobs 1 --real DATA/galaxy_zoo_2 --train --figure OUT/sheet.png",
     "training": "",
     "training_steps": "DATA --sets shirt",
