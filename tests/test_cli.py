@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -367,7 +368,7 @@ def test_predict(suffix, sky, pool, tmp_path, capsys):
 
 def test_predict_says_what_predicted(sky, tmp_path):
     run("predict", sky / "model.skgalaxy", sky / "images", tmp_path / "c.csv", "--quiet")
-    header = (tmp_path / "c.csv").read_text()
+    header = (tmp_path / "c.csv-metadata.json").read_text()
     assert '"model": "model.skgalaxy"' in header
     assert f'"n_trained_on": {N_GALAXIES}' in header
     digest = hashlib.sha256((sky / "model.skgalaxy").read_bytes()).hexdigest()
@@ -408,6 +409,16 @@ def test_bad_catalogues(sky, tmp_path, capsys, monkeypatch):
     command = ("predict", sky / "model.skgalaxy", sky / "images")
     assert "does not end in" in fails(capsys, 2, *command, tmp_path / "c.txt")
     assert "folder that exists" in fails(capsys, 1, *command, tmp_path / "none" / "c.csv")
+    for name, kind, message in (
+        ("galäxie", "fits", "only ASCII"),
+        ("12.5", "csv", "must be text or integers"),
+        ("=1+1", "csv", "must not be formulas"),
+    ):
+        images = tmp_path / name
+        write_images(images, [name, "ok"])
+        error = fails(capsys, 1, *command[:2], images, tmp_path / f"c.{kind}")
+        assert message in error
+        shutil.rmtree(images)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert "pyarrow" in fails(capsys, 1, *command, tmp_path / "c.parquet")
     assert [*tmp_path.iterdir()] == []

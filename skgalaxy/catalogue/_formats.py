@@ -78,6 +78,7 @@ def _as_yaml(value: str | float) -> str:
 
 
 def _check_parquet(table: pd.DataFrame, header: Header) -> None:
+    require("pyarrow", "parquet", for_="write_catalogue")
     _refuse_keys([key for key in header if key == "pandas" or key.startswith("ARROW:")], "Parquet")
 
 
