@@ -228,7 +228,7 @@ class TestDamagedCheckpoint:
         score()
         with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute(edit)
-        with pytest.raises(ValueError, match=r"`checkpoint` must be .*scores.sqlite', which is da"):
+        with pytest.raises(ValueError, match=r"`checkpoint` must be .*scores.sqlite', which (is da|lacks)"):
             score()
 
     def test_two_processes(self, scoring):

@@ -289,7 +289,8 @@ def test_log_loss_is_scikit_learns_on_single_votes():
     single = np.repeat([1, 0, 0, 1], [3, 4, 2, 5])
     predicted = np.repeat([0.3, 0.3, 0.1, 0.9], [3, 4, 2, 5])
     assert binomial_log_loss(y, rho) == pytest.approx(log_loss(single, predicted))
-    assert np.isnan(binomial_log_loss([[0, 0]], [0.5]))
+    with pytest.raises(ValueError, match="at least one vote"):
+        binomial_log_loss([[0, 0]], [0.5])
     assert binomial_log_loss([[1, 2]], [0.0]) == np.inf
 
 

@@ -204,8 +204,8 @@ def test_sheet_cells_do_not_overlap_and_lie_inside(pyplot):
 def test_acquisition_scores_are_mutual_information(pyplot, images, posterior, build):
     if build == "estimator":
         model = Model(posterior)
-        display = AcquisitionDisplay.from_estimator(model, "X", images=images, n_votes=9)
-        assert model.X == "X"
+        display = AcquisitionDisplay.from_estimator(model, ["X"], images=images, n_votes=9)
+        assert model.X == ["X"]
     else:
         display = AcquisitionDisplay.from_predictions(images, posterior.draws, n_votes=9)
     scores = mutual_information(posterior.draws, 9)
