@@ -228,7 +228,8 @@ class TestDamagedCheckpoint:
         score()
         with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute(edit)
-        with pytest.raises(ValueError, match=r"`checkpoint` must be .*scores.sqlite', which (is da|lacks)"):
+        which = "which lacks the column 'means'" if "DROP" in edit else "which is da"
+        with pytest.raises(ValueError, match=rf"`checkpoint` must be .*scores.sqlite', {which}"):
             score()
 
     def test_two_processes(self, scoring):
