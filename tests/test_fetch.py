@@ -480,6 +480,39 @@ def test_clear_data_home_leaves_what_is_not_ours(gz2, home):
     assert not home.parent.exists()
 
 
+def test_clear_data_home_leaves_files_of_yours_in_the_same_folders(gz2, home):
+    gz2(images=True)
+    assert "images_gz2.zip" in files_in(home)
+    mine = [home / "my_labels.csv", home / "images" / "my_picture.jpg"]
+    for path in mine:
+        path.write_text("x")
+    linked = home / "images" / "linked"
+    linked.symlink_to(home.parent, target_is_directory=True)
+    clear_data_home()
+    left = {path for path in home.rglob("*") if path.is_file()}
+    assert left == set(mine)
+    assert linked.is_symlink()
+
+
+def test_clear_data_home_of_a_folder_that_nobody_fetched(tmp_path):
+    """`galaxy_zoo_2` is the docs' own name for a folder of yours."""
+    labels = tmp_path / "galaxy_zoo_2" / "images" / "1.jpg"
+    labels.parent.mkdir(parents=True)
+    labels.write_text("x")
+    clear_data_home(tmp_path)
+    assert labels.read_text() == "x"
+
+
+def test_clear_data_home_keeps_a_link_to_a_folder(gz2, home, tmp_path):
+    gz2()
+    elsewhere = tmp_path / "elsewhere"
+    home.rename(elsewhere)
+    home.symlink_to(elsewhere, target_is_directory=True)
+    clear_data_home()
+    assert home.is_symlink()
+    assert files_in(elsewhere) == []
+
+
 @pytest.mark.parametrize("published", [GALAXY_ZOO_2_FILES, GZ_DECALS_FILES], ids=lambda x: x.name)
 def test_registry_says_what_is_known(published):
     text = published.describe()

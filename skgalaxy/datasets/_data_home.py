@@ -1,10 +1,12 @@
 """The data home, the folder of the data sets that the fetchers download."""
 
 import os
-import shutil
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from skgalaxy.datasets._registry import GALAXY_ZOO_2_FILES, GZ_DECALS_FILES
+from skgalaxy.datasets._download import IMAGES, record_path
+from skgalaxy.datasets._registry import GALAXY_ZOO_2_FILES, GZ_DECALS_FILES, Published
 
 __all__ = ["clear_data_home", "get_data_home"]
 
@@ -39,12 +41,16 @@ def get_data_home(data_home: str | os.PathLike[str] | None = None) -> str:
 
 
 def clear_data_home(data_home: str | os.PathLike[str] | None = None) -> None:
-    """Delete the data sets that were fetched, and nothing else.
+    """Delete the files that were fetched, and nothing else.
+
+    They are the published files, the records of their checksums, and the images that were unpacked
+    from the archives beside them. Files of yours stay, also in the same folders. If you have
+    deleted an archive, the images from it cannot be told from yours, and stay.
 
     Parameters
     ----------
     data_home : str, path-like or None, default=None
-        The folder, as for `get_data_home`. It is deleted too if you keep nothing else in it.
+        The folder, as for `get_data_home`. Folders that are left empty are deleted too.
 
     Examples
     --------
@@ -57,10 +63,39 @@ def clear_data_home(data_home: str | os.PathLike[str] | None = None) -> None:
     []
     """
     home = Path(get_data_home(data_home))
-    # By name: the folder may hold other files of yours.
     for published in (GALAXY_ZOO_2_FILES, GZ_DECALS_FILES):
         folder = home / published.name
-        if folder.is_dir():
-            shutil.rmtree(folder)
+        # a list: names of images come from the archives, which are among the files
+        for path in list(_fetched(published, folder)):
+            path.unlink(missing_ok=True)
+        _remove_empty(folder)
     if not any(home.iterdir()):
         home.rmdir()
+
+
+def _fetched(published: Published, folder: Path) -> Iterator[Path]:
+    """Paths of the files of a data set that the fetchers write into `folder`."""
+    for name in published.registry:
+        yield folder / name
+        yield record_path(folder / name)
+    for name in published.images:
+        if zipfile.is_zipfile(folder / name):
+            with zipfile.ZipFile(folder / name) as archive:
+                members = [member for member in archive.infolist() if not member.is_dir()]
+            for member in members:
+                # as zipfile unpacks it: a name cannot lead out of the folder
+                parts = [part for part in member.filename.split("/") if part not in ("", ".", "..")]
+                path = folder.joinpath(IMAGES, *parts)
+                # nor may a link in the folder, which is not of the archive
+                if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+                    yield path
+
+
+def _remove_empty(folder: Path) -> None:
+    """Delete the empty folders in `folder`, and then itself; a link to a folder stays."""
+    if not folder.is_dir():
+        return
+    inside = [Path(root) for root, _, _ in os.walk(folder, topdown=False)]
+    for path in [*inside, folder]:
+        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+            path.rmdir()

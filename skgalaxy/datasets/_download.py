@@ -21,9 +21,10 @@ from urllib.parse import urlsplit
 from skgalaxy._files import complete_file, complete_folder
 from skgalaxy.datasets._registry import Published
 
-__all__ = ["DataFolder"]
+__all__ = ["IMAGES", "DataFolder", "record_path"]
 
 TIMEOUT = 60  # seconds without a byte
+IMAGES = "images"  # the folder that archives of images are unpacked into
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -54,7 +55,7 @@ class DataFolder:
 
     def image_files(self) -> dict[str, str]:
         """Image files by their names without suffix. The archives are unpacked once."""
-        folder = self.path / "images"
+        folder = self.path / IMAGES
         if not folder.is_dir():  # it appears only when all archives are in it
             _unpack([self.fetch(name) for name in self.published.images], folder)
         return {
@@ -77,13 +78,14 @@ class DataFolder:
         warnings.warn(f"skgalaxy has not verified {source}. {trust}", stacklevel=5)
 
 
-def _record_path(path: Path) -> Path:
+def record_path(path: Path) -> Path:
+    """Path of the record of a file's checksum."""
     return path.with_name(f"{path.name}.sha256")
 
 
 def _recorded(path: Path) -> str | None:
     """Checksum in the record of a file, or None."""
-    record = _record_path(path)
+    record = record_path(path)
     return f"sha256:{record.read_text().partition(' ')[0].strip()}" if record.is_file() else None
 
 
@@ -91,7 +93,7 @@ def _record(path: Path) -> None:
     """Write down the checksum of a file that is trusted on first use."""
     import pooch  # optional: the fetchers have asked for it by now
 
-    with complete_file(_record_path(path)) as file:
+    with complete_file(record_path(path)) as file:
         # two blanks, as sha256sum writes it
         file.write(f"{pooch.file_hash(str(path))}  {path.name}\n".encode())
 
@@ -184,7 +186,7 @@ def _reason(error: Exception, url: str) -> str:
 
 def _remedy(path: Path) -> str:
     """Words for accepting a file in spite of another checksum."""
-    record = str(_record_path(path))
+    record = str(record_path(path))
     if os.path.isfile(record):
         return f"If it was published anew, delete {record!r} to accept it."
     return (
