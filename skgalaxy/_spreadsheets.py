@@ -6,9 +6,8 @@ a formula can send the table away. Ids are written as they are, for a changed on
 So one that could do harm is refused: it begins with ``=`` or ``@``, or it begins with ``+`` or
 ``-`` and calls something, by ``(``, ``|`` or ``!``. Names such as -05.123+12 are written.
 
-The policy is for the ids of every table that skgalaxy writes: catalogues, rankings, manifests and
-votes.
-votes.
+The policy is for the ids of every table that skgalaxy writes to a file: catalogues, manifests,
+rankings and votes.
 """
 
 import re

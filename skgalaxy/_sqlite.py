@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from skgalaxy._files import check_is_file, check_parent, check_path
 
 __all__ = [
+    "OtherProcessError",
     "SqliteFormat",
     "UnusableFileError",
     "own_sqlite",
@@ -136,6 +137,10 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+class OtherProcessError(RuntimeError):
+    """Another process writes the same file."""
+
+
 @contextmanager
 def sqlite_errors(path: str | os.PathLike[str] | None, rule: str) -> Iterator[None]:
     """Name the file in errors: an OSError about the disk, a ValueError about the content."""
@@ -145,7 +150,7 @@ def sqlite_errors(path: str | os.PathLike[str] | None, rule: str) -> Iterator[No
     except UnusableFileError as error:
         raise ValueError(f"{got}, {error}; choose another file.") from None
     except sqlite3.IntegrityError as error:
-        raise RuntimeError(
+        raise OtherProcessError(
             f"{got}, which another process writes, too ({error}); wait for it."
         ) from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:

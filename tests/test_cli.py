@@ -1,5 +1,6 @@
 """The command line: it says what the library says, and leaves whole files or none."""
 
+import copy
 import errno
 import hashlib
 import json
@@ -543,6 +544,40 @@ def test_rank_goes_on(sky, pool, tmp_path, capsys):
     assert (tmp_path / "r1.csv").read_bytes() == (tmp_path / "r2.csv").read_bytes()
     (pool / "5.png").unlink()
     assert "`checkpoint` must be" in fails(capsys, 1, *command, *checkpoint)
+
+
+def test_rank_beside_another_process(sky, pool, tmp_path, capsys, monkeypatch):
+    """The second to write a block is told so, in a sentence."""
+    from skgalaxy.query import _checkpoint
+
+    append = _checkpoint.ScoreCheckpoint.append
+
+    def append_after_another(self, block):
+        other = copy.copy(self)
+        other.blocks, other._starts = [*self.blocks], [*self._starts]
+        append(other, block)
+        append(self, block)
+
+    monkeypatch.setattr(_checkpoint.ScoreCheckpoint, "append", append_after_another)
+    command = ("rank", sky / "model.skgalaxy", pool, "-n", 2, "--checkpoint", tmp_path / "scores")
+    assert "which another process writes, too" in fails(capsys, 1, *command)
+
+
+def test_rank_refuses_formulas_before_it_scores(sky, tmp_path, capsys, monkeypatch):
+    write_images(tmp_path / "pool", ["=1+1", "ok"])
+    monkeypatch.setattr("skgalaxy.images.pack_images", None)
+    error = fails(capsys, 1, "rank", sky / "model.skgalaxy", tmp_path / "pool", "-n", 1)
+    assert "`IMAGES` must not be formulas" in error
+
+
+def test_votes_of_formulas_are_not_written(tmp_path, capsys):
+    table = tmp_path / "votes.csv"
+    table.write_text("id_str,bar_yes,bar_no,bar_total-votes\n=1+1,3,4,7\nb,1,6,7\n")
+    output = tmp_path / "v.csv"
+    assert "must not be formulas" in fails(
+        capsys, 1, "votes", table, "--question", "bar", "-o", output
+    )
+    assert not output.exists()
 
 
 def test_rank_of_too_many_jointly(sky, pool, capsys):

@@ -131,11 +131,27 @@ class TestManifest:
             ({"image": 1}, "names of their own"),
             ({"#": 1}, "names of their own"),
             ({3: 1}, "names of their own"),
+            ({"#x\ny": 1}, "names of their own, as text of one line"),
+            ({"#x": [1, None, 2]}, "not empty.* in row 1 of '#x'"),
+            ({"#x": [1, {"a": 1}, 2]}, "text of one line or numbers.* in row 1 of '#x'"),
         ],
     )
-    def test_bad_metadata(self, galaxies, tmp_path, metadata, message):
+    def test_bad_metadata(self, galaxies, tmp_path, metadata, message, monkeypatch):
+        monkeypatch.setattr(_manifest, "to_upload", None)  # no image is read
         with pytest.raises(ValueError, match=message):
             write_manifest(tmp_path / "round", *galaxies, metadata=metadata)
+
+    @pytest.mark.parametrize("values", [{1, 2, 3}, {"a": 1}])
+    def test_metadata_without_an_order(self, galaxies, tmp_path, values):
+        with pytest.raises(
+            TypeError, match=r"one value, or a sequence .* Got a (set|dict) for '#x'"
+        ):
+            write_manifest(tmp_path / "round", *galaxies, metadata={"#x": values})
+
+    def test_ids_are_no_formulas(self, galaxies, tmp_path):
+        ids = ["=1+1", *map(str, galaxies[0][1:])]
+        with pytest.raises(ValueError, match="`ids` must not be formulas"):
+            write_manifest(tmp_path / "round", ids, galaxies[1])
 
     def test_the_folder_is_new(self, galaxies, tmp_path):
         with pytest.raises(FileExistsError, match="`folder` must not exist yet"):

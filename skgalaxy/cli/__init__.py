@@ -19,6 +19,7 @@ from typing import IO, Any, NoReturn
 import click
 
 from skgalaxy import __version__
+from skgalaxy._sqlite import OtherProcessError
 from skgalaxy.cli._common import Command, examples, hushed, note, one_line
 from skgalaxy.cli._models import predict, rank, train
 from skgalaxy.cli._tables import simulate, votes
@@ -105,7 +106,7 @@ class _Commands(click.Group):
         except KeyboardInterrupt:  # click would say "Aborted!" and exit with 1, as for bad data
             note("\nskgalaxy: interrupted.")  # the terminal's line begins with ^C
             ctx.exit(_INTERRUPTED)
-        except (ValueError, OSError, ImportError) as error:
+        except (ValueError, OSError, ImportError, OtherProcessError) as error:
             raise _Failure(str(error)) from error
 
 

@@ -132,8 +132,12 @@ def check_new(path: Path | None, force: bool = False) -> None:
 
 
 def write_csv(frame: "pd.DataFrame", path: Path | None) -> None:
-    """Write a table to a file, or to stdout if `path` is None."""
+    """Write a table to a file, or to stdout if `path` is None. Ids must not be formulas."""
     from skgalaxy._files import complete_file
+    from skgalaxy._spreadsheets import refuse_formulas
+
+    if "id_str" in frame:
+        refuse_formulas(frame["id_str"], "id_str")
 
     # the same bytes on every system, for example \n on Windows, too
     text = frame.to_csv(index=False, lineterminator="\n")

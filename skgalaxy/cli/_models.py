@@ -197,7 +197,7 @@ def predict(
 ) -> None:
     """Write a catalogue of the votes predicted on each image.
 
-    MODEL is a file from `skgalaxy train`; it holds no code, so you can take it from anybody.
+    MODEL is a file from `skgalaxy train`. It holds no code: to read one of a stranger runs nothing.
     CATALOGUE ends in .csv, .ecsv, .parquet or .fits. For each galaxy it holds the fraction of
     volunteers who would give the answer, with its 5th and 95th percentile; the number of such votes
     to expect from N volunteers; and the mutual information of their votes with the model, in nats.
@@ -277,6 +277,7 @@ def rank(
     import pandas as pd
 
     from skgalaxy import query
+    from skgalaxy._spreadsheets import refuse_formulas
     from skgalaxy.zooniverse import write_manifest
 
     check_new(output, force)
@@ -288,6 +289,7 @@ def rank(
             "--strategy mutual-information."
         )
     files = list_images(images)
+    refuse_formulas(files, "IMAGES")  # now, not when the ranking is written
     loader, estimator, _ = _load(model)
     loader.set_params(crop=crop or loader.crop)
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._files import complete_folder
+from skgalaxy._spreadsheets import refuse_formulas
 from skgalaxy._validation import (
     check_ids,
     refuse_masked,
@@ -82,9 +83,9 @@ def write_manifest(
     OSError
         If the disk is full, or the system cannot read an image now; then there is no folder.
     ValueError
-        If ids are missing, repeated or floats, or alike but for signs that file names cannot
-        have; if an image is damaged or shows nothing; if metadata are empty or name a file, which
-        Zooniverse's client would upload.
+        If ids are missing, repeated or floats, formulas that spreadsheets run, or alike but for
+        signs that file names cannot have; if an image is damaged or shows nothing; if metadata are
+        empty or name a file, which Zooniverse's client would upload.
 
     Examples
     --------
@@ -102,9 +103,11 @@ def write_manifest(
     images/587.png,587,0.31,1
     """
     ids = check_ids(ids, "ids", None)
+    refuse_formulas(ids, "ids")
     names = _file_names(ids)
     paths = _check_image_paths(images, len(ids))
     columns = {ID_NAME: ids, **_metadata_columns(metadata or {}, len(ids))}
+    _refuse_odd_cells(columns)
     how: PictureOptions = {"size": size, "color": True, "flux_range": flux_range, "bands": bands}
     Picture(**how).checked()
     with complete_folder(folder) as partial_folder:
@@ -114,7 +117,7 @@ def write_manifest(
         written = Parallel(n_jobs, require="sharedmem")(delayed(write)(row) for row in rows)
         table = pd.DataFrame({IMAGE_NAME: written, **columns})
         table.to_csv(partial_folder / TABLE_NAME, index=False, lineterminator="\n")
-        _refuse_names_of_files(columns, partial_folder)
+        _refuse_odd_cells(columns, partial_folder)
     return Path(folder) / TABLE_NAME
 
 
@@ -182,12 +185,18 @@ def _metadata_columns(metadata: Mapping[str, Any], n_galaxies: int) -> dict[str,
     """Arrays of one value per galaxy, by the names of their columns."""
     columns = {}
     for name, values in metadata.items():
-        if not isinstance(name, str) or not name.strip("#!% ") or name in (ID_NAME, IMAGE_NAME):
+        is_text = isinstance(name, str) and name.isprintable()
+        if not is_text or not name.strip("#!% ") or name in (ID_NAME, IMAGE_NAME):
             raise ValueError(
-                f"`metadata` must have names of their own, as text. Got {name!r}; {ID_NAME!r} and "
-                f"{IMAGE_NAME!r} are taken."
+                "`metadata` must have names of their own, as text of one line. "
+                f"Got {name!r}; {ID_NAME!r} and {IMAGE_NAME!r} are taken."
             )
         refuse_masked(values, f"metadata[{name!r}]")
+        if isinstance(values, Set | Mapping):
+            raise TypeError(
+                "`metadata` must be one value, or a sequence of one per id. "
+                f"Got a {type(values).__name__} for {name!r}."
+            )
         column = np.asarray(values, dtype=object)
         if column.shape not in ((), (n_galaxies,)):
             raise ValueError(
@@ -215,15 +224,23 @@ def _write_image(
     return name
 
 
-def _refuse_names_of_files(columns: Mapping[str, NDArray[Any]], folder: Path) -> None:
-    """Refuse what Zooniverse's client would take for a file: it uploads any cell that is one.
+def _cell_text(cell: Any) -> str:
+    """Text of a cell; empty for a missing value, and for anything but text, numbers and dates."""
+    is_scalar = np.ndim(cell) == 0 and not isinstance(cell, Set | Mapping | bytes)
+    return str(cell) if is_scalar and not pd.isna(cell) else ""
 
-    It joins the manifest's folder to each cell, so that an empty cell is that folder.
+
+def _refuse_odd_cells(columns: Mapping[str, NDArray[Any]], folder: Path | None = None) -> None:
+    """Refuse cells that are no text of one line or number, and names of files in `folder`.
+
+    Zooniverse's client uploads any cell that is a file. It joins the manifest's folder to each
+    cell, so that an empty cell is that folder.
     """
     for name, column in columns.items():
-        cells = pd.Series(column).map(lambda cell: "" if pd.isna(cell) else str(cell))
+        cells = pd.Series(column).map(_cell_text)
         for row, cell in cells.drop_duplicates().items():
-            if not cell.strip() or not cell.isprintable() or os.path.exists(folder / cell):
+            is_odd = not cell.strip() or not cell.isprintable()
+            if is_odd or (folder and os.path.exists(folder / cell)):
                 raise ValueError(
                     "`metadata` must be text of one line or numbers, not empty, and not the name "
                     f"of a file. Got {cell!r} in row {row} of {name!r}."
