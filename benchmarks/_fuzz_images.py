@@ -170,7 +170,7 @@ def fuzz(n, rng, folder):
 
 
 def _outcome(path, as_mosaic):
-    """Return what becomes of one file."""
+    """Outcome of one file: read, reported, or an escape."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # astropy says much of damaged headers

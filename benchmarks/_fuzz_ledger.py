@@ -78,7 +78,7 @@ def fuzz(n, rng, folder):
 
 
 def _outcome(call, expected, path):
-    """Return what becomes of a call."""
+    """Outcome of a call: the same result, a refusal, or something else."""
     try:
         return "same" if call() == expected else "another result"
     except (ValueError, OSError) as error:

@@ -1,4 +1,4 @@
-"""What we tried to break: damaged inputs of every kind, each read or refused, and never more.
+"""Damaged inputs of every kind, each read or refused, and never more.
 
 Every part damages whole inputs at random and counts what becomes of them. An *escape* is an error
 that is not the documented one, or something that takes longer than 90 seconds. A part is a

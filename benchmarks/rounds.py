@@ -1,4 +1,4 @@
-"""What `active.run` and its ledger add to a round, and how it grows with the rounds.
+"""Cost that `active.run` and its ledger add to a round, and its growth with the rounds.
 
 Learner and strategy do nothing, and volunteers are simulated: what is timed is the loop. Seconds
 are of the processor: a ledger also waits for the disk, as often in the last round as in the first.

@@ -1,4 +1,4 @@
-"""Which galaxies a block of a pool holds, as a digest of 16 bytes, for a checkpoint.
+"""Identity of the galaxies in a block of a pool, as a digest of 16 bytes, for a checkpoint.
 
 A pool of names, for example of paths, is told by them, and by the time and size of each file that
 is there: so no image is decoded for it. Any other pool is told by its pixels. Row numbers stand for

@@ -1,8 +1,8 @@
-"""Which columns of a question are answers, by the table's own arithmetic.
+"""Columns that are answers to a question, found by the table's own arithmetic.
 
 Names alone do not tell: ``bar_flag`` looks as ``bar_strong`` does. But answers are whole numbers
-that add up to their total, or stand in the ratio of their fractions. What does not is left out and
-named, where the others fit without it; where nothing in the table decides, it is refused.
+that add up to their total, or stand in the ratio of their fractions. A column that does not fit is
+left out and named, if the others fit without it. If nothing in the table decides, it is refused.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

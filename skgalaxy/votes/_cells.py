@@ -10,7 +10,7 @@ MISSING = {"", "nan", "na", "n/a", "null", "none"}
 
 
 def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a column has no vote count."""
+    """Mask of the cells of a column without a vote count."""
     codes, distinct = pd.factorize(values.astype(object))  # counts are few
     cells = pd.Series(distinct, dtype=object)
     missing = cells.isna() | cells.astype(str).str.strip().str.lower().isin(MISSING)

@@ -98,7 +98,7 @@ class TextCells:
 
     @contextlib.contextmanager
     def _must_be_text(self) -> Iterator[None]:
-        """Say where a file is not UTF-8."""
+        """Name the line and the byte at which a file is not UTF-8."""
         try:
             yield
         except UnicodeDecodeError as error:
