@@ -128,6 +128,7 @@ def check_whole(values: Any, name: str) -> NDArray[np.int64]:
 
 
 MOST_OUTCOMES = 100_000
+LONGEST_ID = 1000  # characters; each id of an array takes the space of the longest
 
 
 def check_n_votes(
@@ -335,6 +336,7 @@ def check_ids(
         ("be text or integers: as floats their last digits are lost", mangled),
         ("be text or integers", _no_ids(given)),
         ("be text that UTF-8 can write, without NUL", _unwritable(text)),
+        (f"have at most {LONGEST_ID} characters", [len(id_) > LONGEST_ID for id_ in text]),
     ):
         bad = np.flatnonzero(np.asarray(bad, dtype=bool))
         if bad.size:

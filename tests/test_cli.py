@@ -838,3 +838,12 @@ def test_empty_images_are_left_out(sky, tmp_path, capsys, command):
         assert "learned from 6 galaxies" in error
     else:
         assert sorted(read_catalogue(output)["id_str"]) == ids[:2] + ids[4:]
+
+
+def test_more_volunteers_than_can_be_listed(sky, capsys, tmp_path):
+    for command in ("rank", "predict"):
+        arguments = (command, sky / "model.skgalaxy", sky / "images", "--n-votes", 1_000_000)
+        error = fails(
+            capsys, 2, *arguments, *([tmp_path / "c.csv"] if command == "predict" else [])
+        )
+        assert "1000000 is not in the range 1<=x<=100000" in error

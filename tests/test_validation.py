@@ -14,7 +14,13 @@ from astropy.utils.masked import Masked
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skgalaxy._validation import check_numbers, missing_mask, refuse_masked
+from skgalaxy._validation import (
+    LONGEST_ID,
+    check_ids,
+    check_numbers,
+    missing_mask,
+    refuse_masked,
+)
 
 # The same two rows in every dress, the second of them masked.
 MASKED = {
@@ -155,3 +161,11 @@ def test_a_list_has_the_mask_of_its_values(values):
     expected = [value is np.ma.masked for value in values]
     mask = missing_mask(values)
     np.testing.assert_array_equal(np.zeros(len(values)) if mask is None else mask, expected)
+
+
+def test_one_long_id_does_not_cost_the_length_of_it_for_all():
+    """An array of text takes the space of its longest for each."""
+    ids = [str(i) for i in range(3000)]
+    assert check_ids([*ids, "x" * LONGEST_ID], "ids", None).nbytes < 2e7
+    with pytest.raises(ValueError, match=r"`ids` must have at most 1000 characters.* in row 3000"):
+        check_ids([*ids, "x" * 100_000], "ids", None)

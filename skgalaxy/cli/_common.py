@@ -36,7 +36,7 @@ dialect_option = click.option(
 )
 n_votes_option = click.option(
     "--n-votes",
-    type=POSITIVE,
+    type=click.IntRange(1, 100_000),  # the most that the library lists all outcomes of
     default=40,
     help="Number of volunteers you would ask about a galaxy, N.",
 )

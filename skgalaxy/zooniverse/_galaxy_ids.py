@@ -8,12 +8,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from skgalaxy._validation import MANGLED, check_ids
+from skgalaxy._validation import LONGEST_ID, MANGLED, check_ids
 from skgalaxy.zooniverse._answers import shown
 from skgalaxy.zooniverse._export_file import RowError, is_utf8
 
 SUBJECT_IDS = "subject_ids"  # the export's own column: the Zooniverse's numbers of subjects
-LONGEST_ID = 1000  # characters; each id of a table takes the space of the longest
 EXACT_IN_JAVASCRIPT = 2**53
 
 
