@@ -73,7 +73,7 @@ def test_batches_hold_every_image_once_a_pass():
             assert [len(X) for X, _, _ in found] == [10, 10, 5]
             assert {votes.shape[1:] for _, votes, _ in found} == {(2,)}
             passes.append(np.concatenate([X for X, _, _ in found]))
-            batches.on_epoch_end()
+            batches.shuffle()
         assert sorted(passes[0].tolist()) == sorted(whole.X.tolist())
         assert (passes[0].tolist() == passes[1].tolist()) == (seed is None)
 

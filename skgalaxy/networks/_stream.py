@@ -73,5 +73,5 @@ class _Passes:
             raise StopIteration
         index = next(self._indices) % len(batches)
         if index == 0:
-            batches.on_epoch_end()  # a new order
+            batches.shuffle()
         return batches[index]

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 from typing import Any, Self
 
-import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -137,16 +136,15 @@ class TrainingSet:
         return VoteBatches(self, batch_size, seed)
 
 
-class VoteBatches(keras.utils.PyDataset):
-    """Batches of (images, [k, N], weights) for Keras, each read from X when it is asked for."""
+class VoteBatches:
+    """Batches of (images, [k, N], weights), each read from X when it is asked for."""
 
     def __init__(self, training_set: TrainingSet, batch_size: int, seed: int | None = None) -> None:
-        super().__init__()
         self.training_set: TrainingSet = training_set
         self.batch_size: int = batch_size
         self.rng: np.random.Generator | None = None if seed is None else np.random.default_rng(seed)
         self.order: NDArray[np.intp] = np.arange(len(training_set))
-        self.on_epoch_end()
+        self.shuffle()
 
     def __len__(self) -> int:
         return math.ceil(len(self.training_set) / self.batch_size)
@@ -156,8 +154,8 @@ class VoteBatches(keras.utils.PyDataset):
         images = self.training_set[picked]
         return take(images.X, images.rows), images.votes[:, :2], images.votes[:, 2]
 
-    def on_epoch_end(self) -> None:
-        """Shuffle the images; Keras calls it after an epoch, and `TrainedNetwork` before one."""
+    def shuffle(self) -> None:
+        """Put the images in a new random order, if there is a seed."""
         if self.rng is not None:
             self.rng.shuffle(self.order)
 

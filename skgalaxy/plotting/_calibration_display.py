@@ -31,6 +31,10 @@ class CalibrationDisplay(ABC):
     figure_: "Figure"  # the SubFigure, if you pass axes of one
     axes_: NDArray[np.object_]
 
+    def _keep_axes(self, axes: NDArray[np.object_]) -> None:
+        first: Any = axes.flat[0]
+        self.axes_, self.figure_ = axes, first.figure
+
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, **params: Any) -> Self:
         """Predict the posteriors of galaxies, and plot them judged by the votes.

@@ -214,8 +214,7 @@ class CoverageDisplay(CalibrationDisplay):
         self.predicted_lines_, self.observed_lines_, self.gaps_ = {}, {}, {}
         self.errors_, self.error_lines_, self.legends_ = {}, {}, {}
         with plt.rc_context(STYLE):
-            self.axes_ = named_panels(plt, ax, self.coverage, data_name)
-            self.figure_ = self.axes_[0].figure
+            self._keep_axes(named_panels(plt, ax, self.coverage, data_name))
             for panel, (name, curve) in zip(self.axes_, self.coverage.items(), strict=True):
                 self._plot_curves(panel, name, *curve)
                 self._plot_error(panel, name, half_width, *curve)

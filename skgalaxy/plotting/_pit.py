@@ -164,8 +164,7 @@ class PITDisplay(CalibrationDisplay):
         # from 0 to at least 2, the same in all panels: a flat histogram then looks flat
         top = max(2, *(1.08 * heights.max() for heights in self.heights.values()))
         with plt.rc_context(STYLE):
-            self.axes_ = named_panels(plt, ax, self.heights, data_name)
-            self.figure_ = self.axes_[0].figure
+            self._keep_axes(named_panels(plt, ax, self.heights, data_name))
             for panel, (name, heights) in zip(self.axes_, self.heights.items(), strict=True):
                 self._plot_histogram(panel, name, heights, level)
                 panel.set(xlim=(0, 1), ylim=(0, top))

@@ -192,8 +192,7 @@ class ReliabilityDisplay(CalibrationDisplay):
         plt = pyplot(self)
         self.diagonals_, self.errorbars_, self.histograms_, self.sides_ = {}, {}, {}, {}
         with plt.rc_context(STYLE):
-            self.axes_ = self._axes(plt, ax, data_name)
-            self.figure_ = self.axes_[0, 0].figure
+            self._keep_axes(self._axes(plt, ax, data_name))
             set_titles(self.axes_[0], self.curves)
             for name, curve, histogram in zip(self.curves, *self.axes_, strict=True):
                 self._plot_curve(curve, name)
