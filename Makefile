@@ -41,6 +41,7 @@ lint: $(VENV)/.installed
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 	$(BIN)/python .ci/types_of_docs.py
+	$(BIN)/python .ci/types_complete.py
 	$(BIN)/python .ci/prose.py
 
 format: $(VENV)/.installed
