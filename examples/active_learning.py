@@ -11,7 +11,7 @@ from skgalaxy.model_selection import neg_vote_fraction_rmse_scorer
 from skgalaxy.query import joint_sampling
 
 X, y = make_galaxies(1000, 32, question="edge-on", return_X_y=True, random_state=0)
-network = BayesianCNNRegressor(epochs=150, schedule="cosine", n_draws=100, random_state=0)
+network = BayesianCNNRegressor(n_draws=100, random_state=0)
 pool, test = np.arange(700), np.arange(700, 1000)
 result = active.run(
     ActiveLearner(make_pipeline(PoolReader(X), network), joint_sampling),

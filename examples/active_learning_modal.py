@@ -9,7 +9,7 @@ from skgalaxy.metrics import vote_fraction_rmse
 from skgalaxy.query import joint_sampling
 
 X, y = make_galaxies(1000, 32, question="edge-on", return_X_y=True, random_state=0)
-model = BayesianCNNRegressor(epochs=150, schedule="cosine", n_draws=100, random_state=0)
+model = BayesianCNNRegressor(n_draws=100, random_state=0)
 learner = ActiveLearner(model, joint_sampling, X[:100], y[:100])
 pool, X_test, y_test = np.arange(100, 700), X[700:], y[700:]
 for n_round in range(4):

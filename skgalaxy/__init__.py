@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 from typing import Any as _Any
 
 if TYPE_CHECKING:  # what an editor completes and explains
+    from skgalaxy.calibration import recommended
     from skgalaxy.estimator import BayesianCNNRegressor
     from skgalaxy.persistence import load, save
     from skgalaxy.posterior import VotePosterior
 
 __version__ = "0.1.0.dev0"
-__all__ = ["BayesianCNNRegressor", "VotePosterior", "load", "save", "__version__"]
+__all__ = ["BayesianCNNRegressor", "VotePosterior", "load", "recommended", "save", "__version__"]
 
 _HOMES = {
     "BayesianCNNRegressor": "estimator",
     "VotePosterior": "posterior",
     "load": "persistence",
+    "recommended": "calibration",
     "save": "persistence",
 }
 

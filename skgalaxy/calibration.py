@@ -16,7 +16,7 @@ import numbers
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,7 +43,7 @@ from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
 from skgalaxy.query._learners import embed, was_trained_on
 
-__all__ = ["CalibratedRegressorCV", "Recalibration"]
+__all__ = ["CalibratedRegressorCV", "Recalibration", "recommended"]
 
 _HELD_OUT = 0.2
 _MOST_DRAWS = 100  # enough to learn two numbers from
@@ -392,6 +392,61 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """Galaxies that some network was trained on, bool of shape (n_galaxies,)."""
         check_is_fitted(self)
         return np.any([was_trained_on(estimator, X) for estimator in self.estimators_], axis=0)
+
+
+def recommended(
+    pictures: Literal["galaxies", "upright"] = "galaxies", **parameters: Any
+) -> CalibratedRegressorCV:
+    """Estimator with the settings that our studies recommend, and with calibrated error bars.
+
+    A `skgalaxy.BayesianCNNRegressor` with the beta-binomial likelihood and a Bayesian last layer,
+    in a `CalibratedRegressorCV`. README, command line and demo use it.
+
+    Parameters
+    ----------
+    pictures : {"galaxies", "upright"}, default="galaxies"
+        What your pictures show. "galaxies" have no up: they are turned and mirrored in training,
+        and a prediction is the mean over eight views. "upright" pictures, for example of clothes,
+        are shown as they are.
+    **parameters
+        Parameters of `skgalaxy.BayesianCNNRegressor`, for example ``random_state=0``. Yours take
+        the place of the recommended ones.
+
+    Returns
+    -------
+    estimator : CalibratedRegressorCV
+        Not fitted. You reach the parameters of the network as ``estimator__epochs``, for example.
+
+    Raises
+    ------
+    ValueError
+        If `pictures` is neither of the two.
+    TypeError
+        If `BayesianCNNRegressor` has no such parameter.
+
+    Examples
+    --------
+    >>> import skgalaxy
+    >>> model = skgalaxy.recommended(epochs=10, random_state=0)
+    >>> model.estimator.n_views, model.estimator.epochs, model.random_state
+    (8, 10, 0)
+    """
+    from skgalaxy.estimator import BayesianCNNRegressor  # imports Keras
+
+    check_choice(pictures, "pictures", ("galaxies", "upright"))
+    turns = pictures == "galaxies"
+    settings = {
+        "likelihood": "beta_binomial",
+        "posterior": "last_layer",
+        "n_draws": 200,
+        "precision": "auto",
+        "augment": turns,
+        "n_views": 8 if turns else 1,
+        **parameters,
+    }
+    return CalibratedRegressorCV(
+        BayesianCNNRegressor(**settings), random_state=parameters.get("random_state")
+    )
 
 
 def _fit(estimator: Any, X: Any, votes: NDArray[Any], train: NDArray[Any]) -> Any:

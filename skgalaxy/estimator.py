@@ -48,13 +48,18 @@ from skgalaxy.networks.architecture import Architecture, GalaxyZooNetwork
 from skgalaxy.networks.ensemble import Ensemble
 from skgalaxy.networks.posteriors import POSTERIORS, check_last_layer
 from skgalaxy.networks.rows import ImageSpec, check_images, image_shape_of
-from skgalaxy.networks.trained import (
+from skgalaxy.networks.schedule import (
     SCHEDULES,
+    auto_epochs,
+    check_epochs,
+    refuse_two_schedules,
+    schedule_callbacks,
+)
+from skgalaxy.networks.trained import (
     Callbacks,
     Seeds,
     check_callbacks,
     refuse_to_watch,
-    schedule_callbacks,
 )
 from skgalaxy.networks.training_set import TrainingSet, VoteBatches, image_digests
 from skgalaxy.networks.views import check_n_views
@@ -113,20 +118,20 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         degrees, mirrored and not; a galaxy is the same in all of them, and the average errs less.
         They cost that many times as much. Images that are not square have 4 at most. Keep it 1 if
         your images have an up, that is, with ``augment=False``. You can change it after `fit`.
-    epochs : int, default=60
+    epochs : int or "auto", default="auto"
         Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
-        steps. Raise the number for few galaxies, so that there are about a thousand steps in all:
-        500 epochs for 64 galaxies, 90 for 350.
+        steps. "auto" takes about 125 sqrt(galaxies) steps in all: 1,000 for 64 galaxies, 3,000 for
+        600. The paper's 60 epochs are too few for either.
     batch_size : int, default=32
-        Number of galaxies per training step. If you raise it, raise `epochs` too, because an epoch
-        then has fewer steps. Lower it if large images do not fit in memory.
+        Number of galaxies per training step. If you raise it, raise a number of `epochs` too,
+        because an epoch then has fewer steps. Lower it if large images do not fit in memory.
     learning_rate : float > 0, default=1e-3
         Step size of Adam, the optimiser. Lower it, for example to 1e-4, if `fit` reports that
         training diverged.
-    schedule : {"constant", "cosine"}, default="constant"
+    schedule : {"cosine", "constant"}, default="cosine"
         Course of the learning rate. With "cosine" it falls from `learning_rate` to almost zero
-        over the epochs of one `fit`, along half a cosine wave. Try that if the loss still jumps up
-        and down in the last epochs.
+        over the steps of one `fit`, along half a cosine wave. With "constant" the loss still jumps
+        up and down in the last epochs, so that the result depends more on the seed.
     augment : bool, default=True
         Show every image in training flipped, turned by any angle and zoomed by up to 20 %, each
         time in another way. Set it to False if your images have an up or a scale that matters, for
@@ -221,10 +226,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         n_draws: int = 50,
         posterior: Literal["dropout", "last_layer"] = "dropout",
         n_views: Literal[1, 4, 8] = 1,
-        epochs: int = 60,
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         learning_rate: float = 1e-3,
-        schedule: Literal["constant", "cosine"] = "constant",
+        schedule: Literal["constant", "cosine"] = "cosine",
         augment: bool = True,
         precision: Literal["float32", "bfloat16", "auto"] = "float32",
         image_shape: tuple[int, ...] | None = None,
@@ -243,7 +248,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         self.n_draws = n_draws
         self.posterior: Literal["dropout", "last_layer"] = posterior
         self.n_views: Literal[1, 4, 8] = n_views
-        self.epochs = epochs
+        self.epochs: int | Literal["auto"] = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.schedule = schedule
@@ -310,6 +315,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             validation_data,
             before=getattr(self, "_ensemble", None) if self.warm_start else None,
             epochs=self.epochs,
+            schedule=self.schedule,
             validation_fraction=fraction,
             finds_last_layer=True,
         )
@@ -317,7 +323,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train for one more epoch on `X` and `y`, from the present weights.
 
-        Call it as often as you like. No image is held out.
+        Call it as often as you like. No image is held out, and the learning rate is constant.
 
         Parameters
         ----------
@@ -340,6 +346,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             sample_weight,
             before=before,
             epochs=1,
+            schedule="constant",  # a rate that falls within every call would never be low for long
             validation_fraction=0,
             finds_last_layer=False,  # the galaxies of earlier calls are not known any more
         )
@@ -352,7 +359,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         validation_data: _ValidationData | None = None,
         *,
         before: Ensemble | None,
-        epochs: int,
+        epochs: int | Literal["auto"],
+        schedule: str,
         validation_fraction: float,
         finds_last_layer: bool,
     ) -> Self:
@@ -377,13 +385,16 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         if self.posterior == "last_layer" and finds_last_layer:
             check_last_layer(ensemble.networks[0], len(training))
 
+        if epochs == "auto":
+            epochs = auto_epochs(len(training), self.batch_size)
+        n_steps = epochs * math.ceil(len(training) / self.batch_size)
         trained, interrupt = ensemble.train(
             training,
             validation,
             batch_size=self.batch_size,
             epochs=epochs,
             learning_rate=self.learning_rate,
-            callbacks=partial(self._callbacks, epochs),
+            callbacks=partial(self._callbacks, schedule, n_steps),
         )
 
         if trained:
@@ -439,9 +450,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             precision=fastest_precision() if self.precision == "auto" else self.precision,
         )
 
-    def _callbacks(self, epochs: int) -> Callbacks:
+    def _callbacks(self, schedule: str, n_steps: int) -> Callbacks:
         """New callbacks for one network: of the schedule, copies of the user's, and a bar."""
-        course = schedule_callbacks(self.schedule, self.learning_rate, epochs)
+        course = schedule_callbacks(schedule, self.learning_rate, n_steps)
         bar = [TqdmCallback(verbose=0)] if self.verbose else []  # 0: no second bar of batches
         # copies: callbacks hold state, for example EarlyStopping its best loss, and `fit` must
         # not change a parameter. Shallow ones: what a callback was given, for example a trial of
@@ -735,13 +746,14 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         check_int(self.n_networks, "n_networks", 1)
         check_int(self.n_draws, "n_draws", 1)
         check_choice(self.posterior, "posterior", tuple(POSTERIORS))
-        check_int(self.epochs, "epochs", 1)
+        check_epochs(self.epochs)
         check_int(self.batch_size, "batch_size", 1)
         check_float(self.learning_rate, "learning_rate", 0, math.inf, closed="neither")
         check_choice(self.schedule, "schedule", ("constant", *SCHEDULES))
         check_choice(self.precision, "precision", ("auto", "float32", "bfloat16"))
         check_float(self.validation_fraction, "validation_fraction", 0, 1, closed="left")
         check_callbacks(self.callbacks)
+        refuse_two_schedules(self.schedule, self.callbacks)
         for name in ("augment", "warm_start", "verbose"):
             check_bool(getattr(self, name), name)
 

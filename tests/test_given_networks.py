@@ -130,7 +130,7 @@ def test_callbacks_reach_what_they_were_given(toy, small, tmp_path):
 def test_stopping_without_validation_names_the_parameter(toy, small):
     X, y, _ = toy
     for callback in (keras.callbacks.EarlyStopping(), keras.callbacks.ReduceLROnPlateau()):
-        model = BayesianCNNRegressor(**{**small, "callbacks": [callback]})
+        model = BayesianCNNRegressor(**{**small, "callbacks": [callback]}, schedule="constant")
         with pytest.raises(ValueError, match=r"monitor='val_loss'\); set `validation_fraction`"):
             model.fit(X, y)
         assert model.fit(X, y, validation_data=(X[:9], y[:9])).n_iter_ == 3

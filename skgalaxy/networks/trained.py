@@ -4,8 +4,7 @@ The arrays hold weights, seeds of random layers and moments of the optimiser. A 
 Keras model of its own: it borrows a compiled one to compute (`skgalaxy.networks._lending`).
 """
 
-import math
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Self
 
@@ -31,13 +30,11 @@ from skgalaxy.networks.last_layer import LastLayer
 from skgalaxy.networks.training_set import VoteBatches
 
 __all__ = [
-    "SCHEDULES",
     "Seeds",
     "TrainedNetwork",
     "Training",
     "check_callbacks",
     "refuse_to_watch",
-    "schedule_callbacks",
 ]
 
 History = dict[str, list[float]]
@@ -263,21 +260,6 @@ def _name_of(network: Any) -> str:
     """Name of a function, a class or an object, as you would look for its code."""
     named = network if hasattr(network, "__qualname__") else type(network)
     return f"{named.__module__}.{named.__qualname__}"
-
-
-# factors of the learning rate, by the fraction of epochs done
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    # Loshchilov & Hutter 2017 (arXiv:1608.03983): cosine annealing, without restarts
-    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
-}
-
-
-def schedule_callbacks(schedule: str, start: float, epochs: int) -> Callbacks:
-    """Keras callbacks that lower the learning rate from `start`; none if it is constant."""
-    if schedule == "constant":
-        return []
-    course = SCHEDULES[schedule]
-    return [keras.callbacks.LearningRateScheduler(lambda epoch, _: start * course(epoch / epochs))]
 
 
 def check_callbacks(callbacks: Any) -> None:

@@ -1,0 +1,79 @@
+"""How long to train, and the course of the learning rate meanwhile.
+
+A network learns in steps, each with a batch of galaxies. Few galaxies need nearly as many steps as
+many do, so a fixed number of epochs is too short for few and too long for many.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from skgalaxy._validation import check_int
+
+__all__ = ["SCHEDULES", "auto_epochs", "check_epochs", "refuse_two_schedules", "schedule_callbacks"]
+
+_STEPS_AT_ONE = 125
+
+# factors of the learning rate, by the fraction of steps done
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    # Loshchilov & Hutter 2017 (arXiv:1608.03983): cosine annealing, without restarts
+    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+}
+
+
+def auto_epochs(n_images: int, batch_size: int) -> int:
+    """Epochs that hold about 125 sqrt(n_images) steps of training.
+
+    The study ``benchmarks/training_length.py`` chose this number.
+
+    Examples
+    --------
+    >>> from skgalaxy.networks.schedule import auto_epochs
+    >>> [auto_epochs(n_images, batch_size=32) for n_images in (64, 600, 5000)]
+    [500, 162, 57]
+    """
+    steps_per_epoch = math.ceil(n_images / batch_size)
+    return math.ceil(_STEPS_AT_ONE * math.sqrt(n_images) / steps_per_epoch)
+
+
+def check_epochs(epochs: Any) -> None:
+    """Raise ValueError or TypeError unless `epochs` is "auto" or an integer >= 1."""
+    if not isinstance(epochs, str):
+        check_int(epochs, "epochs", 1)
+    elif epochs != "auto":
+        raise ValueError(f"`epochs` must be 'auto' or an integer >= 1. Got {epochs!r}.")
+
+
+def refuse_two_schedules(schedule: str, callbacks: Any) -> None:
+    """Raise ValueError if a callback sets the learning rate that a schedule sets, too."""
+    setters = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
+    for callback in callbacks or []:
+        if schedule != "constant" and isinstance(callback, setters):
+            raise ValueError(
+                f"`callbacks` must leave the learning rate to `schedule`. Got "
+                f"{type(callback).__name__} and schedule={schedule!r}; set schedule='constant'."
+            )
+
+
+def schedule_callbacks(schedule: str, start: float, n_steps: int) -> list[keras.callbacks.Callback]:
+    """Callbacks that lower the learning rate from `start` over `n_steps`; none if constant."""
+    return [] if schedule == "constant" else [_Schedule(SCHEDULES[schedule], start, n_steps)]
+
+
+class _Schedule(keras.callbacks.Callback):
+    """Callback that sets the learning rate before every step, and logs it every epoch."""
+
+    def __init__(self, course: Callable[[float], float], start: float, n_steps: int) -> None:
+        super().__init__()
+        self.course, self.start, self.n_steps = course, start, n_steps
+        self.step = 0
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        rate = self.start * self.course(self.step / self.n_steps)
+        self.model.optimizer.learning_rate = rate
+        self.step += 1
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
