@@ -19,14 +19,24 @@ def add_options(options):
     options.add_argument(
         "--resume", type=Path, metavar="FOLDER", help="of finished tasks; default: a new one"
     )
+    add_jobs(options)
+
+
+def add_jobs(options):
+    """Add the option of the number of processes."""
     options.add_argument("--jobs", type=int, default=2, help="processes; default: %(default)s")
+
+
+def share_cores(options) -> None:
+    """Share out the cores among the processes."""
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, os.cpu_count() // options.jobs))
 
 
 def open_folder(options) -> Path:
     """Folder of finished tasks, one for small sizes and one for full; shares out the cores."""
     folder = (options.resume or Path(tempfile.mkdtemp())) / ("quick" if options.quick else "full")
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, os.cpu_count() // options.jobs))
+    share_cores(options)
     return folder
 
 

@@ -29,6 +29,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgalaxy._pools import n_rows, take_rows
 from skgalaxy._validation import (
+    check_bool,
     check_choice,
     check_int,
     check_seed,
@@ -201,13 +202,18 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         random; one of scikit-learn's splitters; or pairs of rows to train on and to hold out.
         With "prefit" your `estimator` is fitted already, and `fit` only calibrates it on other
         galaxies.
+    ensemble : bool, default=True
+        What predicts. With True it is the clones that calibrated. With False it is one clone that
+        learned from all votes, which costs one more training. It errs a little less than the
+        clones that were calibrated, so its posterior is a little too wide rather than too narrow.
+        There is no choice with ``cv="prefit"``.
     random_state : int, RandomState or None, default=None
         Seed of the split and of the clones. It replaces the clones' own `random_state`.
 
     Attributes
     ----------
     estimators_ : list of estimators
-        One per split.
+        Those that predict: one per split, or one in all with ``ensemble=False``.
     recalibration_ : Recalibration
         The two numbers that were learned.
     n_features_in_, feature_names_in_
@@ -240,9 +246,17 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     recalibration_: Recalibration
 
-    def __init__(self, estimator: Any = None, *, cv: Any = None, random_state: Any = None) -> None:
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        cv: Any = None,
+        ensemble: bool = True,
+        random_state: Any = None,
+    ) -> None:
         self.estimator = estimator
         self.cv = cv
+        self.ensemble = ensemble
         self.random_state = random_state
 
     def fit(
@@ -277,15 +291,16 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         (X,) = indexable(X)
         votes = np.stack(check_weighted_votes(y, sample_weight, n_rows(X)), axis=1)
         _check_scatter([votes])
+        check_bool(self.ensemble, "ensemble")
         if isinstance(self.cv, str):
             check_choice(self.cv, "cv", ("prefit",))
-            estimators, held_out = [self.estimator], [np.arange(len(votes))]
+            estimators, held_out, last = [self.estimator], [np.arange(len(votes))], None
             self._check_unseen(X)
         else:
             splits = self._splits(votes, groups)
+            *clones, last = self._clones(len(splits) + 1)
             estimators = [
-                _fit(one, X, votes, train)
-                for one, (train, _) in zip(self._clones(len(splits)), splits, strict=True)
+                _fit(one, X, votes, train) for one, (train, _) in zip(clones, splits, strict=True)
             ]
             held_out = [
                 _unseen(one, X, rows) for one, (_, rows) in zip(estimators, splits, strict=True)
@@ -295,6 +310,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             for one, rows in zip(estimators, held_out, strict=True)
         ]
         self.recalibration_ = _most_likely(posteriors, [votes[rows] for rows in held_out])
+        if last is not None and not self.ensemble:
+            estimators = [_fit(last, X, votes, np.arange(len(votes)))]
         self.estimators_ = estimators
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
