@@ -33,7 +33,9 @@ def main():
     y = np.column_stack([rng.integers(0, 41, n_labelled), np.full(n_labelled, 40)])
     pool = rng.integers(0, 256, (n_pool, 64, 64, 1), dtype=np.uint8)
 
-    ours = BayesianCNNRegressor(epochs=epochs, precision=options.precision, random_state=0)
+    ours = BayesianCNNRegressor(
+        epochs=epochs, batch_size=32, precision=options.precision, random_state=0
+    )
     ours.fit(X[:64], y[:64])  # as in any round but the first: traced before
     turns = {"skgalaxy": [], "straightforward": []}
     for _ in range(repeats):

@@ -40,7 +40,13 @@ def main():
     for seed in seeds:
         run, models = {"seed": seed}, {}
         for precision in ("float32", "bfloat16"):
-            model = BayesianCNNRegressor(epochs=epochs, precision=precision, random_state=seed)
+            model = BayesianCNNRegressor(
+                epochs=epochs,
+                batch_size=32,
+                schedule="constant",
+                precision=precision,
+                random_state=seed,
+            )
             run[f"fit_s_{precision}"] = timed(lambda: model.fit(X, y))  # noqa: B023
             run[f"rmse_{precision}"] = vote_fraction_rmse(y_test, model.predict(X_test))
             models[precision] = model

@@ -139,9 +139,8 @@ def _sheet(images):
 def _train(options, galaxies, table, figures):
     """Report the RMSE on real galaxies of networks that saw simulated ones only, per seed."""
     n_train = min(options.n_train or 2000, len(galaxies.ids))
-    training = {"epochs": options.epochs} if options.epochs else {}
-    if options.quick:
-        training.setdefault("epochs", 2)
+    epochs = options.epochs or (2 if options.quick else 60)
+    training = {"epochs": epochs, "batch_size": 32, "schedule": "constant"}
     real = load_galaxy_zoo(options.real)
     test = np.array([int(name) % 4 == 0 for name in real.ids])
     votes, learn = real.votes[test], real.votes[~test]

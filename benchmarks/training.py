@@ -30,7 +30,7 @@ def main():
     y = np.column_stack([rng.integers(0, 41, n_galaxies), np.full(n_galaxies, 40)])
     ways = {
         f"skgalaxy, {precision}": BayesianCNNRegressor(
-            epochs=EPOCHS, precision=precision, random_state=0
+            epochs=EPOCHS, batch_size=32, precision=precision, random_state=0
         )
         for precision in ("float32", "bfloat16")
     }
@@ -43,7 +43,7 @@ def main():
             plain_model, views=views, epochs=EPOCHS, batch_size=32, verbose=0, warm_start=True
         )
     ways["skgalaxy, no views, float32"] = BayesianCNNRegressor(
-        epochs=EPOCHS, augment=False, random_state=0
+        epochs=EPOCHS, batch_size=32, augment=False, random_state=0
     )
     targets = y.astype(np.float32)
     works = {

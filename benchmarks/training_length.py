@@ -67,13 +67,14 @@ def learn(data, results, quick, *task):
     """Train once and add the row; return the task and its seconds."""
     name, size, n_labels, factor, seed = task
     sky = read_sky(name, data, size, n_labels, seed)
-    epochs = max(1, round(factor * auto_epochs(len(sky.y), 32)))
-    model = BayesianCNNRegressor(epochs=1 if quick else epochs, precision="auto", random_state=seed)
+    model = BayesianCNNRegressor(precision="auto", random_state=seed)
+    epochs = max(1, round(factor * auto_epochs(len(sky.y), model.batch_size)))
+    model.set_params(epochs=1 if quick else epochs)
     seconds = timed(lambda: model.fit(sky.X, sky.y))
     rmse = vote_fraction_rmse(sky.y_test, model.predict(sky.X_test))
     model.set_params(posterior="last_layer", n_views=8)
     of_layer = vote_fraction_rmse(sky.y_test, model.predict(sky.X_test))
-    steps = model.n_iter_ * math.ceil(len(sky.y) / 32)
+    steps = model.n_iter_ * math.ceil(len(sky.y) / model.batch_size)
     results.add(task, steps=steps, RMSE=rmse, RMSE_last_layer_8_views=of_layer, seconds=seconds)
     return task, seconds
 

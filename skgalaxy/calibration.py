@@ -462,7 +462,9 @@ def recommended(
         **parameters,
     }
     return CalibratedRegressorCV(
-        BayesianCNNRegressor(**settings), random_state=parameters.get("random_state")
+        BayesianCNNRegressor(**settings),
+        ensemble=False,
+        random_state=parameters.get("random_state"),
     )
 
 

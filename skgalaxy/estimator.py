@@ -122,9 +122,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
         steps. "auto" takes about 125 sqrt(galaxies) steps in all: 1,000 for 64 galaxies, 3,000 for
         600. The paper's 60 epochs are too few for either.
-    batch_size : int, default=32
-        Number of galaxies per training step. If you raise it, raise a number of `epochs` too,
-        because an epoch then has fewer steps. Lower it if large images do not fit in memory.
+    batch_size : int, default=16
+        Number of galaxies per training step. What counts is the number of steps, so small batches
+        learn more in the same time. If you raise it, raise a number of `epochs` too, because an
+        epoch then has fewer steps.
     learning_rate : float > 0, default=1e-3
         Step size of Adam, the optimiser. Lower it, for example to 1e-4, if `fit` reports that
         training diverged.
@@ -227,7 +228,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         posterior: Literal["dropout", "last_layer"] = "dropout",
         n_views: Literal[1, 4, 8] = 1,
         epochs: int | Literal["auto"] = "auto",
-        batch_size: int = 32,
+        batch_size: int = 16,
         learning_rate: float = 1e-3,
         schedule: Literal["constant", "cosine"] = "cosine",
         augment: bool = True,

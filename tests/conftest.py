@@ -41,6 +41,7 @@ def small_parameters():
     return {
         "network": GalaxyZooNetwork(filters=((4,), (8,)), dense_units=16),
         "epochs": 3,
+        "batch_size": 32,
         "n_draws": 10,
         "random_state": 0,
     }

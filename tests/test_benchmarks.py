@@ -37,6 +37,8 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "rounds": "",
     "simulated_sky": "-n 50 --n-jobs 1 --real DATA/galaxy_zoo_2 --train --figure OUT/sheet.png",
     "training": "",
+    "recommended": "DATA --sets fashion_mnist_h --jobs 1",
+    "training_length": "DATA --sets galaxy_zoo_2 --jobs 1",
     "training_steps": "DATA --sets shirt",
     "what_is_asked": "DATA --jobs 1 --resume OUT --figures OUT",
 }
@@ -247,6 +249,8 @@ def test_interval_of_bootstraps_holds_what_is_true():
 def test_rounds_are_trained_for_the_same_number_of_steps():
     X = np.random.default_rng(0).uniform(size=(70, 4))
     y = np.column_stack([np.arange(70) % 5, np.full(70, 5)])
-    model = SteadySteps(BayesianCNNRegressor(augment=False, random_state=0), n_steps=12)
+    model = SteadySteps(
+        BayesianCNNRegressor(augment=False, batch_size=32, random_state=0), n_steps=12
+    )
     epochs = [model.fit(X[:n], y[:n]).estimator_.n_iter_ for n in (20, 32, 64, 70)]
     assert epochs == [12, 12, 6, 4]

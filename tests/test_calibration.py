@@ -109,7 +109,7 @@ def small_network(likelihood="binomial", **parameters):
     return BayesianCNNRegressor(
         network=GalaxyZooNetwork(((4,),), 8),
         likelihood=likelihood,
-        **{"epochs": 8, "n_draws": 5, "random_state": 0, **parameters},
+        **{"epochs": 8, "batch_size": 32, "n_draws": 5, "random_state": 0, **parameters},
     )
 
 

@@ -14,7 +14,12 @@ from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.networks import GalaxyZooNetwork
 from skgalaxy.networks.last_layer import LEAST_GALAXIES
 
-SMALL = {"network": GalaxyZooNetwork(((4,), (8,)), 16), "epochs": 3, "n_draws": 20}
+SMALL = {
+    "network": GalaxyZooNetwork(((4,), (8,)), 16),
+    "epochs": 3,
+    "batch_size": 32,
+    "n_draws": 20,
+}
 
 
 def make_galaxies(n_galaxies=80, shape=(8, 8, 1), seed=0):

@@ -11,6 +11,7 @@ from skgalaxy.networks import GalaxyZooNetwork
 QUICK = {
     "network": GalaxyZooNetwork(dense_units=32),
     "epochs": 20,
+    "batch_size": 32,
     "learning_rate": 0.01,
     "n_draws": 10,
     "random_state": 0,

@@ -31,8 +31,8 @@ def auto_epochs(n_images: int, batch_size: int) -> int:
     Examples
     --------
     >>> from skgalaxy.networks.schedule import auto_epochs
-    >>> [auto_epochs(n_images, batch_size=32) for n_images in (64, 600, 5000)]
-    [500, 162, 57]
+    >>> [auto_epochs(n_images, batch_size=16) for n_images in (64, 600, 5000)]
+    [250, 81, 29]
     """
     steps_per_epoch = math.ceil(n_images / batch_size)
     return math.ceil(_STEPS_AT_ONE * math.sqrt(n_images) / steps_per_epoch)
