@@ -5,7 +5,7 @@ posterior is these D points; over k of N votes it is their equal mixture of bino
 ``p(k) = (1/D) Σ_d Bin(k; N, ρ_d)`` (Walmsley et al. 2020, arXiv:1905.07424). With another
 likelihood (`skgalaxy.likelihoods`) each draw is a wider distribution, for example a beta-binomial,
 and the posterior their mixture. Column d is one and the same network for every galaxy, so draws
-of different galaxies are jointly meaningful.
+of different galaxies are jointly meaningful. Out of fold (`folds`) it is so within each fold only.
 """
 
 from collections.abc import Iterable
@@ -24,6 +24,7 @@ from skgalaxy._validation import (
     refuse_masked,
 )
 from skgalaxy.information import mutual_information
+from skgalaxy.information.joint import check_one_fold
 from skgalaxy.likelihoods import Likelihood, as_likelihood, combine
 from skgalaxy.likelihoods.base import concatenate
 
@@ -41,6 +42,10 @@ class VotePosterior:
     draws : array-like of shape (n_galaxies, n_draws) or Likelihood
         Vote fractions ρ in [0, 1]; column d belongs to the same network for every galaxy. A
         `skgalaxy.likelihoods.BetaBinomial` says beside each draw how sure its network is.
+    folds : array-like of int of shape (n_galaxies,), default=None
+        The fold that each galaxy is in, if each fold was predicted by networks of its own, as
+        `skgalaxy.model_selection.cross_val_posterior` does. None says that all galaxies have the
+        same networks.
 
     Attributes
     ----------
@@ -48,13 +53,18 @@ class VotePosterior:
         How votes scatter about the draws; `skgalaxy.likelihoods.Binomial` of an array.
     draws : ndarray of shape (n_galaxies, n_draws)
         Vote fractions, float64, read-only.
+    folds : ndarray of int of shape (n_galaxies,) or None
+        As given, read-only. Slicing and `concatenate` keep it. With several folds you can ask all
+        about single galaxies. What takes the draws of galaxies together is refused, for example
+        `sample`, `joint_sampling` and EPIG; take one fold for it.
     mean, std : ndarray of shape (n_galaxies,)
         Mean and standard deviation of ρ.
 
     Raises
     ------
     ValueError
-        If `draws` is not two-dimensional or leaves [0, 1].
+        If `draws` is not two-dimensional or leaves [0, 1], or if `folds` are not integers, one per
+        galaxy.
 
     References
     ----------
@@ -79,8 +89,13 @@ class VotePosterior:
            [0.3 , 0.4 , 0.3 ]])
     """
 
-    def __init__(self, draws: "ArrayLike | Likelihood | VotePosterior") -> None:
+    def __init__(
+        self, draws: "ArrayLike | Likelihood | VotePosterior", *, folds: ArrayLike | None = None
+    ) -> None:
         self.likelihood: Likelihood = as_likelihood(draws)
+        if folds is None and isinstance(draws, VotePosterior):
+            folds = draws.folds
+        self.folds: NDArray[np.intp] | None = _check_folds(folds, len(self.likelihood))
 
     @property
     def draws(self) -> NDArray[Any]:
@@ -89,14 +104,16 @@ class VotePosterior:
 
     def __repr__(self) -> str:
         n_galaxies, n_draws = self.draws.shape[:2]
-        return f"{type(self).__name__}(n_galaxies={n_galaxies}, n_draws={n_draws})"
+        folds = "" if self.folds is None else f", n_folds={len(np.unique(self.folds))}"
+        return f"{type(self).__name__}(n_galaxies={n_galaxies}, n_draws={n_draws}{folds})"
 
     def __len__(self) -> int:
         return len(self.likelihood)
 
     def __getitem__(self, rows: Any) -> Self:
         """Posterior of some galaxies: a slice, mask, index array or one index."""
-        return type(self)(self.likelihood[rows])
+        folds = None if self.folds is None else np.atleast_1d(self.folds[rows])
+        return type(self)(self.likelihood[rows], folds=folds)
 
     @classmethod
     def concatenate(cls, posteriors: Iterable["VotePosterior"]) -> Self:
@@ -105,7 +122,8 @@ class VotePosterior:
         Parameters
         ----------
         posteriors : iterable of VotePosterior
-            With the same number of draws, from the same networks, and of one likelihood.
+            With the same number of draws, from the same networks, and of one likelihood. With
+            `folds` in all of them or in none; folds of the same number have the same networks.
 
         Returns
         -------
@@ -114,7 +132,8 @@ class VotePosterior:
         Raises
         ------
         ValueError
-            If there is none, or the numbers of draws or the likelihoods differ.
+            If there is none, the numbers of draws or the likelihoods differ, or some have `folds`
+            and others do not.
 
         Examples
         --------
@@ -122,7 +141,15 @@ class VotePosterior:
         >>> len(VotePosterior.concatenate([VotePosterior([[0.1]]), VotePosterior([[0.9]])]))
         2
         """
-        return cls(concatenate(_likelihoods_of(posteriors, "draws"), axis=0))
+        given = _check_alike(posteriors, "draws")
+        folds = [one.folds for one in given if one.folds is not None]
+        if len(folds) not in (0, len(given)):
+            raise ValueError(
+                "`posteriors` must all be of the same networks. Got some with `folds`, predicted "
+                "out of fold, and others without."
+            )
+        likelihood = concatenate([one.likelihood for one in given], axis=0)
+        return cls(likelihood, folds=np.concatenate(folds) if folds else None)
 
     @classmethod
     def combine(cls, posteriors: Iterable["VotePosterior"]) -> Self:
@@ -132,7 +159,8 @@ class VotePosterior:
         ----------
         posteriors : iterable of VotePosterior
             Of other networks each. Unlike likelihoods are widened to one: a binomial becomes a
-            beta-binomial of infinite concentration.
+            beta-binomial of infinite concentration. Of unlike `folds`, galaxies are in one fold
+            together if they are in each.
 
         Returns
         -------
@@ -149,7 +177,12 @@ class VotePosterior:
         >>> VotePosterior.combine([VotePosterior([[0.1]]), VotePosterior([[0.9]])]).draws
         array([[0.1, 0.9]])
         """
-        return cls(combine(_likelihoods_of(posteriors, "galaxies")))
+        given = _check_alike(posteriors, "galaxies")
+        folds = [one.folds for one in given if one.folds is not None]
+        return cls(
+            combine([one.likelihood for one in given]),
+            folds=np.unique(folds, axis=1, return_inverse=True)[1].ravel() if folds else None,
+        )
 
     @property
     def mean(self) -> NDArray[Any]:
@@ -274,12 +307,18 @@ class VotePosterior:
         votes : ndarray of shape (n_galaxies,)
             One joint sample of k; over many calls each galaxy's k follows its `pmf`.
 
+        Raises
+        ------
+        ValueError
+            If the galaxies are of several `folds`, so that no network is one for all.
+
         Examples
         --------
         >>> from skgalaxy import VotePosterior
         >>> VotePosterior([[0.0], [1.0]]).sample(n_votes=40, random_state=0)
         array([ 0, 40])
         """
+        check_one_fold(self)
         rng = check_seed(random_state)
         n_votes = check_n_votes(n_votes, len(self))
         return self.likelihood.sample(rng, n_votes, rng.randint(self.likelihood.n_draws))
@@ -334,8 +373,24 @@ class VotePosterior:
         return pd.DataFrame(columns, index=index)
 
 
-def _likelihoods_of(posteriors: Iterable[VotePosterior], alike: str) -> list[Likelihood]:
-    """Likelihoods of posteriors that have as many galaxies, or as many draws."""
+def _check_folds(folds: ArrayLike | None, n_galaxies: int) -> NDArray[np.intp] | None:
+    """Folds as a read-only array, one integer per galaxy."""
+    if folds is None:
+        return None
+    refuse_masked(folds, "folds")
+    given = np.asarray(folds)
+    if given.shape != (n_galaxies,) or (given.size and given.dtype.kind not in "iu"):
+        raise ValueError(
+            f"`folds` must be one integer per galaxy, shape ({n_galaxies},). "
+            f"Got {given.dtype} of shape {given.shape}."
+        )
+    own = given.astype(np.intp)  # a copy
+    own.flags.writeable = False
+    return own
+
+
+def _check_alike(posteriors: Iterable[VotePosterior], alike: str) -> list[VotePosterior]:
+    """Posteriors that have as many galaxies, or as many draws."""
     rule = "`posteriors` must be a list of VotePosterior."
     if isinstance(posteriors, VotePosterior):
         raise TypeError(f"{rule} Got one alone.")
@@ -348,11 +403,10 @@ def _likelihoods_of(posteriors: Iterable[VotePosterior], alike: str) -> list[Lik
         raise TypeError(f"{rule} Got {others[0]} in it.")
     if not given:
         raise ValueError("`posteriors` must be at least one VotePosterior. Got an empty list.")
-    likelihoods = [posterior.likelihood for posterior in given]
     axis = {"galaxies": 0, "draws": 1}[alike]
-    sizes = sorted({likelihood.draws.shape[axis] for likelihood in likelihoods})
+    sizes = sorted({posterior.draws.shape[axis] for posterior in given})
     if len(sizes) > 1:
         raise ValueError(
             f"`posteriors` must all have the same number of {alike}. Got numbers {sizes}."
         )
-    return likelihoods
+    return given

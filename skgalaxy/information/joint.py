@@ -17,6 +17,9 @@ Correlations are those of ``arcsin √ρ``, in which the votes' noise is the sam
 galaxy, and for independent ones, this is exact. For pairs of real galaxies it is within a few per
 cent. It never saturates, while the exact value cannot exceed log D, because D draws are all the
 networks there are: with many galaxies the Gaussian is the better guess for more networks.
+
+Out of fold, galaxies of different folds have different networks, and nothing of this holds between
+them: `check_one_fold` refuses such a posterior.
 """
 
 from typing import Any
@@ -36,13 +39,28 @@ _MOST_JOINT = 4096**2  # pairs of outcomes: 128 MB, and some seconds for each ta
 _BLOCK = 2**17  # joint probabilities computed at once: they stay in the cache
 
 
+def check_one_fold(*draws: Any) -> None:
+    """Raise ValueError unless column d is the same network for all galaxies, as far as is known.
+
+    Only a VotePosterior with `folds` says that it is not.
+    """
+    folds = [np.unique(held) for one in draws if (held := getattr(one, "folds", None)) is not None]
+    n_networks = len(np.unique(np.concatenate([*folds, np.empty(0, int)])))
+    if n_networks > 1 or 0 < len(folds) < len(draws):
+        got = f"{n_networks} folds" if n_networks > 1 else "galaxies out of a fold, and others"
+        raise ValueError(
+            "Draws of galaxies can be compared only where all are of the same networks. Got "
+            f"{got}; take one fold, for example `posterior[posterior.folds == 0]`."
+        )
+
+
 def standardised_draws(draws: Any) -> NDArray[Any]:
     """Galaxies as directions in the space of networks: how draws differ, not how much.
 
     Parameters
     ----------
     draws : array-like of shape (n_galaxies, n_draws), VotePosterior or Likelihood
-        Vote fractions ρ in [0, 1].
+        Vote fractions ρ in [0, 1]; of a posterior, the means that its networks expect.
 
     Returns
     -------
@@ -53,7 +71,7 @@ def standardised_draws(draws: Any) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If `draws` have a wrong shape or values out of range.
+        If `draws` have a wrong shape or values out of range, or are of several folds.
 
     Examples
     --------
@@ -64,6 +82,7 @@ def standardised_draws(draws: Any) -> NDArray[Any]:
            [ 1.,  1., -1.],
            [-1., -1.,  1.]])
     """
+    check_one_fold(draws)
     rho = as_likelihood(draws).draws
     angles = np.arcsin(np.sqrt(rho))  # the scatter of votes is then the same at every ρ
     angles -= angles.mean(axis=1, keepdims=True)
@@ -102,7 +121,8 @@ def greedy_information(
     Raises
     ------
     ValueError
-        If `n_instances` exceeds the galaxies, or an array has a wrong shape or values.
+        If `n_instances` exceeds the galaxies, an array has a wrong shape or values, or the
+        galaxies are of several folds.
 
     References
     ----------
@@ -197,6 +217,7 @@ def expected_predictive_information_gain(
     >>> expected_predictive_information_gain(draws, 10, [[0.2, 0.7, 0.2, 0.7]], 10).round(3)
     array([0.582, 0.   ])
     """
+    check_one_fold(draws, target_draws)
     galaxies, targets = as_likelihood(draws), as_likelihood(target_draws)
     if targets.n_draws != galaxies.n_draws or not len(targets):
         raise ValueError(

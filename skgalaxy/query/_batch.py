@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from skgalaxy import acquisition
 from skgalaxy._pools import count_rows, n_rows, take_rows
 from skgalaxy._validation import check_choice, check_float, check_int
+from skgalaxy.information.joint import check_one_fold
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query._learners import check_method, embed, predict_posterior
 from skgalaxy.query._pool import check_expected_votes
@@ -94,7 +95,7 @@ def joint_sampling(query: Query, *, n_candidates: int = 1000) -> Picked:
     Raises
     ------
     ValueError
-        If `n_candidates` is below 1.
+        If `n_candidates` is below 1, or `learner` is a VotePosterior of several folds.
 
     Warns
     -----
@@ -116,6 +117,7 @@ def joint_sampling(query: Query, *, n_candidates: int = 1000) -> Picked:
     [0 2] [0.69 0.45]
     """
     n_candidates = check_int(n_candidates, "n_candidates", 1)
+    _check_comparable(query)
     return pick(query, VotePosterior.mutual_information, select_jointly, n_candidates)
 
 
@@ -151,7 +153,8 @@ def diverse_sampling(
     TypeError
         If `features` is "embedding" and the estimator has no ``embed``.
     ValueError
-        If `features` or `n_candidates` is out of range.
+        If `features` or `n_candidates` is out of range, or `learner` is a VotePosterior of several
+        folds.
 
     References
     ----------
@@ -167,6 +170,8 @@ def diverse_sampling(
     """
     if check_choice(features, "features", ("draws", "embedding")) == "embedding":
         check_method(query.learner, "embed")  # now, not after the pool is scored
+    else:
+        _check_comparable(query)
     n_candidates = check_int(n_candidates, "n_candidates", 1)
 
     def select(
@@ -213,7 +218,8 @@ def epig_sampling(
     Raises
     ------
     ValueError
-        If `n_targets` or `target_votes` is below 1, or there is no target.
+        If `n_targets` or `target_votes` is below 1, there is no target, or `learner` is a
+        VotePosterior of several folds.
 
     References
     ----------
@@ -236,8 +242,16 @@ def epig_sampling(
     if target is None:
         target = _random_rows(query, n_targets)
     wanted = predict_posterior(query.learner, target)
+    _check_comparable(query._replace(eligible=None), wanted)  # all of the pool is scored
     # a checkpoint names the plain arguments of a partial: `target_votes`, but not the targets
     return pick(query, partial(_predictive_gain, target=wanted, target_votes=target_votes))
+
+
+def _check_comparable(query: Query, *others: VotePosterior) -> None:
+    """Refuse a posterior of several folds now, not after the pool is scored."""
+    if isinstance(query.learner, VotePosterior) and query.learner.folds is not None:
+        rows = query.X if query.eligible is None else query.X[query.eligible]
+        check_one_fold(query.learner[rows], *others)
 
 
 def _predictive_gain(
