@@ -12,7 +12,6 @@ Vote fractions, and the disagreement between networks, stay as they are. `Calibr
 holds galaxies out, trains on the others, and learns the two numbers from those held out.
 """
 
-import numbers
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,20 +21,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
-from sklearn.model_selection import KFold, ShuffleSplit, check_cv
-from sklearn.pipeline import Pipeline
+from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 
-from skgalaxy._pools import n_rows, take_rows
+from skgalaxy._held_out import check_groups, deal, fit_to_votes_of, rows_of
+from skgalaxy._pools import n_rows
 from skgalaxy._validation import (
     check_bool,
     check_choice,
-    check_int,
     check_seed,
     check_votes,
     check_weighted_votes,
-    refuse_masked,
 )
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.metrics import d2_binomial_score
@@ -121,7 +118,7 @@ class Recalibration(NamedTuple):
 
     def apply(self, posterior: VotePosterior) -> VotePosterior:
         """Recalibrate a posterior."""
-        return VotePosterior(posterior.likelihood.recalibrated(*self))
+        return VotePosterior(posterior.likelihood.recalibrated(*self), folds=posterior.folds)
 
 
 def _most_likely(
@@ -276,7 +273,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         X, y, sample_weight
             As the estimator takes them.
         groups : array-like of shape (n_galaxies,), default=None
-            For splitters that keep groups together.
+            Names of what is held out together, for example of pictures that are there twice.
 
         Returns
         -------
@@ -300,18 +297,19 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             splits = self._splits(votes, groups)
             *clones, last = self._clones(len(splits) + 1)
             estimators = [
-                _fit(one, X, votes, train) for one, (train, _) in zip(clones, splits, strict=True)
+                fit_to_votes_of(one, X, votes, train)
+                for one, (train, _) in zip(clones, splits, strict=True)
             ]
             held_out = [
                 _unseen(one, X, rows) for one, (_, rows) in zip(estimators, splits, strict=True)
             ]
         posteriors = [
-            predict_posterior(one, _rows_of(X, rows))
+            predict_posterior(one, rows_of(X, rows))
             for one, rows in zip(estimators, held_out, strict=True)
         ]
         self.recalibration_ = _most_likely(posteriors, [votes[rows] for rows in held_out])
         if last is not None and not self.ensemble:
-            estimators = [_fit(last, X, votes, np.arange(len(votes)))]
+            estimators = [fit_to_votes_of(last, X, votes, np.arange(len(votes)))]
         self.estimators_ = estimators
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
@@ -323,17 +321,15 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _splits(self, votes: NDArray[Any], groups: Any) -> list[tuple[NDArray[Any], NDArray[Any]]]:
         """Pairs of rows to train on and to hold out, of galaxies that have votes."""
         rng = check_seed(self.random_state)
-        if self.cv is None:
-            cv = ShuffleSplit(1, test_size=_HELD_OUT, random_state=rng)
-        elif isinstance(self.cv, numbers.Integral):
-            cv = KFold(check_int(self.cv, "cv", 2), shuffle=True, random_state=rng)
-        else:
-            cv = check_cv(self.cv)
         rows = np.flatnonzero(votes[:, 1] * votes[:, 2] > 0)
-        refuse_masked(groups, "groups")
-        groups = None if groups is None else np.asarray(groups)[rows]
+        groups = check_groups(groups, len(votes))
+        groups = None if groups is None else groups[rows]
+        cv = self.cv
+        if cv is None:
+            splitter = ShuffleSplit if groups is None else GroupShuffleSplit
+            cv = splitter(1, test_size=_HELD_OUT, random_state=rng)
         fraction = votes[rows, 0] / votes[rows, 1]
-        return [(rows[train], rows[test]) for train, test in cv.split(rows, fraction, groups)]
+        return [(rows[train], rows[test]) for train, test in deal(cv, fraction, groups, rng)]
 
     def _clones(self, n_clones: int) -> Iterator[Any]:
         """Yield clones of the estimator, with seeds of their own."""
@@ -468,26 +464,9 @@ def recommended(
     )
 
 
-def _fit(estimator: Any, X: Any, votes: NDArray[Any], train: NDArray[Any]) -> Any:
-    """Fit to the votes of some galaxies; all others are given none."""
-    k, n_votes, weight = votes.T
-    trains = np.isin(np.arange(len(votes)), train)
-    counts = np.rint(votes[:, :2])
-    if np.allclose(counts, votes[:, :2], rtol=0, atol=1e-6):
-        y = np.where(trains[:, None], counts, 0)
-        weight = None if (weight == 1).all() else weight
-    else:  # of a fraction of votes, which only fractions with weights can say
-        y = k / np.where(n_votes > 0, n_votes, 1)
-        weight = np.where(trains, n_votes, 0)
-    if weight is None:
-        return estimator.fit(X, y)
-    last = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
-    return estimator.fit(X, y, **{f"{last}sample_weight": weight})
-
-
 def _unseen(estimator: Any, X: Any, rows: NDArray[Any]) -> NDArray[Any]:
     """Rows that the estimator was not trained on: of others it may know a twin."""
-    unseen = rows[~was_trained_on(estimator, _rows_of(X, rows))]
+    unseen = rows[~was_trained_on(estimator, rows_of(X, rows))]
     if len(unseen) == 0:
         raise ValueError(
             "`X` must hold galaxies that `estimator` is not trained on, to calibrate it. Got "
@@ -495,8 +474,3 @@ def _unseen(estimator: Any, X: Any, rows: NDArray[Any]) -> NDArray[Any]:
             "cv='prefit' with new galaxies if the estimator is frozen."
         )
     return unseen
-
-
-def _rows_of(X: Any, rows: NDArray[Any]) -> Any:
-    """Some rows of X; X itself, uncopied, if these are all."""
-    return X if np.array_equal(rows, np.arange(n_rows(X) or 0)) else take_rows(X, rows)

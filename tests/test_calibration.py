@@ -242,10 +242,15 @@ class TestHoldingOut:
     def test_splitters_say_what_is_trained_on_and_keep_groups_together(self, toy):
         X, y, _ = toy
         groups = np.arange(200) // 50
-        model = CalibratedRegressorCV(small_network(epochs=1), cv=GroupKFold(4))
-        model.fit(X, y, groups=groups)
-        seen = np.array([network.was_trained_on(X) for network in model.estimators_])
-        assert (seen.reshape(4, 4, 50).all(axis=2).sum(axis=1) == 3).all()
+        for cv in (GroupKFold(4), 4):
+            model = CalibratedRegressorCV(small_network(epochs=1), cv=cv)
+            model.fit(X, y, groups=groups)
+            seen = np.array([network.was_trained_on(X) for network in model.estimators_])
+            assert (seen.reshape(4, 4, 50).all(axis=2).sum(axis=1) == 3).all()
+        model = CalibratedRegressorCV(small_network(epochs=1), random_state=0)
+        (network,) = model.fit(X, y, groups=groups).estimators_
+        whole = network.was_trained_on(X).reshape(4, 50)
+        assert (whole.all(axis=1) == whole.any(axis=1)).all()
         pairs = [(np.arange(20), np.arange(100, 120))]
         model = CalibratedRegressorCV(small_network(epochs=1), cv=pairs).fit(X, y)
         np.testing.assert_array_equal(model.was_trained_on(X), np.arange(200) < 20)
