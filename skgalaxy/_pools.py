@@ -33,6 +33,7 @@ __all__ = [
     "is_batched",
     "is_stored",
     "n_rows",
+    "row_parts",
     "take",
     "take_rows",
 ]
@@ -98,6 +99,12 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
     if hasattr(X, "iloc"):
         return X.iloc[rows]
     return take(X, rows) if hasattr(X, "shape") else [X[row] for row in rows]
+
+
+def row_parts(X: Any, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Cut rows of a stored array to parts that fit in memory; rows of any other X are one part."""
+    size = _rows_within_budget(X) if is_stored(X) else max(1, len(rows))
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def count_rows(X: Any) -> int:

@@ -71,6 +71,11 @@ def combine(likelihoods: list[Likelihood]) -> Likelihood:
     >>> combine([Binomial([[0.1]]), BetaBinomial([[0.9]], 5)]).concentration
     array([[inf,  5.]])
     """
+    return concatenate(of_one_class(likelihoods), axis=1)
+
+
+def of_one_class(likelihoods: list[Likelihood]) -> list[Likelihood]:
+    """Widen likelihoods to one class, if they are of several."""
     if len({type(likelihood) for likelihood in likelihoods}) > 1:
-        likelihoods = [likelihood.recalibrated(0, 1) for likelihood in likelihoods]
-    return concatenate(likelihoods, axis=1)
+        return [likelihood.recalibrated(0, 1) for likelihood in likelihoods]
+    return likelihoods
