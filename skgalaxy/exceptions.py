@@ -1,6 +1,15 @@
 """Exceptions and warnings that callers may want to catch by name."""
 
-__all__ = ["ModelVersionWarning", "NoSpreadWarning", "TooFewDrawsWarning"]
+__all__ = [
+    "EmptySampleWarning",
+    "ModelVersionWarning",
+    "NoSpreadWarning",
+    "TooFewDrawsWarning",
+]
+
+
+class EmptySampleWarning(UserWarning):
+    """No galaxy is sure enough to be in a sample of the purity or completeness that you want."""
 
 
 class ModelVersionWarning(UserWarning):

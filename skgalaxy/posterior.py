@@ -265,6 +265,39 @@ class VotePosterior:
         first_k, last_k = (np.minimum((cdf < tail).sum(axis=1), last) for tail in (low, high))
         return first_k, last_k
 
+    def probability_above(self, threshold: float = 0.5) -> NDArray[Any]:
+        """Probability that the vote fraction ρ is above a threshold.
+
+        Draws count with the scatter that their likelihood sees, not as single numbers. So the
+        probability of a recalibrated posterior is recalibrated, too.
+
+        Parameters
+        ----------
+        threshold : float in [0, 1], default=0.5
+            For example 0.5: most volunteers would say yes.
+
+        Returns
+        -------
+        probability : ndarray of shape (n_galaxies,)
+            P(ρ > threshold).
+
+        Raises
+        ------
+        ValueError
+            If `threshold` is not in [0, 1].
+
+        See Also
+        --------
+        skgalaxy.catalogue.select_sample : A sample of stated purity by these probabilities.
+
+        Examples
+        --------
+        >>> from skgalaxy import VotePosterior
+        >>> VotePosterior([[0.2, 0.8], [0.6, 0.9]]).probability_above(0.5)
+        array([0.5, 1. ])
+        """
+        return self.likelihood.probability_above(check_float(threshold, "threshold", 0, 1))
+
     def log_prob(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
         """Log probability of the volunteers' answers, in nats.
 

@@ -88,6 +88,14 @@ def test_entropies_are_those_of_the_pmf(name, n):
     np.testing.assert_allclose(expected, -xlogy(pmf_GDK, pmf_GDK).sum(axis=(1, 2)) / 7, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", sorted(LIKELIHOODS))
+def test_blocks_do_not_show_in_probabilities_above(name, monkeypatch):
+    likelihood = example(name)
+    whole = likelihood.probability_above(0.4)
+    monkeypatch.setattr("skgalaxy.likelihoods.beta_binomial.BLOCK", 7 * 4)
+    np.testing.assert_array_equal(likelihood.probability_above(0.4), whole)
+
+
 @every
 def test_blocks_do_not_show(name, monkeypatch):
     likelihood = example(name)
@@ -167,6 +175,29 @@ def test_posterior_mean_std_and_quantiles_are_those_of_its_votes_fractions(name)
     more = posterior.interval(0.95)
     assert (more[0] <= low).all()
     assert (more[1] >= high).all()
+
+
+@pytest.mark.parametrize("name", sorted(LIKELIHOODS))
+def test_the_probability_above_is_that_of_the_votes_of_endless_volunteers(name):
+    """By 1e6 votes k / N is ρ itself; and about a quantile lies the mass of its level."""
+    likelihood = example(name)[4:]
+    posterior = VotePosterior(likelihood)
+    few, n, rng = likelihood[:3], 10**6, np.random.RandomState(0)
+    for threshold in (0.1, 0.3, 0.5):
+        votes = [few.sample(rng, np.full(3, n), d % 7) for d in range(2100)]
+        seen = (np.array(votes) / n > threshold).mean(axis=0)
+        np.testing.assert_allclose(few.probability_above(threshold), seen, atol=0.05)
+    slack = 1 / 7 if name == "binomial" else 1e-6  # of draws that are points, a step
+    for level in (0.1, 0.5, 0.9):
+        for row, quantile in enumerate(likelihood.quantile(level)):  # to 1e-9
+            one = likelihood[row]
+            assert one.probability_above(max(quantile - 1e-8, 0))[0] >= 1 - level - slack
+            assert one.probability_above(min(quantile + 1e-8, 1))[0] <= 1 - level + slack
+    np.testing.assert_array_equal(posterior.probability_above(1), 0)
+    thresholds = np.linspace(0, 1, 30)
+    above = np.array([posterior.probability_above(t) for t in thresholds])
+    assert (np.diff(above, axis=0) <= 0).all()
+    assert ((above >= 0) & (above <= 1)).all()
 
 
 @every

@@ -34,6 +34,7 @@ PUBLIC = {
 }
 WITHOUT_EXAMPLE = {
     "demo.run": "takes a minute, and is run by tests/test_demo.py",
+    "exceptions.EmptySampleWarning": "the library warns with it",
     "exceptions.ModelVersionWarning": "the library warns with it",
     "exceptions.NoSpreadWarning": "the library warns with it",
     "exceptions.TooFewDrawsWarning": "the library warns with it",

@@ -17,9 +17,12 @@ the file says its kind, and with it where the model and the other metadata are:
 The id is text in each of them, because a 64-bit id does not survive as a float. An id that a
 spreadsheet would run as a formula is refused: it begins with ``=`` or ``@``, or with ``+`` or ``-``
 and calls something. All other ids are written as they are.
+
+`select_sample` makes the next step: the galaxies of a class, with a stated purity or completeness.
 """
 
+from skgalaxy.catalogue._select import select_sample
 from skgalaxy.catalogue._table import make_catalogue
 from skgalaxy.catalogue._write import write_catalogue
 
-__all__ = ["make_catalogue", "write_catalogue"]
+__all__ = ["make_catalogue", "select_sample", "write_catalogue"]

@@ -9,7 +9,7 @@ from skgalaxy._spreadsheets import refuse_formulas
 from skgalaxy._validation import check_ids, check_n_votes, refuse_masked
 from skgalaxy.posterior import VotePosterior
 
-__all__ = ["ID_COLUMN", "check_catalogue", "check_name", "make_catalogue"]
+__all__ = ["ID_COLUMN", "check_catalogue", "check_name", "check_posterior", "make_catalogue"]
 
 ID_COLUMN = "id_str"
 LEVEL = 0.9  # between the columns _5pc and _95pc
@@ -68,11 +68,7 @@ def make_catalogue(
     """
     ids = check_ids(ids, "ids", None)
     refuse_formulas(ids, "ids")
-    if not isinstance(posterior, VotePosterior):
-        raise TypeError(
-            f"`posterior` must be a VotePosterior. Got {type(posterior).__name__}; "
-            "make one of draws with `VotePosterior(draws)`."
-        )
+    check_posterior(posterior)
     if len(posterior) != len(ids):
         raise ValueError(
             f"`posterior` and `ids` must be of as many galaxies. Got {len(posterior)} and "
@@ -90,6 +86,15 @@ def make_catalogue(
     }
     named = {f"{prefix}_{name}": column for name, column in columns.items()}
     return pd.DataFrame({ID_COLUMN: pd.Series(ids, dtype=object), **named})
+
+
+def check_posterior(posterior: Any) -> None:
+    """Raise TypeError unless it is a VotePosterior."""
+    if not isinstance(posterior, VotePosterior):
+        raise TypeError(
+            f"`posterior` must be a VotePosterior. Got {type(posterior).__name__}; "
+            "make one of draws with `VotePosterior(draws)`."
+        )
 
 
 def check_name(value: Any, name: str) -> str:

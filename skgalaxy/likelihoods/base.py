@@ -151,6 +151,10 @@ class Likelihood(ABC):
     ) -> NDArray[Any]:
         """Votes on every galaxy, if the network of that draw is right, shape (G,)."""
 
+    def probability_above(self, threshold: float) -> NDArray[Any]:
+        """Probability under the mixture that the vote fraction is above a threshold, shape (G,)."""
+        raise TypeError(f"{type(self).__name__} does not say how vote fractions scatter.")
+
     def slope(
         self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]:

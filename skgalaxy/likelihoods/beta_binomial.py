@@ -130,6 +130,13 @@ class BetaBinomial(Likelihood):
         drawn = rng.beta(mean * s, (1 - mean) * s)
         return rng.binomial(n_votes_G, np.where(is_point, rho, drawn))
 
+    def probability_above(self, threshold: float) -> NDArray[Any]:
+        above_G = np.empty(len(self))
+        for rows in row_blocks(len(self), BLOCK // self.n_draws):
+            above_GD = _beta_survival(threshold, self.draws[rows], self.concentration[rows])
+            above_GD.mean(axis=1, out=above_G[rows])
+        return above_G
+
     def slope(
         self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -237,6 +244,13 @@ def _beta_cdf(x, rho, concentration):
     """P(Beta(μ s, (1 - μ) s) <= x); a step at μ where the Beta is a point."""
     is_point, mean, s = _beta_parameters(rho, concentration)
     return np.where(is_point, x >= rho, betainc(mean * s, (1 - mean) * s, x))
+
+
+def _beta_survival(x, rho, concentration):
+    """P(Beta(μ s, (1 - μ) s) > x), also where it is tiny."""
+    is_point, mean, s = _beta_parameters(rho, concentration)
+    # by symmetry: SciPy's own complement takes ten times as long
+    return np.where(is_point, rho > x, betainc((1 - mean) * s, mean * s, 1 - x))
 
 
 def _beta_parameters(rho, concentration):

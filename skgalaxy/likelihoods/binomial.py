@@ -110,6 +110,9 @@ class Binomial(Likelihood):
     ) -> NDArray[Any]:
         return rng.binomial(n_votes_G, self.draws[:, draw])
 
+    def probability_above(self, threshold: float) -> NDArray[Any]:
+        return (self.draws > threshold).mean(axis=1)
+
     def slope(
         self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
