@@ -180,7 +180,7 @@ def _write(
     k, n = galaxies.votes[test].T
     by_fraction = test[np.argsort(k / np.maximum(n, 1), kind="stable")]
     shown = by_fraction[np.linspace(0, len(test) - 1, N_SHOWN).round().astype(int)]
-    some = VotePosterior(posterior.draws[shown, :N_DRAWS_SHOWN])
+    some = VotePosterior(posterior[shown].likelihood.thinned(N_DRAWS // N_DRAWS_SHOWN))
     votes = galaxies.votes[shown]
     display = plotting.PosteriorDisplay(galaxies.images[shown], some, N_VOTES, votes)
     display.plot(data_name=data_name)

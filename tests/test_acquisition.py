@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import betabinom, binom
 
+from skgalaxy import VotePosterior, acquisition, query
 from skgalaxy.acquisition import expected_entropy, mutual_information, predictive_entropy
-from skgalaxy.likelihoods import Binomial
+from skgalaxy.likelihoods import BetaBinomial, Binomial
 from skgalaxy.likelihoods.base import log_coefficients
 from skgalaxy.likelihoods.entropy import bernoulli_entropy, x_log_x
 
@@ -249,3 +250,97 @@ def test_bad_input(draws, n_votes, message):
 def test_nothing_to_jackknife():
     with pytest.raises(ValueError, match=r"`draws` must hold at least two draws to jackknife. Got"):
         mutual_information([[0.5]], 3, jackknife=True)
+
+
+class TestOfAPosterior:
+    """Functions of draws, given a posterior: its concentrations count, not its means alone."""
+
+    RHO = np.random.default_rng(3).uniform(0.05, 0.95, (5, 6))
+    S = np.random.default_rng(4).lognormal(1.5, 1, (5, 6))
+    VOTES = np.array([[0, 0], [1, 3], [4, 4], [0, 2], [3, 6]])
+
+    def tables(self, n, votes=None):
+        """Probabilities of k of the next n votes, and weights of the draws, from SciPy."""
+        a, b = self.RHO * self.S, (1 - self.RHO) * self.S
+        weight = np.full(self.RHO.shape, 1 / 6)
+        if votes is not None:
+            k, given = votes.T[:, :, None]
+            weight = betabinom.pmf(k, given, a, b)
+            weight /= weight.sum(axis=1, keepdims=True)
+            a, b = a + k, b + given - k
+        return betabinom.pmf(np.arange(n + 1), n, a[..., None], b[..., None]), weight
+
+    def information(self, n, votes=None):
+        pmf, weight = self.tables(n, votes)
+        mixed = (weight[..., None] * pmf).sum(axis=1)
+        return self.entropy(mixed) - (weight * self.entropy(pmf)).sum(axis=1)
+
+    @staticmethod
+    def entropy(p):
+        return -(p * np.log(np.where(p > 0, p, 1))).sum(axis=-1)
+
+    def gain(self, n, n_target):
+        """Information of every galaxy's votes about those of all, one pair at a time."""
+        one, other = self.tables(n)[0], self.tables(n_target)[0]
+        joint = np.einsum("gdk,tdl->gtkl", one, other) / 6
+        apart = self.entropy(one.mean(axis=1))[:, None] + self.entropy(other.mean(axis=1))
+        return (apart - self.entropy(joint.reshape(5, 5, -1))).mean(axis=1)
+
+    def expected(self, name):
+        pmf = self.tables(9)[0]
+        return {
+            "predictive": lambda: self.entropy(pmf.mean(axis=1)),
+            "expected": lambda: self.entropy(pmf).mean(axis=1),
+            "information": lambda: self.information(9),
+            "value": lambda: self.information(9),
+            "value after votes": lambda: self.information(9, self.VOTES),
+            "gain": lambda: self.gain(9, 4),
+            "scores": lambda: np.sort(self.information(9))[::-1],
+            "entropy scores": lambda: np.sort(self.entropy(pmf.mean(axis=1)))[::-1],
+            "first jointly": lambda: self.information(9).max(),
+            "epig scores": lambda: np.sort(self.gain(9, 4))[::-1],
+        }[name]()
+
+    ASKED = (
+        ("predictive", lambda p, _: predictive_entropy(p, 9)),
+        ("expected", lambda p, _: expected_entropy(p, 9)),
+        ("information", lambda p, _: mutual_information(p, 9)),
+        ("value", lambda p, _: acquisition.value_of_votes(p, 9)),
+        ("value after votes", lambda p, votes: acquisition.value_of_votes(p, 9, votes)),
+        (
+            "gain",
+            lambda p, _: acquisition.expected_predictive_information_gain(p, 9, p, 4),
+        ),
+        ("scores", lambda p, _: query.mutual_information_sampling(p, None, 5, n_votes=9)[1]),
+        (
+            "entropy scores",
+            lambda p, _: query.predictive_entropy_sampling(p, None, 5, n_votes=9)[1],
+        ),
+        ("first jointly", lambda p, _: query.joint_sampling(p, None, 1, n_votes=9)[1][0]),
+        (
+            "epig scores",
+            lambda p, _: query.epig_sampling(
+                p, None, 5, n_votes=9, target=np.arange(5), target_votes=4
+            )[1],
+        ),
+    )
+
+    @pytest.mark.parametrize(("name", "ask"), ASKED, ids=[name for name, _ in ASKED])
+    def test_equals_the_likelihoods_own_sums(self, name, ask):
+        posterior = VotePosterior(BetaBinomial(self.RHO, self.S))
+        found = ask(posterior, self.VOTES)
+        np.testing.assert_allclose(found, self.expected(name), atol=1e-10)
+        of_means = ask(VotePosterior(self.RHO), self.VOTES)
+        assert np.abs(found - of_means).max() > 0.02
+
+    @pytest.mark.parametrize("votes", [None, VOTES])
+    def test_plans_spend_clicks_by_it(self, votes):
+        posterior = VotePosterior(BetaBinomial(self.RHO, self.S))
+        plan = acquisition.plan_votes(posterior, 20, most=12, votes=votes)
+        worth = np.stack([self.information(n, votes) for n in range(13)], axis=1)
+        every = np.stack(np.meshgrid(*[np.arange(13)] * 5, indexing="ij"), axis=-1).reshape(-1, 5)
+        every = every[every.sum(axis=1) == 20]
+        best = worth[np.arange(5), every].sum(axis=1).max()
+        assert worth[np.arange(5), plan].sum() > 0.995 * best
+        of_means = acquisition.plan_votes(self.RHO, 20, most=12, votes=votes)
+        assert worth[np.arange(5), of_means].sum() < 0.99 * best
