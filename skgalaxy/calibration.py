@@ -384,9 +384,36 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         posterior = self.predict_posterior(X)
         return (posterior.mean, posterior.std) if return_std else posterior.mean
 
-    def sample_posterior(self, X: Any) -> NDArray[Any]:
-        """Vote fractions of every draw, shape (n_galaxies, n_draws of all networks)."""
-        return self.predict_posterior(X).draws
+    def sample_posterior(
+        self, X: Any, random_state: int | np.random.RandomState | None = None
+    ) -> NDArray[Any]:
+        """Vote fractions drawn from the recalibrated posterior.
+
+        A column holds, for every galaxy, a vote fraction that scatters about the prediction of one
+        network, the same for all galaxies. So draws spread as widely as intervals say. For mutual
+        information and strategies pass `predict_posterior`: from an array they could not tell the
+        scatter of votes from disagreement of networks.
+
+        Parameters
+        ----------
+        X : array-like
+            Galaxies, as the estimator takes them.
+        random_state : int, RandomState or None, default=None
+            Seed of the scatter. With the same number you get the same draws of the same X, but do
+            not pass one for the parts of a larger X: they would scatter alike.
+
+        Returns
+        -------
+        draws : ndarray of shape (n_galaxies, n_draws of all networks)
+            In [0, 1].
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict_posterior`.
+        """
+        rng = check_seed(random_state)
+        return self.predict_posterior(X).likelihood.sample_fractions(rng)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """D², `skgalaxy.metrics.d2_binomial_score` of `predict`."""

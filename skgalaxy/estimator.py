@@ -573,8 +573,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     def sample_posterior(self, X: Any) -> NDArray[np.float64]:
         """Vote fraction that each drawn network predicts.
 
-        With the beta-binomial likelihood each draw has a concentration, too: you find it in
-        ``predict_posterior(X).likelihood``.
+        These are the networks, not their error bars. With the beta-binomial likelihood a network
+        expects votes to scatter about its vote fraction, and its concentration says how widely. An
+        array of draws leaves that out and is surer than the posterior. So use `predict_posterior`
+        for intervals and for `skgalaxy.acquisition`.
 
         Parameters
         ----------

@@ -133,8 +133,26 @@ class TestFolds:
         mean, std = calibrated.predict(toy[0][:7], return_std=True)
         np.testing.assert_allclose(mean, posterior.mean)
         np.testing.assert_allclose(std, posterior.std)
-        np.testing.assert_array_equal(calibrated.sample_posterior(toy[0][:7]), posterior.draws)
         assert calibrated.score(*toy[:2]) <= 1
+
+    def test_samples_are_as_wide_as_the_posterior(self, calibrated, toy):
+        X = np.repeat(toy[0][:5], 200, axis=0)
+        posterior = calibrated.predict_posterior(X)
+        draws = calibrated.sample_posterior(X, random_state=0)
+        assert draws.shape == (1000, 15)
+        of_galaxy = draws.reshape(5, -1)  # each galaxy 200 times
+        np.testing.assert_allclose(of_galaxy.std(axis=1), posterior.std[::200], rtol=0.06)
+        assert (of_galaxy.std(axis=1) > 1.2 * posterior.draws[::200].std(axis=1)).all()
+        for level in (0.5, 0.9):
+            low, high = (end[::200, None] for end in posterior.interval(level))
+            inside = ((of_galaxy >= low) & (of_galaxy <= high)).mean(axis=1)
+            np.testing.assert_allclose(inside, level, atol=0.04)
+        # a column is one network: on average over a galaxy's copies it is what that predicts
+        column = draws.reshape(5, 200, 15).mean(axis=1)
+        np.testing.assert_allclose(column, posterior.draws[::200], atol=0.05)
+        again = calibrated.sample_posterior(X, random_state=0)
+        np.testing.assert_array_equal(again, draws)
+        assert (calibrated.sample_posterior(X) != draws).mean() > 0.99
 
     def test_networks_differ_and_runs_repeat(self, calibrated, toy):
         X, y, _ = toy

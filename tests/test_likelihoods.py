@@ -155,6 +155,23 @@ def test_samples_recover_the_pmf(name):
 
 
 @pytest.mark.parametrize("name", sorted(LIKELIHOODS))
+def test_sampled_fractions_scatter_as_the_mixture_about_their_own_draws(name):
+    likelihood = example(name, 6)
+    repeats = 3000
+    many = likelihood[np.repeat(np.arange(6), repeats)]
+    rho = many.sample_fractions(np.random.RandomState(0)).reshape(6, repeats, -1)
+    np.testing.assert_allclose(rho.mean(axis=1), likelihood.draws, atol=0.03)
+    of_galaxy = rho.reshape(6, -1)
+    np.testing.assert_allclose(of_galaxy.var(axis=1), likelihood.variance(), rtol=0.05, atol=1e-12)
+    for level in (0.1, 0.5, 0.9):
+        below = of_galaxy < likelihood.quantile(level)[:, None] - 1e-8
+        above = of_galaxy > likelihood.quantile(level)[:, None] + 1e-8
+        slack = 0.02 + (1 / 7 if name == "binomial" else 0)  # seven points
+        assert (below.mean(axis=1) < level + slack).all()
+        assert (above.mean(axis=1) < 1 - level + slack).all()
+
+
+@pytest.mark.parametrize("name", sorted(LIKELIHOODS))
 def test_posterior_mean_std_and_quantiles_are_those_of_its_votes_fractions(name):
     """The mean and variance of k follow from those of ρ: E[k] = N E[ρ], by total variance."""
     posterior = VotePosterior(example(name))

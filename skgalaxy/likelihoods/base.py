@@ -36,7 +36,8 @@ class Likelihood(ABC):
     It has a length, the number of galaxies, and can be sliced over galaxies like an array. Your own
     constructor checks its parameters and hands the arrays to ``Likelihood.__init__``. The contract
     in ``tests/test_likelihoods.py`` asks more of a registered likelihood than the abstract methods:
-    `recalibrated` and `next_yes`, and a loss with a gradient wherever a network is wrong.
+    `recalibrated`, `next_yes` and `sample_fractions`, and a loss with a gradient wherever a network
+    is wrong.
 
     Attributes
     ----------
@@ -153,6 +154,10 @@ class Likelihood(ABC):
 
     def probability_above(self, threshold: float) -> NDArray[Any]:
         """Probability under the mixture that the vote fraction is above a threshold, shape (G,)."""
+        raise TypeError(f"{type(self).__name__} does not say how vote fractions scatter.")
+
+    def sample_fractions(self, rng: np.random.RandomState) -> NDArray[Any]:
+        """Vote fractions of galaxies, one about each draw as its network expects, shape (G, D)."""
         raise TypeError(f"{type(self).__name__} does not say how vote fractions scatter.")
 
     def slope(

@@ -125,10 +125,12 @@ class BetaBinomial(Likelihood):
     def sample(
         self, rng: np.random.RandomState, n_votes_G: NDArray[Any], draw: int
     ) -> NDArray[Any]:
-        rho, concentration = self.draws[:, draw], self.concentration[:, draw]
-        is_point, mean, s = _beta_parameters(rho, concentration)
-        drawn = rng.beta(mean * s, (1 - mean) * s)
-        return rng.binomial(n_votes_G, np.where(is_point, rho, drawn))
+        return rng.binomial(
+            n_votes_G, _sample_beta(rng, self.draws[:, draw], self.concentration[:, draw])
+        )
+
+    def sample_fractions(self, rng: np.random.RandomState) -> NDArray[Any]:
+        return _sample_beta(rng, self.draws, self.concentration)
 
     def probability_above(self, threshold: float) -> NDArray[Any]:
         above_G = np.empty(len(self))
@@ -251,6 +253,12 @@ def _beta_survival(x, rho, concentration):
     is_point, mean, s = _beta_parameters(rho, concentration)
     # by symmetry: SciPy's own complement takes ten times as long
     return np.where(is_point, rho > x, betainc((1 - mean) * s, mean * s, 1 - x))
+
+
+def _sample_beta(rng, rho, concentration):
+    """One vote fraction of each Beta(μ s, (1 - μ) s)."""
+    is_point, mean, s = _beta_parameters(rho, concentration)
+    return np.where(is_point, rho, rng.beta(mean * s, (1 - mean) * s))
 
 
 def _beta_parameters(rho, concentration):

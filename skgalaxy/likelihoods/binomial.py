@@ -113,6 +113,9 @@ class Binomial(Likelihood):
     def probability_above(self, threshold: float) -> NDArray[Any]:
         return (self.draws > threshold).mean(axis=1)
 
+    def sample_fractions(self, rng: np.random.RandomState) -> NDArray[Any]:
+        return self.draws.copy()
+
     def slope(
         self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
