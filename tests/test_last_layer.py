@@ -8,15 +8,16 @@ from scipy.special import expit
 from scipy.stats import betabinom
 
 from skgalaxy.likelihoods import BetaBinomial, Binomial
+from skgalaxy.likelihoods.base import vote_fraction
 from skgalaxy.networks.last_layer import LEAST_GALAXIES, LastLayer
 
 
 def binomial(logits):
-    return Binomial(expit(logits)[:, None])
+    return Binomial(vote_fraction(logits)[:, None])
 
 
 def beta_binomial(logits, concentration=8.0):
-    return BetaBinomial(expit(logits)[:, None], concentration)
+    return BetaBinomial(vote_fraction(logits)[:, None], concentration)
 
 
 LIKELIHOODS_OF = [binomial, beta_binomial]
@@ -48,7 +49,7 @@ def test_mean_and_covariance_are_those_of_the_posterior(likelihood_of):
     log_posterior = np.array(
         [
             likelihood_of(w * features[:, 0] + b).log_pmf(votes, n_votes).sum()
-            - (layer.prior_precision * w**2 + 0.01 * b**2) / 2
+            - (layer.prior_precision * w**2 + 0.01 * (b + w * features.mean()) ** 2) / 2
             for w, b in zip(slope, intercept, strict=True)
         ]
     )
@@ -75,8 +76,10 @@ def test_prior_has_the_highest_evidence():
         votes * np.logaddexp(0, -logits) + (n_votes - votes) * np.logaddexp(0, logits)
     ).sum(axis=-1)
 
+    at_mean = b + w * features.mean()  # the prior is wide for the logit of mean features
+
     def evidence(precision):
-        log_prior = 0.5 * np.log(precision) - (precision * w**2 + 0.01 * b**2) / 2
+        log_prior = 0.5 * np.log(precision) - (precision * w**2 + 0.01 * at_mean**2) / 2
         return np.exp(log_likelihood + log_prior - log_likelihood.max()).sum()
 
     # flat at the peak: 20 % more precision or less is told apart, the prior itself to some %
@@ -129,7 +132,54 @@ def test_votes_that_all_agree_give_a_finite_posterior(likelihood_of, yes):
     assert ((logits > 0) == (yes > 0)).mean() > 0.9
 
 
-@pytest.mark.parametrize("features", [np.zeros((30, 3)), np.full((30, 3), 7.0)])
+@pytest.mark.parametrize("likelihood_of", LIKELIHOODS_OF)
+@pytest.mark.parametrize("n_features", [1, 4, 128])
+def test_votes_that_a_feature_separates_give_a_finite_posterior(likelihood_of, n_features):
+    """The most likely weights are infinite. The prior is not."""
+    features, _, n_votes = make_votes(n_features=n_features)
+    yes = features[:, 0] > 0
+    layer = LastLayer.of(features, np.where(yes, 40, 0), n_votes, likelihood_of)
+    assert np.isfinite(layer.mean).all()
+    assert np.isfinite(layer.factor).all()
+    logits = layer.logits(features, 200, seed=0)
+    assert np.abs(logits).max() < 1000
+    assert ((logits.mean(axis=1) > 0) == yes).all()
+    assert (logits.std(axis=1) > 0.5).all()
+
+
+@pytest.mark.parametrize("likelihood_of", LIKELIHOODS_OF)
+def test_fewer_galaxies_than_features(likelihood_of):
+    features, votes, n_votes = make_votes(LEAST_GALAXIES, 128)
+    layer = LastLayer.of(features, votes, n_votes, likelihood_of)
+    near, far = spread(layer, features), spread(layer, 30 * features[::-1] ** 2)
+    assert np.isfinite(near).all()
+    assert far.mean() > near.mean()
+
+
+@pytest.mark.parametrize("likelihood_of", LIKELIHOODS_OF)
+@pytest.mark.parametrize("constant", [0.1, 7.0, -1e6])
+def test_a_constant_feature_changes_nothing(likelihood_of, constant):
+    features, votes, n_votes = make_votes()
+    expected = LastLayer.of(features, votes, n_votes, likelihood_of)
+    rounded = constant * (1 + 1e-7 * np.random.default_rng(0).normal(size=60))  # float32's
+    more = np.column_stack([features, rounded])
+    layer = LastLayer.of(more, votes, n_votes, likelihood_of)
+    at_mean = np.column_stack([features, np.full(60, rounded.mean())])
+    np.testing.assert_allclose(layer.mean[:4], expected.mean[:4], rtol=1e-6)
+    np.testing.assert_allclose(spread(layer, at_mean), spread(expected, features), rtol=1e-5)
+
+
+@given(st.floats(-1e5, 1e5), st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_origin_of_the_features_does_not_matter(origin, seed):
+    features, votes, n_votes = make_votes(seed=seed)
+    layer = LastLayer.of(features, votes, n_votes, binomial)
+    other = LastLayer.of(features + origin, votes, n_votes, binomial)
+    np.testing.assert_allclose(other.mean[:-1], layer.mean[:-1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(spread(other, features + origin), spread(layer, features), rtol=1e-3)
+
+
+@pytest.mark.parametrize("features", [np.zeros((30, 3)), np.full((30, 3), 0.1)])
 def test_constant_features_leave_the_intercept_to_learn(features):
     n_votes = np.full(30, 40)
     layer = LastLayer.of(features, np.full(30, 10), n_votes, binomial)

@@ -216,6 +216,43 @@ def test_images_that_are_not_square_have_four_views():
         np.testing.assert_allclose(model.predict(other), model.predict(X), atol=1e-6)
 
 
+@pytest.mark.parametrize("posterior", ["dropout", "last_layer"])
+def test_eight_views_of_images_that_are_not_square_are_refused_after_fit_too(posterior):
+    X, y = make_galaxies(20, (6, 8, 1))
+    model = fit(X, y, posterior=posterior).set_params(n_views=8)
+    with pytest.raises(ValueError, match=r"at most 4 for pictures that .* Got 8 for 6"):
+        model.predict(X)
+
+
+def test_galaxies_without_votes_do_not_count_as_labels(galaxies):
+    X, y = galaxies
+    few = np.where(np.arange(80)[:, None] < LEAST_GALAXIES - 1, y, 0)
+    with pytest.raises(ValueError, match=r"at least 10 galaxies, to find its prior\. Got 9"):
+        BayesianCNNRegressor(**SMALL, posterior="last_layer").fit(X, few)
+    model = fit(X, few)
+    with pytest.raises(ValueError, match="trained last, on at least 10 galaxies with votes"):
+        model.set_params(posterior="last_layer").predict(X)
+
+
+@pytest.mark.parametrize("yes", [0, 40])
+@pytest.mark.parametrize("likelihood", ["binomial", "beta_binomial"])
+def test_votes_that_all_agree(galaxies, likelihood, yes):
+    X, y = galaxies
+    model = fit(X, np.column_stack([np.full(80, yes), y[:, 1]]), likelihood=likelihood)
+    mean, std = model.set_params(posterior="last_layer").predict(X, return_std=True)
+    assert np.isfinite(std).all()
+    assert (np.abs(mean - yes / 40) < 0.2).all()
+
+
+def test_blank_images_teach_the_mean(galaxies):
+    """All features are constant."""
+    y = galaxies[1]
+    blank = np.zeros((80, 8, 8, 1)) + np.arange(80)[:, None, None, None] * 1e-12  # not one image
+    model = fit(blank, y, posterior="last_layer", n_views=8)
+    mean = y[:, 0].sum() / y[:, 1].sum()
+    np.testing.assert_allclose(model.predict(blank), mean, atol=0.03)
+
+
 def test_other_network_than_dense_keeps_dropout(galaxies):
     X, y = galaxies
     model = fit(X, y, network=scaled)

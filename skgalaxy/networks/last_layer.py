@@ -10,7 +10,8 @@ network Kristiadi et al. 2020, arXiv:2002.10118)::
 
 Here ŵ is the most probable w, and I_i is the information of the votes on galaxy i about its logit.
 The prior is N(0, 1 / λ) for every weight; its precision λ is the one under which the votes are
-most probable (the evidence). All is float64, and takes milliseconds for a thousand galaxies.
+most probable (the evidence). Features count from their mean, so that a constant in them changes
+nothing. All is float64, and takes milliseconds for a thousand galaxies.
 """
 
 from collections.abc import Callable
@@ -33,6 +34,7 @@ _INTERCEPT_PRECISION = 0.01  # a logit of ±10 is nothing unusual, and all votes
 _NEWTON_STEPS = 100
 _HALVINGS = 30
 _TOLERANCE = 1e-9  # nats that a step still gains, relative to all
+_ROUNDING = 1e-6  # of a feature's mean: networks compute in float32
 _BLOCK = 2**24  # outputs computed at once: 128 MB
 
 
@@ -107,7 +109,8 @@ class LastLayer(NamedTuple):
                 f"`posterior` 'last_layer' needs votes on at least {LEAST_GALAXIES} galaxies, to "
                 f"find its prior. Got {len(votes)}; use posterior='dropout'."
             )
-        design = with_intercept(features)
+        centre = np.mean(features, axis=0, dtype=np.float64)
+        design = with_intercept(_centred(features, centre))
         # one scale for all features: λ then means the same for any network, and the prior stays
         # wide where a feature was hardly ever active
         length = np.sqrt(np.mean(np.sum(design[:, :-1] ** 2, axis=1))) or 1.0
@@ -116,14 +119,10 @@ class LastLayer(NamedTuple):
         # many small products: threads would wait for one another longer than they work
         with threadpool_limits(limits=1, user_api="blas"):
             found = regression.most_evident()
-        unscaled = np.append(np.full(design.shape[1] - 1, 1 / length), 1.0)
         # H = R Rᵀ, so R⁻ᵀ z has covariance H⁻¹
-        inverse = solve_triangular(found.cholesky, np.eye(len(unscaled)), lower=True).T
-        return cls(
-            found.weights * unscaled,
-            inverse * unscaled[:, None],
-            float(found.precision * length**2),
-        )
+        inverse = solve_triangular(found.cholesky, np.eye(len(found.weights)), lower=True).T
+        mean, factor = (_of_raw_features(x, centre, length) for x in (found.weights, inverse))
+        return cls(mean, factor, float(found.precision * length**2))
 
     def draw(self, n_draws: int, seed: int) -> NDArray[np.float64]:
         """Draw weights, shape (n_features + 1, n_draws); the same seed gives the same weights."""
@@ -148,6 +147,25 @@ class LastLayer(NamedTuple):
 def with_intercept(features: NDArray[np.floating]) -> NDArray[np.float64]:
     """Features in float64, with a last column of ones."""
     return np.column_stack([np.asarray(features, np.float64), np.ones(len(features))])
+
+
+def _centred(features: NDArray[np.floating], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Features less their mean; 0 where they are constant but for rounding."""
+    centred = np.asarray(features, np.float64) - centre
+    deviation = np.sqrt(np.mean(centred**2, axis=0))
+    centred[:, deviation <= _ROUNDING * np.abs(centre)] = 0
+    return centred
+
+
+def _of_raw_features(
+    weights: NDArray[np.float64], centre: NDArray[np.float64], length: float
+) -> NDArray[np.float64]:
+    """Weights of features as they come, from those of features less their mean, in units of length.
+
+    The last row is the intercept.
+    """
+    slopes = weights[:-1] / length
+    return np.concatenate([slopes, weights[-1:] - centre @ slopes])
 
 
 class _Fit(NamedTuple):
