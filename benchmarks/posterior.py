@@ -4,7 +4,8 @@ Side by side on the same network and images: ``keras.Model.predict``, which draw
 own batches of 32 and in ours of 128 (the faster is what we compare with); `predict_posterior`; one
 forward pass per draw with dropout switched on (compiled, batches of 128); and, if it is installed
 (``pip install ".[bench]"``), baal's ways with the same weights in torch. Then the
-beta-binomial likelihood, an ensemble, and dropout elsewhere; and how time grows with draws.
+beta-binomial likelihood, an ensemble, draws of the last layer, and dropout elsewhere; the last
+layer from features alone; and how time grows with draws.
 """
 
 from _report import (  # first: quietens TensorFlow
@@ -25,9 +26,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from threadpoolctl import threadpool_limits
 
-from skgalaxy import BayesianCNNRegressor
+from skgalaxy import BayesianCNNRegressor, VotePosterior
+from skgalaxy.likelihoods import BetaBinomial, Binomial
 from skgalaxy.networks import GalaxyZooNetwork
+from skgalaxy.networks.last_layer import LastLayer
 
 N_DRAWS = 50
 
@@ -37,9 +41,9 @@ def main():
     options = parser(__doc__)
     options.add_argument("--figure", type=Path, metavar="FILE", help="plot time against draws")
     options = options.parse_args()
-    sizes = {"floor": 4000, "loop": 512, "baal": 64, "growth": 2000}
-    if options.quick:
-        sizes = {"floor": 128, "loop": 64, "baal": 8, "growth": 128}  # one batch, traced once
+    sizes = {"floor": 4000, "loop": 512, "baal": 64, "growth": 2000, "features": 100_000}
+    if options.quick:  # one batch, traced once
+        sizes = {"floor": 128, "loop": 64, "baal": 8, "growth": 128, "features": 1000}
     repeats, most_draws = (1, 50) if options.quick else (5, 1000)
     X = np.random.default_rng(0).integers(0, 256, (sizes["floor"], 64, 64, 1), dtype=np.uint8)
     models = {precision: fitted(X, precision) for precision in ("float32", "bfloat16")}
@@ -49,6 +53,7 @@ def main():
         "loop": loop(models["float32"], X[: sizes["loop"]], repeats, targets),
         "rungs": rungs(models["float32"], X, repeats, targets),
         "convolutions": convolutions(X[: sizes["loop"] // 2], repeats, targets),
+        "features": from_features(sizes["features"], repeats, targets),
     }
     if find_spec("baal"):
         figures["baal"] = baal(models["float32"], X[: sizes["baal"]], repeats, targets)
@@ -101,7 +106,7 @@ def floor(models, X, repeats, targets):
 
 
 def rungs(model, X, repeats, targets):
-    """Time the beta-binomial, an ensemble, and dropout before the dense layer, against predict."""
+    """Time other likelihoods, networks and ways to draw against predict."""
     wide = {"likelihood": "beta_binomial"}
     before_dense = GalaxyZooNetwork(dropout_before="dense")
     every = {
@@ -109,6 +114,8 @@ def rungs(model, X, repeats, targets):
         "beta-binomial per galaxy": fitted(X, network=GalaxyZooNetwork(n_outputs=2), **wide),
         "ensemble of 3": fitted(X, n_networks=3),
         "dropout before the dense layer": fitted(X, network=before_dense),
+        "last layer": fitted(X, posterior="last_layer"),
+        "last layer, beta-binomial": fitted(X, posterior="last_layer", **wide),
     }
     works = {name: partial(rung.predict_posterior, X) for name, rung in every.items()}
     keras_model = model.network_.model_
@@ -200,6 +207,44 @@ def dropout_everywhere(image_shape, *, dropout):
         x = layers.SpatialDropout2D(dropout / 5)(layers.MaxPooling2D(2)(x))
     x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
     return keras.Model(inputs, layers.Dense(1)(layers.Dropout(dropout)(x)))
+
+
+def from_features(n_galaxies, repeats, targets, n_draws=200):
+    """Time the last layer alone: 128 features of each galaxy to a posterior, in one thread."""
+    rng = np.random.default_rng(0)
+    features = np.maximum(rng.normal(size=(n_galaxies, 128)), 0).astype(np.float32)
+    few, n_votes = features[:600], np.full(600, 40)
+    votes = rng.binomial(n_votes, 1 / (1 + np.exp(-few[:, 0])))
+
+    def learn():
+        return LastLayer.of(
+            few, votes, n_votes, lambda logits: Binomial.from_outputs(logits[:, None, None])
+        )
+
+    layer = learn()
+
+    def posterior():
+        return VotePosterior(Binomial.from_outputs(layer.logits(features, n_draws, 0)[..., None]))
+
+    def beta_binomial():
+        logits = layer.logits(features, n_draws, 0)
+        outputs = np.stack([logits, np.full_like(logits, 2.0)], axis=-1)
+        return VotePosterior(BetaBinomial.from_outputs(outputs))
+
+    works = {
+        "learn from 600 galaxies": learn,
+        "binomial": posterior,
+        "beta-binomial": beta_binomial,
+    }
+    with threadpool_limits(limits=1):
+        seconds = side_by_side(works, repeats)
+    rows = [(name, f"{np.median(taken):.3g}") for name, taken in seconds.items()]
+    print(f"From features: {n_draws} draws of {n_galaxies:,} galaxies\n")
+    print_table([("way", "seconds"), *rows])
+    for name in ("binomial", "beta-binomial"):
+        what = f"{n_draws} draws of {n_galaxies:,} galaxies' features, {name}, s"
+        targets.append(Target(what, seconds[name], 5))
+    return seconds
 
 
 def baal(model, X, repeats, targets):

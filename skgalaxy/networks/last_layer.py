@@ -35,7 +35,7 @@ _NEWTON_STEPS = 100
 _HALVINGS = 30
 _TOLERANCE = 1e-9  # nats that a step still gains, relative to all
 _ROUNDING = 1e-6  # of a feature's mean: networks compute in float32
-_BLOCK = 2**24  # outputs computed at once: 128 MB
+_BLOCK = 2**20  # features in float64 at once: 8 MB, so that they stay in the cache
 
 
 class LastLayer(NamedTuple):
