@@ -75,7 +75,7 @@ RECALIBRATED = {
 
 
 @parametrize_with_checks(
-    [UnitVotes(UnitTargets(**{**QUICK, "epochs": 3}), cv=2, random_state=0)],
+    [UnitVotes(UnitTargets(**{**QUICK, "epochs": 8}), cv=2, random_state=0)],
     expected_failed_checks=lambda estimator: RECALIBRATED,
 )
 def test_recalibrated(estimator, check):
