@@ -300,6 +300,12 @@ class TestRefusedWhenSaved:
             with pytest.raises(ValueError, match="`metadata` must"):
                 plain.save(tmp_path / "m", metadata=bad)
 
+    def test_metadata_stay_as_they_are(self, plain, tmp_path):
+        yours = {"survey": "DECaLS"}
+        for name in ("one", "two"):
+            plain.save(tmp_path / name, metadata=yours)
+        assert yours == {"survey": "DECaLS"}
+
     def test_a_parameter_that_load_would_refuse(self, plain, tmp_path):
         model = pickle.loads(pickle.dumps(plain)).set_params(epochs=-1)
         with pytest.raises(ValueError, match="`epochs` must be"):

@@ -78,8 +78,8 @@ def save(
     """
     check_path(path, "path")
     check_is_fitted(model)
-    notes = _checked({} if metadata is None else metadata)
-    notes[_VERSIONS] = {"skgalaxy": __version__, **{name: version(name) for name in _LIBRARIES}}
+    versions = {"skgalaxy": __version__, **{name: version(name) for name in _LIBRARIES}}
+    notes = {**_checked({} if metadata is None else metadata), _VERSIONS: versions}
     tree, arrays = flatten(model, "model")
     write_archive(path, {"format": _FORMAT, "metadata": notes, "model": tree}, arrays)
 
