@@ -213,6 +213,10 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Those that predict: one per split, or one in all with ``ensemble=False``.
     recalibration_ : Recalibration
         The two numbers that were learned.
+    n_calibrated_on_ : int
+        Number of galaxies that they were learned from: those held out that have two votes or more.
+    n_splits_ : int
+        Number of times that galaxies were held out, for example 5 for five folds.
     n_features_in_, feature_names_in_
         As the estimator has them.
 
@@ -242,6 +246,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     """
 
     recalibration_: Recalibration
+    n_calibrated_on_: int
+    n_splits_: int
 
     def __init__(
         self,
@@ -308,6 +314,9 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             for one, rows in zip(estimators, held_out, strict=True)
         ]
         self.recalibration_ = _most_likely(posteriors, [votes[rows] for rows in held_out])
+        tells = (votes[:, 1] > 1) & (votes[:, 2] > 0)  # one vote does not scatter
+        self.n_calibrated_on_ = int(sum(tells[np.unique(np.concatenate(held_out))]))
+        self.n_splits_ = len(held_out)
         if last is not None and not self.ensemble:
             estimators = [fit_to_votes_of(last, X, votes, np.arange(len(votes)))]
         self.estimators_ = estimators
