@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from unittest import mock
 
 import click
 import numpy as np
@@ -228,6 +229,12 @@ def test_bars_are_for_terminals(terminal, sky, tmp_path, capsys, monkeypatch):
 # train
 
 
+def expected_parameters(pictures="galaxies", **parameters):
+    """Return those of `recommended`, without the estimator itself."""
+    expected = skgalaxy.recommended(pictures, **parameters).get_params()
+    return {**expected, "estimator": mock.ANY}
+
+
 def test_train_is_the_library(sky):
     """The model holds a pipeline from paths to posteriors, which Python users can load."""
     pipeline, metadata = skgalaxy.load(sky / "model.skgalaxy", return_metadata=True)
@@ -235,35 +242,64 @@ def test_train_is_the_library(sky):
     assert (metadata["question"], metadata["answer"]) == tuple(NAMED.split("_"))
     assert metadata["n_galaxies"] == N_GALAXIES
     loader, estimator = pipeline
-    assert (loader.size, loader.root, estimator.epochs, estimator.verbose) == (16, None, 1, False)
+    assert (loader.size, loader.root) == (16, None)
+    assert estimator.get_params() == expected_parameters(epochs=1, random_state=0)
     table = read_votes(sky / "votes.csv")
     pixels = loader.transform([sky / "images" / f"{id_}.png" for id_ in table.ids])
     again = clone(estimator).fit(pixels, table.votes("featured"))
     np.testing.assert_array_equal(
-        estimator.sample_posterior(pixels), again.sample_posterior(pixels)
+        estimator.predict_posterior(pixels).draws, again.predict_posterior(pixels).draws
     )
 
 
-def test_train_an_ensemble_that_is_recalibrated_by_folds(sky, tmp_path, capsys):
+def test_train_upright_pictures(sky, tmp_path):
+    """Options are parameters of the library; what needs many draws gets them."""
     model = tmp_path / "model.skgalaxy"
     settings = ("--answer", "featured", "--size", 16, "--epochs", 1, "--model", model)
-    wide = ("--likelihood", "beta-binomial", "--networks", 2, "--folds", 2, "--seed", 3, "--quiet")
-    assert run("train", sky / "images", sky / "votes.csv", *settings, *wide) == 0
+    others = ("--pictures", "upright", "--batch-size", 8, "--precision", "float32", "--seed", 3)
+    assert run("train", sky / "images", sky / "votes.csv", *settings, *others, "--quiet") == 0
     loader, estimator = (step for _, step in skgalaxy.load(model).steps)
-    assert len(estimator.estimators_) == 2
-    given = {"likelihood": "beta_binomial", "n_networks": 2, "verbose": False}
-    assert given.items() <= estimator.estimators_[1].get_params().items()
-    catalogue = tmp_path / "catalogue.csv"
-    assert run("predict", model, sky / "images", catalogue, "--quiet") == 0
-    assert len(read_catalogue(catalogue)) == N_GALAXIES
+    given = {"epochs": 1, "batch_size": 8, "precision": "float32", "random_state": 3}
+    assert estimator.get_params() == expected_parameters("upright", **given)
+    assert not estimator.estimators_[0].verbose
     ranking = tmp_path / "r.csv"
     assert run("rank", model, sky / "images", "-n", 3, "--quiet", "-o", ranking) == 0
-    for one in estimator.estimators_:
-        one.set_params(n_draws=250)  # of each of four networks: a thousand in all
+    (network,) = estimator.estimators_
+    network.set_params(n_draws=1000)
     paths = sorted((sky / "images").iterdir())
     _, gains = joint_sampling(estimator, loader.transform(paths), 3)
     np.testing.assert_allclose(pd.read_csv(ranking)["mutual_information"], gains, rtol=1e-4)
-    assert run("train", sky / "images", sky / "votes.csv", *settings, "--folds", 1, "--force") == 2
+
+
+def test_how_long_to_train_is_by_the_number_of_galaxies(sky, tmp_path, monkeypatch):
+    def fit(self, *_):
+        assert self.get_params() == expected_parameters(random_state=0)
+        raise ValueError("as expected")
+
+    monkeypatch.setattr("skgalaxy.calibration.CalibratedRegressorCV.fit", fit)
+    paths = (sky / "images", sky / "votes.csv", "--model", tmp_path / "model")
+    assert run("train", *paths, "--answer", "featured", "--quiet") == 1
+
+
+def test_too_few_galaxies_to_calibrate(sky, tmp_path, capsys, monkeypatch):
+    """They are refused before images are read, and if too few of these can be read."""
+    table = pd.read_csv(sky / "votes.csv", dtype={"id_str": str})
+    votes = tmp_path / "votes.csv"
+    command = ("train", sky / "images", votes, "--answer", "featured", "--size", 16, "--quiet")
+    refused = "votes or more on at least 20 galaxies with an image, .* Got 19"
+    single = table.copy()
+    single.iloc[19:, 1:] = [0, 1, 1]  # a vote does not scatter
+    with monkeypatch.context() as patched:
+        patched.setattr("skgalaxy.images.pack_images", None)
+        for few in (table.head(19), single):
+            few.to_csv(votes, index=False)
+            error = fails(capsys, 1, *command, "--model", tmp_path / "model")
+            assert re.search(refused, error)
+    table.head(20).to_csv(votes, index=False)
+    shutil.copytree(sky / "images", tmp_path / "images")
+    (tmp_path / "images" / f"{table['id_str'][7]}.png").write_bytes(b"")
+    command = ("train", tmp_path / "images", *command[2:], "--model", tmp_path / "model")
+    assert re.search(refused, fails(capsys, 1, *command))
 
 
 def test_train_learns_from_the_joined(sky, tmp_path, capsys):
@@ -289,7 +325,7 @@ def test_train_learns_from_the_joined(sky, tmp_path, capsys):
 
 
 def test_train_leaves_out_broken_images(sky, tmp_path, capsys):
-    ids = [f"{i:02d}" for i in range(8)]
+    ids = [f"{i:02d}" for i in range(N_GALAXIES)]
     write_images(tmp_path / "images", ids)
     write_votes(tmp_path / "votes.csv", ids)
     (tmp_path / "images" / "05.png").write_bytes(b"")
@@ -301,12 +337,12 @@ def test_train_leaves_out_broken_images(sky, tmp_path, capsys):
     error = capsys.readouterr().err
     assert "05.png" in error
     assert error.count("\n") == 2
-    assert "left out 1 of 8 images" in error
-    assert metadata_of(tmp_path / "model")["n_galaxies"] == 7
+    assert "left out 1 of 24 images" in error
+    assert metadata_of(tmp_path / "model")["n_galaxies"] == N_GALAXIES - 1
 
 
 def test_several_answers_are_one(tmp_path):
-    ids = ["a", "b", "c", "d"]
+    ids = [f"g{i}" for i in range(N_GALAXIES)]
     write_images(tmp_path / "images", ids)
     table = pd.DataFrame({"id_str": ids, "bar_strong": 3, "bar_weak": 2, "bar_no": 5})
     table.to_csv(tmp_path / "votes.csv", index=False)
@@ -513,7 +549,8 @@ def test_rank_is_joint(sky, pool, tmp_path, capsys, n):
     assert run("rank", sky / "model.skgalaxy", pool, "-n", n, "-o", tmp_path / "r.csv") == 0
     assert "5.png" in capsys.readouterr().err
     loader, estimator = (step for _, step in skgalaxy.load(sky / "model.skgalaxy").steps)
-    estimator.set_params(n_draws=1000)
+    (network,) = estimator.estimators_
+    network.set_params(n_draws=1000)
     paths = sorted(path for path in pool.glob("*.png") if path.stem != "5")
     rows, gains = joint_sampling(estimator, loader.transform(paths), n)
     ranking = pd.read_csv(tmp_path / "r.csv", dtype={"id_str": str})
@@ -763,17 +800,26 @@ def test_simulate(tmp_path, capsys):
     pytest.importorskip("galsim")
     from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 
-    command = ("simulate", tmp_path / "sky", "-n", 6, "--size", 16, "--seed", 3)
+    command = ("simulate", tmp_path / "sky", "-n", 24, "--size", 16, "--seed", 3)
     assert run(*command, "--quiet") == 0
     loaded = load_galaxy_zoo(tmp_path / "sky", answer=NAMED, image_size=16, crop=None)
-    drawn = make_galaxies(6, image_size=16, random_state=3)
+    drawn = make_galaxies(24, image_size=16, random_state=3)
     np.testing.assert_array_equal(loaded.images, drawn.images)
     np.testing.assert_array_equal(loaded.votes, drawn.votes)
     truth = pd.read_csv(tmp_path / "sky" / "truth.csv")
     assert [*truth["id_str"]] == [*loaded.ids]
     paths = (tmp_path / "sky" / "images", tmp_path / "sky" / "votes.csv")
-    settings = ("--question", "bar", "--answer", "yes", "--size", 16, "--epochs", 1, "--quiet")
-    assert run("train", *paths, *settings, "--model", tmp_path / "bars.skgalaxy") == 0
+    settings = (
+        "--question",
+        "smooth-or-featured",
+        "--answer",
+        "featured",
+        "--size",
+        16,
+        "--epochs",
+        1,
+    )
+    assert run("train", *paths, *settings, "--model", tmp_path / "model", "--quiet") == 0
 
 
 # Folders of images
@@ -818,7 +864,7 @@ def test_two_galaxies_of_one_name(sky, tmp_path, capsys):
 @pytest.mark.parametrize("command", ["predict", "rank", "train"])
 def test_empty_images_are_left_out(sky, tmp_path, capsys, command):
     """Cutouts outside of a survey's footprint are no galaxies."""
-    ids = [f"{i:02d}" for i in range(8)]
+    ids = [f"{i:02d}" for i in range(N_GALAXIES)]
     write_images(tmp_path / "pool", ids)
     write_votes(tmp_path / "votes.csv", ids)
     for id_ in ids[2:4]:
@@ -826,16 +872,16 @@ def test_empty_images_are_left_out(sky, tmp_path, capsys, command):
     output = tmp_path / "out.csv"
     arguments = {
         "predict": (sky / "model.skgalaxy", tmp_path / "pool", output),
-        "rank": (sky / "model.skgalaxy", tmp_path / "pool", "-n", 6, "-o", output),
+        "rank": (sky / "model.skgalaxy", tmp_path / "pool", "-n", 22, "-o", output),
         "train": (tmp_path / "pool", tmp_path / "votes.csv", "--model", output),
     }
     settings = ("--answer", "featured", "--size", 16, "--epochs", 1) * (command == "train")
     assert run(command, *arguments[command], *settings) == 0
     error = capsys.readouterr().err
     assert error.count("is empty: all of its 32 x 32 pixels are") == 2
-    assert "left out 2 of 8 images" in error
+    assert "left out 2 of 24 images" in error
     if command == "train":
-        assert "learned from 6 galaxies" in error
+        assert "learned from 22 galaxies" in error
     else:
         assert sorted(read_catalogue(output)["id_str"]) == ids[:2] + ids[4:]
 

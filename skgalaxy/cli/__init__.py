@@ -1,10 +1,11 @@
 """The command line: one command per job, no logic.
 
 ``simulate`` or ``votes`` make a table of votes. ``train`` makes a model of it and a folder of
-images, ``predict`` a catalogue, and ``rank`` a list of the galaxies to ask about next. Notes go to
-stderr, so that you can pipe tables; progress bars are drawn only on a terminal. An output is
-complete or absent, and one that is there stays unless you say ``--force``. The exit status is 1
-for bad data, 2 for a wrong command line, 130 after Ctrl-C, and 143 after SIGTERM.
+images, and ``evaluate`` judges it by other votes. ``predict`` writes a catalogue, and ``rank`` a
+list of the galaxies to ask about next. Notes go to stderr, so that you can pipe tables; progress
+bars are drawn only on a terminal. An output is complete or absent, and one that is there stays
+unless you say ``--force``. The exit status is 1 for bad data, 2 for a wrong command line, 130 after
+Ctrl-C, and 143 after SIGTERM.
 """
 
 import os
@@ -21,7 +22,9 @@ import click
 from skgalaxy import __version__
 from skgalaxy._sqlite import OtherProcessError
 from skgalaxy.cli._common import Command, examples, hushed, note, one_line
-from skgalaxy.cli._models import predict, rank, train
+from skgalaxy.cli._evaluate import evaluate
+from skgalaxy.cli._models import rank, train
+from skgalaxy.cli._predict import predict
 from skgalaxy.cli._tables import simulate, votes
 
 __all__ = ["main"]
@@ -156,5 +159,5 @@ def demo(data: str | None, output: str, seed: int) -> None:
 
 
 # in the order that the help lists them
-for _command in (demo, simulate, votes, train, predict, rank):
+for _command in (demo, simulate, votes, train, evaluate, predict, rank):
     commands.add_command(_command)

@@ -3,18 +3,20 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:  # --help is quick: it imports neither NumPy nor pandas
     import pandas as pd
     from numpy.typing import NDArray
 
     from skgalaxy.images import ImageLoader
+    from skgalaxy.votes import VoteTable
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -118,6 +120,15 @@ def hushed() -> Iterator[None]:
             os.close(stderr)
 
 
+def refuse_given(names: Container[str], rule: str) -> None:
+    """Refuse options that would otherwise be passed over."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        if name in names and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"{option.opts[0]} {rule}", context)
+
+
 def check_new(path: Path | None, force: bool = False) -> None:
     """Refuse, before any work, an output that exists or that has no folder."""
     if path is None:
@@ -206,6 +217,36 @@ def _image_id(path: Path) -> str | None:
     # the longest suffix: that of a.fits.gz is .fits.gz
     suffix = max((end for end in SUFFIXES if path.name.lower().endswith(end)), key=len, default="")
     return path.name.removesuffix(path.name[-len(suffix) :]) if suffix else None
+
+
+def join(
+    table: "VoteTable", files: Mapping[str, Path], folder: Path, quiet: bool
+) -> tuple["VoteTable", list[Path]]:
+    """Rows of a vote table that have an image and votes, with the image files."""
+    ids = [id_ for id_ in table.ids.tolist() if id_ in files]
+    if not ids:
+        raise ValueError(
+            f"`VOTES` must be of galaxies in `IMAGES`. Got ids such as {str(table.ids[0])!r} in "
+            f"{table.source!r} and {next(iter(files))!r} in {str(folder)!r}; name the column with "
+            "--id-column."
+        )
+    joined = table.reindex(ids)  # a galaxy may have a row, and N = 0 on this question
+    asked = [id_ for id_, n in zip(ids, joined.n_votes, strict=True) if n > 0]
+    if not asked:
+        raise ValueError(f"`VOTES` must hold votes on {table.question!r}. Got N = 0 everywhere.")
+    note(
+        f"{len(asked)} galaxies have an image and votes on {table.question}. Left out: "
+        f"{len(files) - len(ids)} images without a row, {len(table) - len(ids)} rows without an "
+        f"image, {len(ids) - len(asked)} with both but N = 0.",
+        quiet,
+    )
+    return table.reindex(asked), [files[id_] for id_ in asked]
+
+
+def full_name(answer: str, answers: Sequence[str]) -> str:
+    """Answer of this name or, if there is none, the one that begins so."""
+    # `votes` has refused a beginning of several; the shortest is the name itself
+    return min((name for name in answers if name.startswith(answer)), key=len)
 
 
 @contextmanager

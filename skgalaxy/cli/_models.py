@@ -1,14 +1,7 @@
-"""The commands about a model: `train` writes one, `predict` and `rank` use it.
+"""The commands of a round: `train` makes a model of votes, `rank` says what to ask next."""
 
-Its file is one of `skgalaxy.save`, which runs no code when it is read: you can hand such files on.
-The model is a pipeline from paths to posteriors. In its metadata ``question`` and ``answer`` name
-the columns of a catalogue, and ``n_galaxies`` is the number of galaxies it was trained on.
-"""
-
-import hashlib
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -23,8 +16,10 @@ from skgalaxy.cli._common import (
     dialect_option,
     examples,
     force_option,
+    full_name,
     hushed,
     id_column_option,
+    join,
     list_images,
     n_votes_option,
     note,
@@ -38,12 +33,12 @@ from skgalaxy.cli._common import (
     wants_bars,
     write_csv,
 )
+from skgalaxy.cli._model_files import calibration_of, load_model, show_progress
 
 if TYPE_CHECKING:  # as in _common.py
-    from skgalaxy.images import ImageLoader
-    from skgalaxy.votes import VoteTable
+    from numpy.typing import NDArray
 
-METADATA = ("question", "answer", "n_galaxies")
+_LEAST_GALAXIES = 20  # 16 to learn from and 4 to calibrate on
 
 
 @click.command(
@@ -80,27 +75,25 @@ METADATA = ("question", "answer", "n_galaxies")
     help="Bands of the planes in FITS, in the order of the file, for example grz.  [default: as "
     "the header says]",
 )
-@click.option("--epochs", type=POSITIVE, default=60, help="Number of passes over the galaxies.")
 @click.option(
-    "--batch-size", type=POSITIVE, default=32, help="Number of galaxies per training step."
+    "--pictures",
+    type=click.Choice(["galaxies", "upright"]),
+    default="galaxies",
+    help="Galaxies have no up: they are turned and mirrored in training, and in prediction you get "
+    "the mean of eight views. Upright pictures, for example of clothes, are shown as they are.",
 )
 @click.option(
-    "--likelihood",
-    type=click.Choice(["binomial", "beta-binomial"]),
-    default="binomial",
-    help="Distribution of votes. In beta-binomial they may scatter more than tossed coins do.",
+    "--epochs",
+    type=POSITIVE,
+    help="Number of passes over the galaxies.  [default: by their number, about 125 sqrt(n) steps]",
 )
-@click.option("--networks", type=POSITIVE, default=1, help="Number of networks in the ensemble.")
 @click.option(
-    "--folds",
-    type=click.IntRange(min=2),
-    help="Number of folds, for example 5. For each fold, networks are trained on the others and "
-    "recalibrated by its votes. All networks predict.  [default: no recalibration]",
+    "--batch-size", type=POSITIVE, default=16, help="Number of galaxies per training step."
 )
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
-    default="float32",
+    default="auto",
     help="Number format of the computation; auto is the fastest on your processor.",
 )
 @seed_option
@@ -115,7 +108,8 @@ def train(
     model: Path,
     dialect: str,
     id_column: str | None,
-    folds: int | None,
+    pictures: Literal["galaxies", "upright"],
+    epochs: int | None,
     strict: bool,
     quiet: bool,
     force: bool,
@@ -124,12 +118,16 @@ def train(
     """Train a model of the votes on your images.
 
     IMAGES is a folder of files {id}.jpg, .png, .tif, .webp, .fits ..., with folders in it or not.
-    VOTES is a table that `skgalaxy votes`
-    can read. They are joined by id. Galaxies without an image or without votes are counted and
-    left out.
+    VOTES is a table that `skgalaxy votes` can read. They are joined by id. Galaxies without an
+    image or without votes are counted and left out.
+
+    Two networks are trained. The first learns from four fifths of the galaxies, and the votes on
+    the others say how wide its intervals must be. The second learns from all and predicts. Needs
+    at least 20 galaxies with two votes or more.
     """
     from sklearn.pipeline import make_pipeline
 
+    from skgalaxy.calibration import recommended
     from skgalaxy.images import ImageLoader
     from skgalaxy.persistence import save
     from skgalaxy.votes import read_votes
@@ -137,88 +135,43 @@ def train(
     check_new(model, force)
     table = read_votes(votes, question, dialect=dialect, id_column=id_column)
     table.votes(*answers)  # an unknown answer is an error now, before images are listed
-    table, paths = _join(table, list_images(images), images, quiet)
+    table, paths = join(table, list_images(images), images, quiet)
     y = table.votes(*answers)
+    _check_enough(y)
 
-    with hushed():  # after all that can be refused without TensorFlow
-        from skgalaxy import BayesianCNNRegressor
-        from skgalaxy.calibration import CalibratedRegressorCV
     loader = ImageLoader(
         **{name: parameters.pop(name) for name in ("size", "crop", "color", "bands")}
     )
-    seed = parameters.pop("seed")
-    estimator = BayesianCNNRegressor(
-        likelihood=parameters.pop("likelihood").replace("-", "_"),
-        n_networks=parameters.pop("networks"),
-        **parameters,
-        random_state=seed,
-        verbose=wants_bars(quiet),
-    )
-    if folds:
-        estimator = CalibratedRegressorCV(estimator, cv=folds, random_state=seed)
+    parameters |= {"random_state": parameters.pop("seed"), "verbose": wants_bars(quiet)}
+    parameters |= {"epochs": epochs} if epochs else {}
+    with hushed():  # after all that can be refused without TensorFlow, which it imports
+        estimator = recommended(pictures, **parameters)
     with packed(paths, loader, strict=strict, quiet=quiet) as (pixels, readable):
         y[~readable] = 0  # a galaxy without votes is not learned from
+        _check_enough(y)
         estimator.fit(pixels, y)
-    answer = "-or-".join(_full_name(answer, table.answers) for answer in answers)
+    answer = "-or-".join(full_name(answer, table.answers) for answer in answers)
     # a file for Python, too, where progress is shown if you ask for it
-    pipeline = make_pipeline(loader, _show_progress(estimator, False))
+    pipeline = make_pipeline(loader, show_progress(estimator, False))
     n_galaxies = int((y[:, 1] > 0).sum())
     metadata = {"question": table.question, "answer": answer, "n_galaxies": n_galaxies}
     save(pipeline, model, metadata=metadata)
-    note(f"Wrote {model}: {table.question}_{answer}, learned from {n_galaxies} galaxies.", quiet)
+    note(
+        f"Wrote {model}: {table.question}_{answer}, learned from {n_galaxies} galaxies; intervals "
+        f"{calibration_of(estimator)['interval']}.",
+        quiet,
+    )
 
 
-@click.command(
-    cls=Command,
-    epilog=examples(
-        "skgalaxy predict featured.skgalaxy images catalogue.csv",
-        "skgalaxy predict bars.skgalaxy /survey/jpegs bars.parquet --n-votes 5 --store packed",
-    ),
-)
-@click.argument("model", type=FILE)
-@click.argument("images", type=FOLDER)
-@click.argument("catalogue", type=NEW_FILE)
-@n_votes_option
-@pool_crop_option
-@store_option
-@strict_option
-@quiet_option
-@force_option
-def predict(
-    model: Path,
-    images: Path,
-    catalogue: Path,
-    n_votes: int,
-    crop: int | None,
-    store: Path | None,
-    strict: bool,
-    quiet: bool,
-    force: bool,
-) -> None:
-    """Write a catalogue of the votes predicted on each image.
-
-    MODEL is a file from `skgalaxy train`. It holds no code: to read one of a stranger runs nothing.
-    CATALOGUE ends in .csv, .ecsv, .parquet or .fits. For each galaxy it holds the fraction of
-    volunteers who would give the answer, with its 5th and 95th percentile; the number of such votes
-    to expect from N volunteers; and the mutual information of their votes with the model, in nats.
-    """
-    from skgalaxy.catalogue import make_catalogue, write_catalogue
-
-    check_new(catalogue, force)
-    files = list_images(images)
-    loader, estimator, metadata = _load(model)
-    named = {"question": metadata["question"], "answer": metadata["answer"]}
-    header = {"model": model.name, "metadata": {**named, **_provenance(model, metadata, n_votes)}}
-    _rehearse(catalogue, list(files), named, header)
-    # the pool may show another part of the sky than the images of training
-    loader.set_params(crop=crop or loader.crop)
-    _show_progress(estimator, wants_bars(quiet))
-    with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
-        posterior = estimator.predict_posterior(pixels)[readable]
-    ids = [id_ for id_, good in zip(files, readable, strict=True) if good]
-    table = make_catalogue(posterior, ids, **named, n_votes=n_votes)
-    write_catalogue(catalogue, table, **header)
-    note(f"Wrote {len(ids)} galaxies to {catalogue}.", quiet)
+def _check_enough(y: "NDArray[Any]") -> None:
+    """Refuse too few galaxies to learn from and to calibrate on."""
+    found = int((y[:, 1] > 1).sum())
+    if found < _LEAST_GALAXIES:
+        raise ValueError(
+            f"`VOTES` must hold two votes or more on at least {_LEAST_GALAXIES} galaxies with an "
+            "image, because intervals are calibrated on a fifth of them. "
+            f"Got {found}; ask about more galaxies."
+        )
 
 
 @click.command(
@@ -290,7 +243,7 @@ def rank(
         )
     files = list_images(images)
     refuse_formulas(files, "IMAGES")  # now, not when the ranking is written
-    loader, estimator, _ = _load(model)
+    loader, estimator, _ = load_model(model)
     loader.set_params(crop=crop or loader.crop)
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         # the library would name its own `n_instances`
@@ -320,92 +273,3 @@ def rank(
         )
         note(f"Wrote {n} images and their table to {manifest}.", quiet)
     write_csv(ranking, output)
-
-
-def _show_progress(estimator: Any, verbose: bool) -> Any:
-    """Let an estimator show progress or not, for example all folds of a recalibrated one."""
-    from skgalaxy.query._learners import fitted_estimators
-
-    for one in fitted_estimators(estimator):
-        one.set_params(verbose=verbose)
-    return estimator
-
-
-def _join(
-    table: "VoteTable", files: Mapping[str, Path], folder: Path, quiet: bool
-) -> tuple["VoteTable", list[Path]]:
-    """Rows of a vote table that have an image and votes, with the image files."""
-    ids = [id_ for id_ in table.ids.tolist() if id_ in files]
-    if not ids:
-        raise ValueError(
-            f"`VOTES` must be of galaxies in `IMAGES`. Got ids such as {str(table.ids[0])!r} in "
-            f"{table.source!r} and {next(iter(files))!r} in {str(folder)!r}; name the column with "
-            "--id-column."
-        )
-    joined = table.reindex(ids)  # a galaxy may have a row, and N = 0 on this question
-    asked = [id_ for id_, n in zip(ids, joined.n_votes, strict=True) if n > 0]
-    if not asked:
-        raise ValueError(f"`VOTES` must hold votes on {table.question!r}. Got N = 0 everywhere.")
-    note(
-        f"{len(asked)} galaxies have an image and votes on {table.question}. Left out: "
-        f"{len(files) - len(ids)} images without a row, {len(table) - len(ids)} rows without an "
-        f"image, {len(ids) - len(asked)} with both but N = 0.",
-        quiet,
-    )
-    return table.reindex(asked), [files[id_] for id_ in asked]
-
-
-def _full_name(answer: str, answers: Sequence[str]) -> str:
-    """Answer of this name or, if there is none, the one that begins so."""
-    # `votes` has refused a beginning of several; the shortest is the name itself
-    return min((name for name in answers if name.startswith(answer)), key=len)
-
-
-def _load(path: Path) -> tuple["ImageLoader", Any, dict[str, Any]]:
-    """Loader, estimator and metadata of a file that `train` wrote."""
-    from skgalaxy.images import ImageLoader
-    from skgalaxy.persistence._model import read_model
-
-    rule = "`MODEL` must be a file that `skgalaxy train` wrote"
-    with hushed():  # it imports TensorFlow
-        pipeline, metadata = read_model(path, (), rule)
-    steps = [step for _, step in getattr(pipeline, "steps", [])]
-    whole = (
-        len(steps) == 2
-        and isinstance(steps[0], ImageLoader)
-        and hasattr(steps[1], "predict_posterior")
-    )
-    missing = [name for name in METADATA if name not in metadata]
-    if not whole or missing:
-        lacks = f"{', '.join(missing)} in its metadata" if missing else "an ImageLoader before it"
-        raise ValueError(
-            f"{rule}. Got {str(path)!r}, a model without {lacks}; train a model first."
-        )
-    return steps[0], steps[1], metadata
-
-
-def _provenance(path: Path, metadata: Mapping[str, Any], n_votes: int) -> dict[str, Any]:
-    """Metadata of a catalogue about its model."""
-    with path.open("rb") as file:
-        # 16 digits of it: a FITS card does not hold 64
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    return {"n_votes": n_votes, "n_trained_on": metadata["n_galaxies"], "model_sha256": digest}
-
-
-def _rehearse(
-    path: Path, ids: Sequence[str], named: Mapping[str, str], header: Mapping[str, Any]
-) -> None:
-    """Check a catalogue of these galaxies, to fail before the work if it cannot be written."""
-    import numpy as np
-
-    from skgalaxy import VotePosterior
-    from skgalaxy.catalogue import make_catalogue
-    from skgalaxy.catalogue._formats import KINDS
-    from skgalaxy.catalogue._write import check_writable
-
-    if path.suffix.lower() not in KINDS:
-        raise click.BadParameter(
-            f"{str(path)!r} does not end in {', '.join(KINDS)}.", param_hint="'CATALOGUE'"
-        )
-    table = make_catalogue(VotePosterior(np.full((len(ids), 1), 0.5)), ids, **named, n_votes=1)
-    check_writable(path, table, **header)

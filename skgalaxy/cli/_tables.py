@@ -1,11 +1,9 @@
 """The commands that make votes: `simulate` and `votes`."""
 
-from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from skgalaxy.cli._common import (
     FILE,
@@ -20,6 +18,7 @@ from skgalaxy.cli._common import (
     one_line,
     output_option,
     quiet_option,
+    refuse_given,
     seed_option,
     wants_bars,
     write_csv,
@@ -141,12 +140,12 @@ def votes(
 
     check_new(output, force)
     if task is not None:
-        _refuse_given(["dialect"], "is for vote tables; leave it out with --task.")
+        refuse_given(["dialect"], "is for vote tables; leave it out with --task.")
         export |= {"task": task, "question": question, "answers": _named(answers) or None}
         export |= {"id_name": id_column} if id_column else {}
         write_csv(_votes_of_export(table, export).to_frame(), output)
         return
-    _refuse_given(export, "is for exports; name the --task to read.")
+    refuse_given(export, "is for exports; name the --task to read.")
     if question is None and output is None:
         questions = list_questions(table, dialect=dialect)
         for name, given in questions.items():
@@ -169,15 +168,6 @@ def _votes_of_export(table: Path, export: dict[str, Any]) -> "VoteTable":
     for row, reason in zip(unread["row"], unread["reason"], strict=True):
         note(f"skgalaxy: left out: row {row} {one_line(reason)}")
     return votes
-
-
-def _refuse_given(names: Container[str], rule: str) -> None:
-    """Refuse options that would otherwise be passed over."""
-    context = click.get_current_context()
-    for option in context.command.params:
-        name = option.name or ""
-        if name in names and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise click.UsageError(f"{option.opts[0]} {rule}", context)
 
 
 def _named(answers: tuple[str, ...]) -> dict[str, str]:

@@ -1,0 +1,223 @@
+"""The command `predict`: a catalogue, in which a sample can be marked."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from skgalaxy.cli._common import (
+    FILE,
+    FOLDER,
+    NEW_FILE,
+    Command,
+    check_new,
+    examples,
+    force_option,
+    list_images,
+    n_votes_option,
+    note,
+    packed,
+    pool_crop_option,
+    quiet_option,
+    refuse_given,
+    store_option,
+    strict_option,
+    wants_bars,
+)
+from skgalaxy.cli._model_files import load_model, provenance, say_calibration, show_progress
+
+if TYPE_CHECKING:  # as in _common.py
+    import pandas as pd
+
+    from skgalaxy import VotePosterior
+
+
+class _Goal(NamedTuple):
+    """What a sample must be expected to reach, for example purity 0.9 of ρ > 0.5."""
+
+    name: str
+    value: float
+    threshold: float = 0.5
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value:g} of rho > {self.threshold:g}"
+
+
+class _GoalType(click.ParamType):
+    name = "purity=X|completeness=X"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> _Goal:
+        if isinstance(value, _Goal):
+            return value
+        name, _, number = value.partition("=")
+        with suppress(ValueError):
+            # NaN compares false
+            if name in ("purity", "completeness") and 0 < float(number) <= 1:
+                return _Goal(name, float(number))
+        self.fail(f"{value!r} is not purity=X or completeness=X, of X in (0, 1].", param, ctx)
+
+
+@click.command(
+    cls=Command,
+    epilog=examples(
+        "skgalaxy predict featured.skgalaxy images catalogue.csv",
+        "skgalaxy predict bars.skgalaxy /survey/jpegs bars.parquet --n-votes 5 --store packed",
+        "skgalaxy predict featured.skgalaxy images featured.csv --select purity=0.9",
+    ),
+)
+@click.argument("model", type=FILE)
+@click.argument("images", type=FOLDER)
+@click.argument("catalogue", type=NEW_FILE)
+@n_votes_option
+@click.option(
+    "--select",
+    "goal",
+    type=_GoalType(),
+    help="Mark the largest sample of this expected purity, for example purity=0.9, or the smallest "
+    "of this completeness.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.5,
+    help="Vote fraction that galaxies of the sample must be above.",
+)
+@pool_crop_option
+@store_option
+@strict_option
+@quiet_option
+@force_option
+def predict(
+    model: Path,
+    images: Path,
+    catalogue: Path,
+    n_votes: int,
+    goal: _Goal | None,
+    threshold: float,
+    crop: int | None,
+    store: Path | None,
+    strict: bool,
+    quiet: bool,
+    force: bool,
+) -> None:
+    """Write a catalogue of the votes predicted on each image.
+
+    MODEL is a file from `skgalaxy train`. It holds no code: to read one of a stranger runs nothing.
+    CATALOGUE ends in .csv, .ecsv, .parquet or .fits. For each galaxy it holds the fraction of
+    volunteers who would give the answer, with its 5th and 95th percentile; the number of such votes
+    to expect from N volunteers; and the mutual information of their votes with the model, in nats.
+
+    --select marks a sample: the galaxies with a vote fraction above --threshold, as many as are
+    expected to be so pure, or as few as are expected to be so complete. It is as good as the
+    calibration of the model.
+    """
+    from skgalaxy.catalogue import write_catalogue
+
+    if goal is None:
+        refuse_given(["threshold"], "is for samples; add --select.")
+    else:
+        goal = goal._replace(threshold=threshold)
+    check_new(catalogue, force)
+    files = list_images(images)
+    loader, estimator, metadata = load_model(model)
+    named = {"question": metadata["question"], "answer": metadata["answer"]}
+    header = {**named, **provenance(model, estimator, metadata, n_votes)}
+    _rehearse(catalogue, list(files), named, goal, {"model": model.name, "metadata": header})
+    # the pool may show another part of the sky than the images of training
+    loader.set_params(crop=crop or loader.crop)
+    say_calibration(estimator, quiet)
+    show_progress(estimator, wants_bars(quiet))
+    with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
+        posterior = estimator.predict_posterior(pixels)[readable]
+    ids = [id_ for id_, good in zip(files, readable, strict=True) if good]
+    table, sample = _make_table(posterior, ids, named, n_votes, goal)
+    write_catalogue(catalogue, table, model=model.name, metadata={**header, **sample})
+    if sample:
+        _say_sample(sample, quiet)
+    note(f"Wrote {len(ids)} galaxies to {catalogue}.", quiet)
+
+
+def _rehearse(
+    path: Path,
+    ids: Sequence[str],
+    named: Mapping[str, str],
+    goal: _Goal | None,
+    header: Mapping[str, Any],
+) -> None:
+    """Check a catalogue of these galaxies, to fail before the work if it cannot be written."""
+    import numpy as np
+
+    from skgalaxy import VotePosterior
+    from skgalaxy.catalogue._formats import KINDS
+    from skgalaxy.catalogue._write import check_writable
+
+    if path.suffix.lower() not in KINDS:
+        raise click.BadParameter(
+            f"{str(path)!r} does not end in {', '.join(KINDS)}.", param_hint="'CATALOGUE'"
+        )
+    # ρ = 1: any sample has galaxies
+    table, sample = _make_table(VotePosterior(np.ones((len(ids), 1))), ids, named, 1, goal)
+    check_writable(path, table, model=header["model"], metadata={**header["metadata"], **sample})
+
+
+def _make_table(
+    posterior: "VotePosterior",
+    ids: Sequence[str],
+    named: Mapping[str, str],
+    n_votes: int,
+    goal: _Goal | None,
+) -> tuple["pd.DataFrame", dict[str, Any]]:
+    """Catalogue of a posterior, and its part of the header."""
+    from skgalaxy.catalogue import make_catalogue
+
+    table = make_catalogue(posterior, ids, **named, n_votes=n_votes)
+    return (table, {}) if goal is None else _add_sample(table, posterior, goal, named)
+
+
+def _add_sample(
+    table: "pd.DataFrame", posterior: "VotePosterior", goal: _Goal, named: Mapping[str, str]
+) -> tuple["pd.DataFrame", dict[str, Any]]:
+    """Add columns that mark a sample to the catalogue of a posterior.
+
+    Returns
+    -------
+    table : DataFrame
+        With the columns ``{question}_{answer}_probability``, P(ρ > threshold), and ``selected``.
+    header : dict
+        What is expected of the sample.
+    """
+    import numpy as np
+
+    from skgalaxy.catalogue import select_sample
+
+    sample = select_sample(posterior, threshold=goal.threshold, **{goal.name: goal.value})
+    columns = {
+        f"{'_'.join(named.values())}_probability": posterior.probability_above(goal.threshold),
+        "selected": np.isin(np.arange(len(posterior)), sample.rows),
+    }
+    expected = {
+        "expected_purity": round(sample.purity, 4),
+        "expected_completeness": round(sample.completeness, 4),
+    }
+    header = {
+        "sample": f"{goal}, only as good as the calibration",
+        "n_selected": len(sample.rows),
+        # headers hold no NaN, which is the purity of no galaxies
+        **{name: number for name, number in expected.items() if np.isfinite(number)},
+    }
+    return table.assign(**columns), header
+
+
+def _say_sample(header: dict[str, Any], quiet: bool) -> None:
+    """Say what is expected of a sample. That none can be had was a warning."""
+    expected = ""
+    if header["n_selected"]:
+        expected = (
+            f", expected to be {100 * header['expected_purity']:.1f} % pure and "
+            f"{100 * header['expected_completeness']:.1f} % complete"
+        )
+    note(f"Selected {header['n_selected']} galaxies{expected}: {header['sample']}.", quiet)
