@@ -469,8 +469,10 @@ def test_bad_models(sky, tmp_path, capsys):
     pipeline, metadata = skgalaxy.load(sky / "model.skgalaxy", return_metadata=True)
     metadata.pop("versions")
     skgalaxy.save(pipeline, tmp_path / "unnamed")
+    for name, value in (("two_lines", "a\nb"), ("blank", " "), ("number", 7)):
+        skgalaxy.save(pipeline, tmp_path / name, metadata={**metadata, "question": value})
     skgalaxy.save(pipeline[-1:], tmp_path / "no_loader", metadata=metadata)
-    for name in ("cut", "text", "unnamed", "no_loader"):
+    for name in ("cut", "text", "unnamed", "two_lines", "blank", "number", "no_loader"):
         error = fails(capsys, 1, "predict", tmp_path / name, sky / "images", tmp_path / "c.csv")
         assert re.search(rf"`MODEL` must be .*{name}'", error)
     assert "without question, answer, n_galaxies in its metadata" in fails(

@@ -32,13 +32,18 @@ def load_model(path: Path) -> tuple["ImageLoader", Any, dict[str, Any]]:
         and isinstance(steps[0], ImageLoader)
         and hasattr(steps[1], "predict_posterior")
     )
-    missing = [name for name, kind in METADATA.items() if not isinstance(metadata.get(name), kind)]
+    missing = [name for name, kind in METADATA.items() if not _is(kind, metadata.get(name))]
     if not whole or missing:
         lacks = f"{', '.join(missing)} in its metadata" if missing else "an ImageLoader before it"
         raise ValueError(
             f"{rule}. Got {str(path)!r}, a model without {lacks}; train a model first."
         )
     return steps[0], steps[1], metadata
+
+
+def _is(kind: type, value: Any) -> bool:
+    """True for a number, or for a line of text, which can name columns."""
+    return isinstance(value, kind) and str(value).isprintable() and str(value).strip() != ""
 
 
 def show_progress(estimator: Any, verbose: bool) -> Any:
