@@ -46,7 +46,7 @@ class _Goal(NamedTuple):
 
 
 class _GoalType(click.ParamType):
-    name = "purity=X|completeness=X"
+    name = "goal"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -77,6 +77,7 @@ class _GoalType(click.ParamType):
     "--select",
     "goal",
     type=_GoalType(),
+    metavar="purity=X|completeness=X",
     help="Mark the largest sample of this expected purity, for example purity=0.9, or the smallest "
     "of this completeness.",
 )
