@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +11,10 @@ import numpy as np
 from modAL.models import ActiveLearner
 from sklearn.linear_model import LinearRegression
 
+from _damage import Tally, damaged, outcome
 from skgalaxy import active, query
 
 N_GALAXIES, N_ROUNDS = 400, 30
-DAMAGES = {
-    "a bit flipped": lambda data, at, rng: (
-        data[:at] + bytes([data[at] ^ 1 << rng.integers(8)]) + data[at + 1 :]
-    ),
-    "a stretch of zeros": lambda data, at, _: data[:at] + bytes(100) + data[at + 100 :],
-    "cut": lambda data, at, _: data[:at],
-}
 
 
 def run(ledger):
@@ -59,32 +52,20 @@ def fuzz(n, rng, folder):
     run(path)
     whole = path.read_bytes()
     expected = {way: way(path) for way in (read, run)}
-    counts, escapes = {}, []
+    tally = Tally()
     for number in range(n):
         way = run if number % 10 == 0 else read
-        damage = rng.choice(list(DAMAGES), p=[0.8, 0.1, 0.1])
-        path.write_bytes(DAMAGES[damage](whole, int(rng.integers(len(whole))), rng))
-        outcome = _outcome(partial(way, path), expected[way], path)
-        counts.setdefault(f"{damage}, {way.__name__}", Counter())[outcome] += 1
-        if outcome not in ("refused", "same"):
-            escapes.append(f"{damage}, {way.__name__}: {outcome}")
+        kind, content = damaged(whole, rng)
+        path.write_bytes(content)
+        tally.add(f"{kind}, {way.__name__}", outcome(partial(way, path), expected[way], path))
     for number in range(max(2, n // 500)):
         sent = (signal.SIGKILL, signal.SIGTERM)[number % 2]
-        outcome = _outcome(partial(_killed, sent, rng, folder), expected[run], folder)
-        counts.setdefault(f"runs killed by {sent.name}", Counter())[outcome] += 1
-        if outcome != "same":
-            escapes.append(f"killed by {sent.name}: {outcome}")
-    return counts, escapes
-
-
-def _outcome(call, expected, path):
-    """Outcome of a call: the same result, a refusal, or something else."""
-    try:
-        return "same" if call() == expected else "another result"
-    except (ValueError, OSError) as error:
-        return "refused" if str(path) in str(error) else f"{type(error).__name__}: {error}"
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        found = outcome(partial(_killed, sent, rng, folder), expected[run], folder)
+        # a run that was killed must go on: a refusal is an escape
+        tally.add(
+            f"runs killed by {sent.name}", "refused to go on" if found == "refused" else found
+        )
+    return tally.counts, tally.escapes
 
 
 def _killed(sent, rng, folder):

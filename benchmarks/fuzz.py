@@ -14,12 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
+import _fuzz_checkpoint
 import _fuzz_images
 import _fuzz_ledger
+import _fuzz_store
 
 PARTS = {
     "images": (_fuzz_images.fuzz, 10_000),
     "ledger": (_fuzz_ledger.fuzz, 5_000),
+    "checkpoint": (_fuzz_checkpoint.fuzz, 3_000),
+    "store": (_fuzz_store.fuzz, 3_000),
 }  # and how many inputs
 
 
