@@ -42,7 +42,18 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "training_steps": "DATA --sets shirt",
     "what_is_asked": "DATA --jobs 1 --resume OUT --figures OUT",
 }
-SLOW = {"calibration_study", "pool_memory", "posterior", "precision", "training", "what_is_asked"}
+SLOW = {
+    "active_learning_round",
+    "active_learning_study",
+    "calibration_study",
+    "pool_memory",
+    "posterior",
+    "precision",
+    "recommended",
+    "training",
+    "training_length",
+    "what_is_asked",
+}
 
 
 def test_every_script_is_run_and_quoted_by_the_docs():

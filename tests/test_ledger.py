@@ -286,7 +286,7 @@ def script(*arguments):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
 class TestKilled:
-    @pytest.mark.parametrize(("warm", "stride"), [(False, 53), (True, 151)])
+    @pytest.mark.parametrize(("warm", "stride"), [(False, 101), (True, 211)])
     def test_goes_on_to_the_same_result(self, warm, stride):
         """At statements of the database and steps of the run; again and again; at any time."""
         counts = script("everywhere", int(warm), stride)

@@ -65,7 +65,7 @@ class TestSearch:
 
     def test_grid_search_in_two_processes(self, model, toy):
         X, y, _ = toy
-        grid = {"dropout": [0.2, 0.5], "network__dense_units": [4, 8]}
+        grid = [{"dropout": [0.2]}, {"network__dense_units": [8]}]
         search = GridSearchCV(model, grid, cv=2, n_jobs=2, error_score="raise").fit(X, y)
         serial = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
         np.testing.assert_allclose(
