@@ -45,7 +45,7 @@ class UnitTargets(BayesianCNNRegressor):
         return super().score(X, unit_interval(y), sample_weight)
 
 
-WIDE = {"likelihood": "beta_binomial", "n_networks": 2, "dropout": 0.2, "epochs": 10}
+WIDE = {"likelihood": "beta_binomial", "n_networks": 2, "dropout": 0.2, "epochs": 6}
 
 
 @parametrize_with_checks([UnitTargets(**QUICK), UnitTargets(**{**QUICK, **WIDE})])
