@@ -21,7 +21,7 @@ RUNGS = {
 def rungs(toy):
     """Return fitted estimators by name, of either likelihood."""
     X, y, _ = toy
-    parameters = {"epochs": 3, "n_draws": 10, "random_state": 0}
+    parameters = {"epochs": 3, "batch_size": 32, "n_draws": 10, "random_state": 0}
     return {
         (name, likelihood): BayesianCNNRegressor(
             network=GalaxyZooNetwork(((4,), (8,)), 16, n_outputs),
@@ -135,7 +135,11 @@ def test_weights_multiply_the_log_likelihood(toy):
     learned = []
     for weight in (0.2, 1, 5):
         model = BayesianCNNRegressor(
-            network=network, likelihood="beta_binomial", epochs=25, random_state=0
+            network=network,
+            likelihood="beta_binomial",
+            epochs=25,
+            batch_size=32,
+            random_state=0,
         )
         model.fit(X, y, sample_weight=np.full(len(X), weight))
         learned.append(np.median(model.predict_posterior(X).likelihood.concentration))
@@ -157,6 +161,7 @@ def test_concentration_is_learned(n_outputs):
         augment=False,
         dropout=0.1,
         epochs=40,
+        batch_size=32,
         learning_rate=3e-3,
         random_state=0,
     ).fit(X, y)
