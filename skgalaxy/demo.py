@@ -18,21 +18,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch, check_random_state
 
 from skgalaxy import VotePosterior, active, plotting
+from skgalaxy.calibration import recommended
 from skgalaxy.catalogue import make_catalogue, write_catalogue
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
-from skgalaxy.estimator import BayesianCNNRegressor
 from skgalaxy.images import PoolReader
 from skgalaxy.metrics import vote_fraction_rmse, vote_noise_floor
 from skgalaxy.query import joint_sampling, predict_posterior, random_sampling
 
 __all__ = ["run"]
 
-N_SIMULATED = 1200
-N_START, N_ASKED, N_ROUNDS = 100, 50, 4
+N_SIMULATED, IMAGE_SIZE = 1200, 32
+N_START, N_ASKED, N_ROUNDS = 100, 50, 3
 N_VOTES = 40
-TRAINING: dict[str, Any] = {"epochs": 40, "batch_size": 16}
-N_DRAWS = 200  # what galaxies have in common is told by draws, more than galaxies asked
-N_SHOWN, N_DRAWS_SHOWN = 6, 50  # galaxies with their posteriors; draws of each
+N_SHOWN, ONE_DRAW_IN = 6, 4  # galaxies with their posteriors; draws that are drawn
 N_ON_SHEET = 25  # galaxies asked first, and last
 STRATEGIES: dict[str, Any] = {"joint information": joint_sampling, "random": random_sampling}
 
@@ -90,9 +88,9 @@ def run(
 def _load(data: str | PathLike[str] | None, seed: int) -> tuple[Bunch, str]:
     """Galaxies and their names; `column` names the question that their votes answer."""
     if data is not None:
-        return load_galaxy_zoo(data), f"galaxies of {data}"
+        return load_galaxy_zoo(data, image_size=IMAGE_SIZE), f"galaxies of {data}"
     print("No --data given: simulating galaxies and volunteers. Nothing below is an observation.")
-    galaxies = make_galaxies(N_SIMULATED, random_state=seed)
+    galaxies = make_galaxies(N_SIMULATED, IMAGE_SIZE, random_state=seed)
     return Bunch(**galaxies, column="smooth-or-featured_featured-or-disk"), "simulated galaxies"
 
 
@@ -118,8 +116,7 @@ def _learn(
     callback: Callable[[active.Result], None],
 ) -> active.Result:
     """Run the rounds; the volunteers' votes are known already."""
-    estimator = BayesianCNNRegressor(**TRAINING, n_draws=N_DRAWS)
-    model = make_pipeline(PoolReader(galaxies.images), estimator)
+    model = make_pipeline(PoolReader(galaxies.images), recommended())
     return active.run(
         ActiveLearner(model, query_strategy=strategy),
         pool,
@@ -180,7 +177,7 @@ def _write(
     k, n = galaxies.votes[test].T
     by_fraction = test[np.argsort(k / np.maximum(n, 1), kind="stable")]
     shown = by_fraction[np.linspace(0, len(test) - 1, N_SHOWN).round().astype(int)]
-    some = VotePosterior(posterior[shown].likelihood.thinned(N_DRAWS // N_DRAWS_SHOWN))
+    some = VotePosterior(posterior[shown].likelihood.thinned(ONE_DRAW_IN))
     votes = galaxies.votes[shown]
     display = plotting.PosteriorDisplay(galaxies.images[shown], some, N_VOTES, votes)
     display.plot(data_name=data_name)

@@ -1,6 +1,7 @@
 """The demo from the command line, shortened."""
 
 import shutil
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ pytest.importorskip("matplotlib")
 def short(monkeypatch):
     for name, value in {"N_SIMULATED": 60, "N_START": 16, "N_ASKED": 8, "N_ROUNDS": 2}.items():
         monkeypatch.setattr(demo, name, value)
-    monkeypatch.setattr(demo, "TRAINING", {"epochs": 1, "batch_size": 16})
+    monkeypatch.setattr(demo, "recommended", partial(demo.recommended, epochs=1))
 
 
 def test_simulated(short, tmp_path, capsys):
