@@ -1,15 +1,16 @@
 """Error bars that hold: posteriors widened by votes that their networks have not seen.
 
 Networks are surer of galaxies they were trained on than of others, and dropout does not know. A
-*recalibration* lets votes scatter more, or less, than the networks say. Two numbers do it, chosen
-so that held-out votes are most likely (maximum likelihood, as in Platt 1999). A network's
-concentration s becomes::
+*recalibration* lets votes scatter more, or less, than the networks say, and lets networks disagree
+more, or less. Held-out votes choose its numbers (as in Platt 1999). A network's concentration s,
+and the logit z_d of the vote fraction in draw d, become::
 
     1 / s' = overdispersion + scatter / s
+    z_d' = z̄ + spread (z_d - z̄),     z̄ the mean over the draws of one galaxy
 
 The binomial likelihood, 1 / s = 0, becomes a beta-binomial of one concentration for all galaxies.
-Vote fractions, and the disagreement between networks, stay as they are. `CalibratedRegressorCV`
-holds galaxies out, trains on the others, and learns the two numbers from those held out.
+Every z̄ stays as it is. `CalibratedRegressorCV` holds galaxies out, trains on the others, and
+learns the numbers from those held out.
 """
 
 import os
@@ -44,7 +45,9 @@ from skgalaxy.query._learners import embed, was_trained_on
 __all__ = ["CalibratedRegressorCV", "Recalibration", "recommended"]
 
 _HELD_OUT = 0.2
-_MOST_DRAWS = 100  # enough to learn two numbers from
+_DRAWS = 20, 100  # of a network, enough to learn three numbers from
+_MOST_VALUES = 10**6  # draws of all galaxies together, so that many galaxies take seconds
+_PRIORS = {"scatter": 0.5, "spread": 1.0}  # standard deviations of their logarithms
 _RANGE = np.log([1e-4, 1e4])  # of either number
 _EDGE = 1e-9  # a vote against a vote fraction nearer to 0 or 1 is as unlikely as at this distance
 
@@ -58,6 +61,8 @@ class Recalibration(NamedTuple):
         1 / s' where networks see no more scatter than that of coins.
     scatter : float > 0, default=1
         Factor on the scatter that networks see.
+    spread : float > 0, default=1
+        Factor on the distance of the draws of a galaxy from their mean, in the logit.
 
     References
     ----------
@@ -79,6 +84,7 @@ class Recalibration(NamedTuple):
 
     overdispersion: float = 0.0
     scatter: float = 1.0
+    spread: float = 1.0
 
     @classmethod
     def fit(
@@ -88,10 +94,12 @@ class Recalibration(NamedTuple):
         n_votes: ArrayLike,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Recalibration under which held-out votes are most likely.
+        """Recalibration that held-out votes make most probable.
 
-        Where networks see the same scatter in every galaxy, `scatter` alone is learned; where
-        they see none, `overdispersion` alone.
+        Where networks see the same scatter in every galaxy, `scatter` is learned; where they see
+        none, `overdispersion`; and `spread` where draws differ. Few votes hardly tell the two
+        factors apart, so both have a prior: their logarithms are normal about 0 with standard
+        deviations of 0.5 (`scatter`) and 1 (`spread`).
 
         Parameters
         ----------
@@ -127,14 +135,18 @@ def _most_likely(
     """Recalibration of all posteriors that makes votes most likely; [k, N, w] for each of them."""
     _check_scatter(votes)
     several = [rows[:, 1] > 1 for rows in votes]
+    n_draws = int(np.clip(_MOST_VALUES / sum(map(np.sum, several)), *_DRAWS))
     votes = [rows[judged] for rows, judged in zip(votes, several, strict=True)]
     likelihoods = [
         posterior.likelihood[judged]
-        .thinned(-(-posterior.likelihood.n_draws // _MOST_DRAWS))
+        .thinned(-(-posterior.likelihood.n_draws // n_draws))
         .interior(_EDGE)
         for posterior, judged in zip(posteriors, several, strict=True)
     ]
     parameters = _learnable([likelihood.scatter() for likelihood in likelihoods])
+    if not all(likelihood.agree().all() for likelihood in likelihoods):
+        parameters["spread"] = 1.0
+    prior = np.array([_PRIORS.get(name, np.inf) for name in parameters])
     weight = np.concatenate([rows[:, 2] for rows in votes])
 
     def recalibration(logarithms):
@@ -146,10 +158,17 @@ def _most_likely(
             likelihood.recalibrated(*recalibration(logarithms)).mixture_log_prob(*rows[:, :2].T)
             for likelihood, rows in zip(likelihoods, votes, strict=True)
         ]
-        return -np.average(np.concatenate(log_prob), weights=weight)
+        return 0.5 * np.sum((logarithms / prior) ** 2) - weight @ np.concatenate(log_prob)
 
     start = np.log(list(parameters.values()))
-    found = minimize(loss, start, method="Nelder-Mead", bounds=[_RANGE] * len(start))
+    corners = np.vstack([start, start + 0.5 * np.eye(len(start))])
+    found = minimize(
+        loss,
+        start,
+        method="Nelder-Mead",
+        bounds=[_RANGE] * len(start),
+        options={"initial_simplex": corners, "xatol": 1e-3, "fatol": 1e-3},
+    )
     if not (found.success and np.isfinite(found.fun)):
         raise ValueError(
             "The votes held out do not tell how far votes scatter. "
@@ -167,8 +186,8 @@ def _check_scatter(votes):
         )
 
 
-def _learnable(scatters):
-    """Start values of the parameters that held-out votes constrain, given the scatter 1 / s.
+def _learnable(scatters) -> dict[str, float]:
+    """Start values of the parameters of 1 / s' that held-out votes constrain, given 1 / s.
 
     Where networks see one scatter everywhere, overdispersion and a factor cannot be told apart.
     """
@@ -212,7 +231,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     estimators_ : list of estimators
         Those that predict: one per split, or one in all with ``ensemble=False``.
     recalibration_ : Recalibration
-        The two numbers that were learned.
+        The numbers that were learned.
     n_calibrated_on_ : int
         Number of galaxies that they were learned from: those held out that have two votes or more.
     n_splits_ : int
@@ -386,7 +405,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             if len(self.estimators_) > 1:
                 warnings.simplefilter("ignore", NoSpreadWarning)
             posteriors = [predict_posterior(estimator, X) for estimator in self.estimators_]
-        return self.recalibration_.apply(VotePosterior.combine(posteriors))
+        # one by one: `spread` is of the draws of one clone, not of how far clones disagree
+        return VotePosterior.combine([self.recalibration_.apply(one) for one in posteriors])
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Posterior mean of the vote fraction; with `return_std` also its standard deviation."""

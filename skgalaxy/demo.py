@@ -164,6 +164,7 @@ def _write(
     """Write the catalogue; draw posteriors and the galaxies to ask about next."""
     posterior = predict_posterior(result.learner, np.arange(len(galaxies.votes)))
     labelled = np.isin(galaxies.ids, result.asked["id"])
+    calibrated = result.learner.estimator[-1]
     question, _, answer = galaxies.column.partition("_")
     table = make_catalogue(
         posterior, galaxies.ids, question=question, answer=answer, n_votes=N_VOTES
@@ -172,7 +173,11 @@ def _write(
         output / "catalogue.csv",
         table.assign(labelled=labelled),
         model="skgalaxy demo",
-        metadata={"n_votes": N_VOTES, "n_trained_on": int(labelled.sum())},
+        metadata={
+            "n_votes": N_VOTES,
+            "n_trained_on": int(labelled.sum()),
+            "n_calibrated_on": calibrated.n_calibrated_on_,
+        },
     )
     k, n = galaxies.votes[test].T
     by_fraction = test[np.argsort(k / np.maximum(n, 1), kind="stable")]

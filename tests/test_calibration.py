@@ -5,6 +5,8 @@ import pickle
 import numpy as np
 import pytest
 from modAL.models import ActiveLearner
+from scipy.special import expit, logit
+from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit
@@ -36,11 +38,40 @@ def test_learns_the_scatter_of_votes(s):
     assert 1 / found.overdispersion == pytest.approx(s, rel=0.15)
     y = np.column_stack([votes, n_votes])
     before, after = VotePosterior(draws), found.apply(VotePosterior(draws))
-    np.testing.assert_array_equal(after.draws, before.draws)
+    np.testing.assert_allclose(logit(after.draws).mean(axis=1), logit(draws).mean(axis=1))
     assert abs(coverage_error(y, after.pmf(n_votes))) < 0.02
     assert interval_coverage(y, after.pmf(n_votes), 0.9) == pytest.approx(0.9, abs=0.02)
     assert coverage_error(y, before.pmf(n_votes)) > abs(coverage_error(y, after.pmf(n_votes)))
     assert after.log_prob(votes, n_votes).mean() > before.log_prob(votes, n_votes).mean()
+
+
+@pytest.mark.parametrize("spread", [0.3, 1.0, 4.0])
+def test_learns_how_far_networks_should_disagree(spread):
+    """The logit of every vote fraction is one of the draws, had they been so far apart."""
+    rng = np.random.default_rng(2)
+    centre, told = rng.normal(size=(1000, 1)), 0.5 / spread
+    votes = rng.binomial(50, expit(centre[:, 0] + 0.5 * rng.normal(size=1000)))
+    normal = norm.ppf((np.arange(20) + 0.5) / 20)
+    draws = expit(centre + told * normal / normal.std())
+    found = Recalibration.fit(VotePosterior(BetaBinomial(draws, 1e4)), votes, np.full(1000, 50))
+    assert found.spread == pytest.approx(spread, rel=0.1)
+    widened = logit(found.apply(VotePosterior(BetaBinomial(draws, 1e4))).draws)
+    np.testing.assert_allclose(widened.mean(axis=1), logit(draws).mean(axis=1))
+    np.testing.assert_allclose(widened.std(axis=1), found.spread * logit(draws).std(axis=1))
+
+
+def test_a_few_votes_change_little():
+    """Where votes say nothing of a factor, its prior keeps it near 1."""
+    draws, votes, n_votes = scattered(3, 15.0)
+    found = Recalibration.fit(VotePosterior(BetaBinomial(draws, 15.0)), votes, n_votes)
+    assert 1 / 3 < found.scatter < 3
+    assert 1 / 3 < found.spread < 3
+
+
+def test_spread_keeps_vote_fractions_within_0_and_1():
+    posterior = VotePosterior(np.array([[0.0, 0.5, 1.0]]))
+    wide = Recalibration(spread=1e4).apply(posterior).draws
+    assert ((wide > 0) & (wide < 1)).all()
 
 
 @pytest.mark.parametrize("factor", [0.3, 1.0, 4.0])
@@ -68,14 +99,14 @@ def test_weights_are_factors_and_repetitions():
     draws, votes, n_votes = scattered(800, 10.0)
     posterior = VotePosterior(draws)
     plain = Recalibration.fit(posterior, votes, n_votes).overdispersion
-    for weight in (0.1, 10):
+    for weight in (3, 10):
         same = Recalibration.fit(posterior, votes, n_votes, np.full(800, weight))
-        assert same.overdispersion == pytest.approx(plain, rel=1e-3)
+        assert same.overdispersion == pytest.approx(plain, rel=5e-3)  # the prior of `spread`
     weights = np.arange(800) % 3
     repeated = VotePosterior(draws.repeat(weights, axis=0))
     expected = Recalibration.fit(repeated, votes.repeat(weights), n_votes.repeat(weights))
     found = Recalibration.fit(posterior, votes, n_votes, weights)
-    assert found.overdispersion == pytest.approx(expected.overdispersion, rel=1e-3)
+    assert found.overdispersion == pytest.approx(expected.overdispersion, rel=5e-3)
 
 
 def test_a_vote_held_impossible_does_not_hide_the_others():
@@ -319,7 +350,8 @@ class TestPrefit:
         fitted = small_network().fit(X[:100], y[:100])
         model = CalibratedRegressorCV(fitted, cv="prefit").fit(X[100:], y[100:])
         assert model.estimators_ == [fitted]
-        np.testing.assert_allclose(model.predict(X), fitted.predict(X))
+        calibrated, before = model.predict_posterior(X).draws, fitted.predict_posterior(X).draws
+        np.testing.assert_allclose(logit(calibrated).mean(axis=1), logit(before).mean(axis=1))
         with pytest.raises(ValueError, match=r"not trained on.* Got 90 .* first in row 10; "):
             CalibratedRegressorCV(fitted, cv="prefit").fit(X[10:110][::-1], y[10:110][::-1])
 

@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 from scipy.special import expit, gammaln, xlogy
 
-from skgalaxy.likelihoods.base import Likelihood, vote_fraction
+from skgalaxy.likelihoods.base import Likelihood, spread_draws, vote_fraction
 from skgalaxy.likelihoods.beta_binomial import BetaBinomial
 
 
@@ -71,9 +71,9 @@ class ZeroInflated(Likelihood):
             rng, n_votes_G, draw
         )
 
-    def recalibrated(self, overdispersion, scatter):
+    def recalibrated(self, overdispersion, scatter, spread=1.0):
         rho, zero, phi = self._arrays
-        return ZeroInflated(rho, zero, overdispersion + scatter * phi)
+        return ZeroInflated(spread_draws(rho, spread), zero, overdispersion + scatter * phi)
 
     def scatter(self):
         return self._arrays[2]

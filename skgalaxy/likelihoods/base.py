@@ -19,11 +19,18 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, gammaln, logsumexp
+from scipy.special import expit, gammaln, logit, logsumexp
 
 from skgalaxy.likelihoods.entropy import entropy
 
-__all__ = ["Likelihood", "concatenate", "log_coefficients", "row_blocks", "vote_fraction"]
+__all__ = [
+    "Likelihood",
+    "concatenate",
+    "log_coefficients",
+    "row_blocks",
+    "spread_draws",
+    "vote_fraction",
+]
 
 BLOCK = 2**18  # elements of p(k | draw) computed at once: 2 MB, so that they stay in the cache
 LOG_ZERO = -1e300  # stands for log 0: times 0 it is 0, where -inf would give NaN
@@ -179,10 +186,13 @@ class Likelihood(ABC):
         """
         raise TypeError(f"{type(self).__name__} does not say what the next single vote will be.")
 
-    def recalibrated(self, overdispersion: float, scatter: float) -> "Likelihood":
+    def recalibrated(
+        self, overdispersion: float, scatter: float, spread: float = 1.0
+    ) -> "Likelihood":
         """Distributions whose votes scatter more: ``1 / s' = overdispersion + scatter / s``.
 
-        With 0 and 1 it is the same distribution, in a family that can be recalibrated.
+        The draws of a galaxy are `spread` times as far from one another, in the logit. With 0, 1
+        and 1 it is the same distribution, in a family that can be recalibrated.
         """
         raise TypeError(f"{type(self).__name__} cannot be recalibrated.")
 
@@ -242,6 +252,18 @@ def concatenate(likelihoods: Sequence[Likelihood], axis: int) -> Likelihood:
         raise ValueError(f"`posteriors` must be of one likelihood. Got {names}.")
     arrays = zip(*(likelihood._arrays for likelihood in likelihoods), strict=True)
     return likelihoods[0]._of([np.concatenate(values, axis=axis) for values in arrays])
+
+
+def spread_draws(draws_GD: NDArray[Any], factor: float) -> NDArray[Any]:
+    """Vote fractions this many times as far from one another, in the logit.
+
+    The mean logit of every galaxy stays.
+    """
+    if factor == 1:
+        return draws_GD
+    logits_GD = logit(np.clip(draws_GD, expit(-MOST_LOGIT), expit(MOST_LOGIT)))
+    mean_G1 = logits_GD.mean(axis=1, keepdims=True)
+    return expit(np.clip(mean_G1 + factor * (logits_GD - mean_G1), -MOST_LOGIT, MOST_LOGIT))
 
 
 def log_coefficients(n_votes: int) -> NDArray[Any]:

@@ -27,6 +27,7 @@ from skgalaxy.likelihoods.base import (
     Likelihood,
     log_coefficients,
     row_blocks,
+    spread_draws,
     vote_fraction,
 )
 from skgalaxy.likelihoods.entropy import entropy
@@ -155,9 +156,12 @@ class BetaBinomial(Likelihood):
         votes_GDK, n_votes_GDK = (np.asarray(x)[..., None, :] for x in (votes, n_votes))
         return (self.draws[..., None] + votes_GDK * phi_GDK) / (1 + n_votes_GDK * phi_GDK)
 
-    def recalibrated(self, overdispersion: float, scatter: float) -> "BetaBinomial":
+    def recalibrated(
+        self, overdispersion: float, scatter: float, spread: float = 1.0
+    ) -> "BetaBinomial":
         with np.errstate(divide="ignore"):
-            return BetaBinomial(self.draws, 1 / (overdispersion + scatter * self.scatter()))
+            concentration = 1 / (overdispersion + scatter * self.scatter())
+        return BetaBinomial(spread_draws(self.draws, spread), concentration)
 
     def scatter(self) -> NDArray[Any]:
         return 1 / self.concentration

@@ -126,8 +126,10 @@ class Binomial(Likelihood):
     def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
         return self.draws[..., None]
 
-    def recalibrated(self, overdispersion: float, scatter: float) -> BetaBinomial:
-        return BetaBinomial(self.draws, np.inf).recalibrated(overdispersion, scatter)
+    def recalibrated(
+        self, overdispersion: float, scatter: float, spread: float = 1.0
+    ) -> BetaBinomial:
+        return BetaBinomial(self.draws, np.inf).recalibrated(overdispersion, scatter, spread)
 
     def scatter(self) -> NDArray[Any]:
         return np.zeros_like(self.draws)
