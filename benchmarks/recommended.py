@@ -133,7 +133,7 @@ def report(found) -> list[Target]:
     """Print medians over seeds, and return the targets."""
     table = [("data set", "setting", "seeds", *SHOWN)]
     for (name, setting), rows in found.groupby(["data set", "setting"], sort=False):
-        cells = [f"{rows[key].median():.3f} ({rows[key].std():.3f})" for key in SHOWN]
+        cells = [_median(rows[key]) for key in SHOWN]
         table.append((name, setting, len(rows), *cells))
     print("Medians over seeds (standard deviations):")
     print_table(table)
@@ -144,6 +144,13 @@ def report(found) -> list[Target]:
         targets += calibration_targets(f"{name}, {setting}", rows)
     real = found[(found["data set"] == "galaxy_zoo_2") & (found["setting"] == "recommended")]
     return targets + (accuracy_targets(real) if len(real) else [])
+
+
+def _median(values) -> str:
+    """Median over seeds, and their standard deviation if they are several."""
+    digits = 0 if values.median() > 10 else 3  # of seconds, none
+    spread = f" ({values.std():.{digits}f})" if len(values) > 1 else ""
+    return f"{values.median():.{digits}f}{spread}"
 
 
 def calibration_targets(what, rows) -> list[Target]:

@@ -87,7 +87,7 @@ def report(found) -> list[Target]:
         by_seed = rows.pivot_table(index="factor", columns="seed", values="RMSE")
         steps = rows.groupby("factor")["steps"].first()
         cells = [
-            (steps[factor], f"{values.median():.4f}", f"{values.std():.4f}", len(values.dropna()))
+            (steps[factor], f"{values.median():.4f}", _spread(values), len(values.dropna()))
             for factor, values in by_seed.iterrows()
         ]
         print_table([("steps", "median", "standard deviation", "seeds"), *cells])
@@ -98,6 +98,11 @@ def report(found) -> list[Target]:
             what = f"{name}, {size} px, {n_labels} labels: RMSE of auto / of the best length"
             targets.append(Target(what, ratio, 1.03))
     return targets
+
+
+def _spread(values) -> str:
+    """Standard deviation, if there are several values."""
+    return f"{values.std():.4f}" if values.count() > 1 else ""
 
 
 if __name__ == "__main__":
