@@ -109,7 +109,7 @@ class LastLayer(NamedTuple):
                 f"`posterior` 'last_layer' needs votes on at least {LEAST_GALAXIES} galaxies, to "
                 f"find its prior. Got {len(votes)}; use posterior='dropout'."
             )
-        centre = np.mean(features, axis=0, dtype=np.float64)
+        centre = np.asarray(np.mean(features, axis=0, dtype=np.float64))
         design = with_intercept(_centred(features, centre))
         # one scale for all features: λ then means the same for any network, and the prior stays
         # wide where a feature was hardly ever active
