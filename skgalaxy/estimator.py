@@ -81,6 +81,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     `predict` gives the vote fraction to expect, and `predict_posterior` how sure of it the network
     is. The estimator keeps scikit-learn's rules, so you can use it in pipelines and grid searches.
 
+    With the published likelihood and posterior, the defaults, it is too sure: its 90 % intervals
+    hold 51 to 73 % of the votes (``benchmarks/recommended.py``). For error bars take
+    `skgalaxy.recommended`.
+
     Parameters
     ----------
     network : callable, default=None
@@ -121,7 +125,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     epochs : int or "auto", default="auto"
         Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
         steps. "auto" takes about 125 sqrt(galaxies) steps in all: 1,000 for 64 galaxies, 3,000 for
-        600. The paper's 60 epochs are too few for either.
+        600.
     batch_size : int, default=16
         Number of galaxies per training step. What counts is the number of steps, so small batches
         learn more in the same time. If you raise it, raise a number of `epochs` too, because an
@@ -184,6 +188,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
     See Also
     --------
+    skgalaxy.recommended : The same with calibrated error bars.
     skgalaxy.VotePosterior : Result of `predict_posterior`.
     skgalaxy.query.joint_sampling : Picks the galaxies to ask volunteers about.
 

@@ -26,7 +26,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 def auto_epochs(n_images: int, batch_size: int) -> int:
     """Epochs that hold about 125 sqrt(n_images) steps of training.
 
-    The study ``benchmarks/training_length.py`` chose this number.
+    ``benchmarks/training_length.py`` compares it with shorter and longer training.
 
     Examples
     --------
