@@ -201,6 +201,8 @@ def test_terminated(number, sky, tmp_path, monkeypatch):
 
     monkeypatch.setattr("skgalaxy.images.open_images", end)
     before = signal.getsignal(number)
+    if before is signal.SIG_IGN:
+        pytest.skip("it is ignored, as under nohup")
     assert (
         run("predict", sky / "model.skgalaxy", sky / "images", tmp_path / "c.csv") == 128 + number
     )
