@@ -13,6 +13,7 @@ Every z̄ stays as it is. `CalibratedRegressorCV` holds galaxies out, trains on 
 learns the numbers from those held out.
 """
 
+import numbers
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -134,7 +135,7 @@ def _most_likely(
 ) -> Recalibration:
     """Recalibration of all posteriors that makes votes most likely; [k, N, w] for each of them."""
     _check_scatter(votes)
-    several = [rows[:, 1] > 1 for rows in votes]
+    several = [(rows[:, 1] > 1) & (rows[:, 2] > 0) for rows in votes]
     n_draws = int(np.clip(_MOST_VALUES / sum(map(np.sum, several)), *_DRAWS))
     votes = [rows[judged] for rows, judged in zip(votes, several, strict=True)]
     likelihoods = [
@@ -178,7 +179,7 @@ def _most_likely(
 
 
 def _check_scatter(votes):
-    most = max((rows[:, 1].max(initial=0) for rows in votes), default=0)
+    most = max((rows[rows[:, 2] > 0, 1].max(initial=0) for rows in votes), default=0)
     if most <= 1:
         raise ValueError(
             "`n_votes` must be at least two for some galaxy that is held out, to tell how votes "
@@ -349,15 +350,18 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _splits(self, votes: NDArray[Any], groups: Any) -> list[tuple[NDArray[Any], NDArray[Any]]]:
         """Pairs of rows to train on and to hold out, of galaxies that have votes."""
         rng = check_seed(self.random_state)
-        rows = np.flatnonzero(votes[:, 1] * votes[:, 2] > 0)
+        has_votes = votes[:, 1] * votes[:, 2] > 0
         groups = check_groups(groups, len(votes))
-        groups = None if groups is None else groups[rows]
-        cv = self.cv
+        cv, rows = self.cv, np.arange(len(votes))
         if cv is None:
             splitter = ShuffleSplit if groups is None else GroupShuffleSplit
             cv = splitter(1, test_size=_HELD_OUT, random_state=rng)
-        fraction = votes[rows, 0] / votes[rows, 1]
-        return [(rows[train], rows[test]) for train, test in deal(cv, fraction, groups, rng)]
+        if self.cv is None or isinstance(self.cv, numbers.Integral):
+            rows = np.flatnonzero(has_votes)  # dealt alone, so that shares and folds are of them
+        fraction = votes[rows, 0] / np.where(has_votes, votes[:, 1], 1)[rows]
+        splits = deal(cv, fraction, None if groups is None else groups[rows], rng)
+        pairs = [(rows[train], np.sort(rows[test])) for train, test in splits]
+        return [(train[has_votes[train]], test[has_votes[test]]) for train, test in pairs]
 
     def _clones(self, n_clones: int) -> Iterator[Any]:
         """Yield clones of the estimator, with seeds of their own."""
@@ -503,7 +507,7 @@ def recommended(
     from skgalaxy.estimator import BayesianCNNRegressor  # imports Keras
 
     check_choice(pictures, "pictures", ("galaxies", "upright"))
-    turns = pictures == "galaxies"
+    turns = parameters.get("augment", pictures == "galaxies")
     settings = {
         "likelihood": "beta_binomial",
         "posterior": "last_layer",

@@ -60,6 +60,13 @@ def test_learns_how_far_networks_should_disagree(spread):
     np.testing.assert_allclose(widened.std(axis=1), found.spread * logit(draws).std(axis=1))
 
 
+def test_galaxies_without_weight_do_not_calibrate():
+    draws, votes, n_votes = scattered(20, 15.0)
+    n_votes[:5], votes[:5] = 1, 1  # these alone have weight, and one vote does not scatter
+    with pytest.raises(ValueError, match="at least two for some galaxy"):
+        Recalibration.fit(VotePosterior(draws), votes, n_votes, np.arange(20) < 5)
+
+
 def test_a_few_votes_change_little():
     """Where votes say nothing of a factor, its prior keeps it near 1."""
     draws, votes, n_votes = scattered(3, 15.0)
@@ -225,6 +232,16 @@ class TestFolds:
             cv=2,
         )
         assert search.fit(X, y).predict(X).shape == (200,)
+
+    def test_pairs_are_rows_of_X_where_some_have_no_votes(self, toy):
+        X, y, _ = toy
+        y = y.copy()
+        y[:10] = 0
+        pairs = [(np.arange(5, 150), np.arange(150, 200)[::-1])]
+        model = CalibratedRegressorCV(small_network(epochs=1), cv=pairs, random_state=0).fit(X, y)
+        seen = np.flatnonzero(model.was_trained_on(X))
+        np.testing.assert_array_equal(seen, np.arange(10, 150))
+        assert model.n_calibrated_on_ == 50
 
     @pytest.mark.parametrize("cv", [None, 2])
     def test_one_network_of_all_votes_with_what_the_others_learned(self, cv, toy):

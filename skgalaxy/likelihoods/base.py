@@ -257,11 +257,11 @@ def concatenate(likelihoods: Sequence[Likelihood], axis: int) -> Likelihood:
 def spread_draws(draws_GD: NDArray[Any], factor: float) -> NDArray[Any]:
     """Vote fractions this many times as far from one another, in the logit.
 
-    The mean logit of every galaxy stays.
+    The mean logit of every galaxy stays. A draw at 0 or 1 counts as a vote in 10⁹ away from it.
     """
     if factor == 1:
         return draws_GD
-    logits_GD = logit(np.clip(draws_GD, expit(-MOST_LOGIT), expit(MOST_LOGIT)))
+    logits_GD = logit(np.clip(draws_GD, 1e-9, 1 - 1e-9))
     mean_G1 = logits_GD.mean(axis=1, keepdims=True)
     return expit(np.clip(mean_G1 + factor * (logits_GD - mean_G1), -MOST_LOGIT, MOST_LOGIT))
 
