@@ -1,6 +1,11 @@
 """Damage to a whole file, and what becomes of a call that reads it."""
 
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 DAMAGES = {
     "a bit flipped": lambda data, at, rng: (
@@ -13,13 +18,13 @@ DAMAGES = {
 SHARES = (0.7, 0.1, 0.1, 0.1)  # how often each of them is tried
 
 
-def damaged(content, rng):
+def damaged(content: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
     """A kind of damage, and the content with it at a random place."""
     kind = str(rng.choice(list(DAMAGES), p=SHARES))
     return kind, DAMAGES[kind](content, int(rng.integers(len(content))), rng)
 
 
-def outcome(call, expected, path):
+def outcome(call: Callable[[], Any], expected: Any, path: Path) -> str:
     """Outcome of a call: the same result, a refusal that names `path`, or something else."""
     try:
         return "same" if call() == expected else "another result"
@@ -32,10 +37,11 @@ def outcome(call, expected, path):
 class Tally:
     """Counts of outcomes by kind, and the escapes: what is neither "same" nor "refused"."""
 
-    def __init__(self):
-        self.counts, self.escapes = {}, []
+    def __init__(self) -> None:
+        self.counts: dict[str, Counter[str]] = {}
+        self.escapes: list[str] = []
 
-    def add(self, kind, found):
+    def add(self, kind: str, found: str) -> None:
         """Count one outcome."""
         is_escape = found not in ("same", "refused")
         self.counts.setdefault(kind, Counter())["escape" if is_escape else found] += 1

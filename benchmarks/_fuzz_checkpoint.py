@@ -1,7 +1,10 @@
 """Damaged checkpoints of a pool's scores: refused, or gone on with to the same answer."""
 
 import contextlib
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +35,7 @@ class Learner:
     def __init__(self, n_batches=np.inf):
         self._left = n_batches
 
-    def predict_posterior(self, X):
+    def predict_posterior(self, X: Any) -> VotePosterior:
         """Posterior of a batch."""
         self._left -= 1
         if self._left < 0:
@@ -40,12 +43,14 @@ class Learner:
         return VotePosterior(X)
 
 
-def score(checkpoint, learner):
+def score(checkpoint: Path | None, learner: Learner) -> list[float]:
     """Scores of all galaxies."""
     return query.score_pool(learner, Pool(), n_votes=4, checkpoint=checkpoint).tolist()
 
 
-def ask(strategy, checkpoint, learner):
+def ask(
+    strategy: Callable[..., Any], checkpoint: Path | None, learner: Learner
+) -> tuple[list[int], list[float]]:
     """Ten galaxies to ask about, and their scores."""
     indices, scores = strategy(
         learner, Pool(), 10, n_votes=4, checkpoint=checkpoint, random_state=0
@@ -60,7 +65,7 @@ WAYS = {
 }
 
 
-def checkpoints(folder):
+def checkpoints(folder: Path) -> dict[str, tuple[bytes, Callable[..., Any]]]:
     """Bytes of checkpoints by way and state, each with the way that made it."""
     found = {}
     for name, way in WAYS.items():
@@ -72,7 +77,7 @@ def checkpoints(folder):
     return found
 
 
-def fuzz(n, rng, folder):
+def fuzz(n: int, rng: np.random.Generator, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Damage a checkpoint `n` times, each time whole before, and go on from it."""
     tally, path, whole = Tally(), folder / "scores.sqlite", checkpoints(folder)
     expected = {way: way(None, Learner()) for way in WAYS.values()}

@@ -3,6 +3,8 @@
 import shutil
 import warnings
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -50,7 +52,7 @@ def half_done(whole):
     }
 
 
-def fuzz(n, rng, folder):
+def fuzz(n: int, rng: np.random.Generator, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Damage a file of a store `n` times, each time whole before; read it, or pack it again."""
     tally, paths, store = Tally(), write_pictures(folder), folder / "pool"
     expected = pack(paths, store)

@@ -1,12 +1,14 @@
 """Results of long studies: a table with a row per task, which is only ever added to."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
+from _tasks import add_jobs, do_all, share_cores
 
 FOLDER = Path(__file__).parent / "results"
+N_SEEDS = 5
 
 
 class Results:
@@ -50,11 +52,22 @@ def _short(value):
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def add_option(options, name: str) -> None:
-    """Add the option of a results file."""
+def add_options(options, name: str) -> None:
+    """Add the options of a study that keeps its rows: results, seeds, processes, report."""
     options.add_argument(
         "--results",
         type=Path,
         default=FOLDER / f"{name}.csv",
         help="table of results, whose rows are not computed again; default: %(default)s",
     )
+    options.add_argument("--seeds", nargs="+", type=int, default=list(range(N_SEEDS)))
+    options.add_argument("--report", action="store_true", help="of the rows that are there only")
+    add_jobs(options)
+
+
+def completed(results: Results, tasks: list[tuple], run: Callable, options) -> pd.DataFrame:
+    """All rows, after the tasks without one are done; with --report, those that are there."""
+    if not options.report:
+        share_cores(options)
+        do_all(run, results.missing(tasks), options.jobs)
+    return results.table()

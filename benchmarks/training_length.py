@@ -1,12 +1,11 @@
-"""How long should a network train? A study of ``epochs="auto"``.
+"""Accuracy by the length of training: a study of ``epochs="auto"``.
 
 Networks learn from few and many labels for a quarter, half, all and twice the steps that "auto"
 takes, with the other defaults of `BayesianCNNRegressor`, and predict galaxies they have not seen:
 galaxy_zoo_2 of DATA, and all pictures of kaggle_gz with votes drawn from its fractions. A training
 too short costs accuracy; one too long costs time, and in the end accuracy, too.
 
-Rows of --results are not computed again. Five seeds of galaxy_zoo_2 at 64 px take six hours on two
-cores with bfloat16, and a quarter of that at 32 px.
+Rows of --results are not computed again. The study takes hours.
 """
 
 from _report import Target, finish, parser, print_table, timed  # first: quietens TensorFlow
@@ -17,9 +16,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from _results import Results, add_option
+from _results import Results, add_options, completed
 from _skies import read_sky
-from _tasks import add_jobs, do_all, share_cores
 
 from skgalaxy import BayesianCNNRegressor
 from skgalaxy.metrics import vote_fraction_rmse
@@ -28,7 +26,6 @@ from skgalaxy.networks.schedule import auto_epochs
 LABELS = {"galaxy_zoo_2": (64, 128, 256, 601), "kaggle_gz, all": (5000,)}
 FACTORS = (0.25, 0.5, 1.0, 2.0)  # of the steps of "auto"
 KEYS = ("data set", "size", "labels", "factor", "seed")
-N_SEEDS = 5
 
 
 def main():
@@ -38,10 +35,7 @@ def main():
     options.add_argument("--sets", nargs="+", default=list(LABELS), choices=list(LABELS))
     options.add_argument("--labels", nargs="+", type=int, help="these numbers only")
     options.add_argument("--size", type=int, default=64, help="pixels; default: %(default)s")
-    options.add_argument("--seeds", nargs="+", type=int, default=list(range(N_SEEDS)))
-    options.add_argument("--report", action="store_true", help="of the rows that are there only")
-    add_option(options, "training_length")
-    add_jobs(options)
+    add_options(options, "training_length")
     options = options.parse_args()
     if options.quick:
         options.results = Path(tempfile.mkdtemp()) / "quick.csv"
@@ -55,11 +49,7 @@ def main():
         if n_labels in (options.labels or LABELS[name])
         for factor in (FACTORS[-2:] if options.quick else FACTORS)
     ]
-    if not options.report:
-        share_cores(options)
-        run = partial(learn, options.data, results, options.quick)
-        do_all(run, results.missing(tasks), options.jobs)
-    found = results.table()
+    found = completed(results, tasks, partial(learn, options.data, results, options.quick), options)
     finish(options, None, {"rows": len(found)}, report(found))
 
 

@@ -50,7 +50,6 @@ _DRAWS = 20, 100  # of a network, enough to learn three numbers from
 _MOST_VALUES = 10**6  # draws of all galaxies together, so that many galaxies take seconds
 _PRIORS = {"scatter": 0.5, "spread": 1.0}  # standard deviations of their logarithms
 _RANGE = np.log([1e-4, 1e4])  # of either number
-_EDGE = 1e-9  # a vote against a vote fraction nearer to 0 or 1 is as unlikely as at this distance
 
 
 class Recalibration(NamedTuple):
@@ -139,9 +138,7 @@ def _most_likely(
     n_draws = int(np.clip(_MOST_VALUES / sum(map(np.sum, several)), *_DRAWS))
     votes = [rows[judged] for rows, judged in zip(votes, several, strict=True)]
     likelihoods = [
-        posterior.likelihood[judged]
-        .thinned(-(-posterior.likelihood.n_draws // n_draws))
-        .interior(_EDGE)
+        posterior.likelihood[judged].thinned(-(-posterior.likelihood.n_draws // n_draws)).interior()
         for posterior, judged in zip(posteriors, several, strict=True)
     ]
     parameters = _learnable([likelihood.scatter() for likelihood in likelihoods])
@@ -221,9 +218,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         galaxies.
     ensemble : bool, default=True
         What predicts. With True it is the clones that calibrated. With False it is one clone that
-        learned from all votes, which costs one more training. It errs a little less than the
-        clones that were calibrated, so its posterior is a little too wide rather than too narrow.
-        There is no choice with ``cv="prefit"``.
+        learned from all votes, which costs one more training, and is given the calibration of
+        the others. There is no choice with ``cv="prefit"``.
     random_state : int, RandomState or None, default=None
         Seed of the split and of the clones. It replaces the clones' own `random_state`.
 
@@ -317,6 +313,11 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         check_bool(self.ensemble, "ensemble")
         if isinstance(self.cv, str):
             check_choice(self.cv, "cv", ("prefit",))
+            if groups is not None:
+                raise ValueError(
+                    "`groups` must be None with cv='prefit', which holds nothing out. Got groups; "
+                    "leave them out."
+                )
             estimators, held_out, last = [self.estimator], [np.arange(len(votes))], None
             self._check_unseen(X)
         else:

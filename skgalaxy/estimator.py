@@ -127,16 +127,15 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         steps. "auto" takes about 125 sqrt(galaxies) steps in all: 1,000 for 64 galaxies, 3,000 for
         600.
     batch_size : int, default=16
-        Number of galaxies per training step. What counts is the number of steps, so small batches
-        learn more in the same time. If you raise it, raise a number of `epochs` too, because an
-        epoch then has fewer steps.
+        Number of galaxies per training step. If you raise it, raise a number of `epochs` too,
+        because an epoch then has fewer steps. Lower it if large images do not fit in memory.
     learning_rate : float > 0, default=1e-3
         Step size of Adam, the optimiser. Lower it, for example to 1e-4, if `fit` reports that
         training diverged.
     schedule : {"cosine", "constant"}, default="cosine"
         Course of the learning rate. With "cosine" it falls from `learning_rate` to almost zero
-        over the steps of one `fit`, along half a cosine wave. With "constant" the loss still jumps
-        up and down in the last epochs, so that the result depends more on the seed.
+        over the steps of one `fit`, along half a cosine wave. With "constant" it stays, for
+        example for a callback of yours to lower it.
     augment : bool, default=True
         Show every image in training flipped, turned by any angle and zoomed by up to 20 %, each
         time in another way. Set it to False if your images have an up or a scale that matters, for

@@ -362,6 +362,11 @@ class TestHoldingOut:
 
 
 class TestPrefit:
+    def test_groups_are_refused(self, toy, fitted):
+        X, y, _ = toy
+        with pytest.raises(ValueError, match="`groups` must be None with cv='prefit'"):
+            CalibratedRegressorCV(fitted, cv="prefit").fit(X, y, groups=np.arange(len(X)))
+
     def test_learns_from_other_galaxies_only(self, toy):
         X, y, _ = toy
         fitted = small_network().fit(X[:100], y[:100])

@@ -57,7 +57,7 @@ def show_progress(estimator: Any, verbose: bool) -> Any:
 
 
 def calibration_of(estimator: Any) -> dict[str, Any]:
-    """How the intervals of a model were calibrated, for the header of a catalogue."""
+    """Entries of a catalogue's header about the calibration of a model's intervals."""
     if not hasattr(estimator, "recalibration_"):
         return {"interval": "not calibrated: expect intervals that are too narrow"}
     n_galaxies = getattr(estimator, "n_calibrated_on_", None)
@@ -70,7 +70,7 @@ def calibration_of(estimator: Any) -> dict[str, Any]:
 
 
 def say_calibration(estimator: Any, quiet: bool) -> None:
-    """Say how intervals were calibrated. That they were not is a warning, even if `quiet`."""
+    """Print a note on the calibration of intervals; without one a warning, even if `quiet`."""
     said = calibration_of(estimator)["interval"]
     if said.startswith("not"):
         note(f"skgalaxy: warning: intervals {said}.")

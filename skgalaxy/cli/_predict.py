@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # as in _common.py
 
 
 class _Goal(NamedTuple):
-    """What a sample must be expected to reach, for example purity 0.9 of ρ > 0.5."""
+    """Purity or completeness to expect of a sample, for example purity 0.9."""
 
     name: str
     value: float
@@ -214,7 +214,7 @@ def _add_sample(
 
 
 def _say_sample(header: dict[str, Any], quiet: bool) -> None:
-    """Say what is expected of a sample. That none can be had was a warning."""
+    """Print the purity and completeness of a sample; an empty one was a warning."""
     expected = ""
     if header["n_selected"]:
         expected = (

@@ -34,6 +34,7 @@ __all__ = [
 
 BLOCK = 2**18  # elements of p(k | draw) computed at once: 2 MB, so that they stay in the cache
 LOG_ZERO = -1e300  # stands for log 0: times 0 it is 0, where -inf would give NaN
+EDGE = 1e-9  # a vote against a vote fraction nearer to 0 or 1 is as unlikely as at this distance
 MOST_LOGIT = 30.0  # beyond it float64 rounds ρ to 1, and a vote against it would be impossible
 
 
@@ -200,9 +201,9 @@ class Likelihood(ABC):
         """Scatter of votes that networks see beyond that of coins, 1 / s, shape (G, D)."""
         raise TypeError(f"{type(self).__name__} cannot be recalibrated.")
 
-    def interior(self, edge: float) -> Self:
-        """Vote fractions moved to at least `edge` from 0 and 1."""
-        return self._of([np.clip(self.draws, edge, 1 - edge), *self._arrays[1:]])
+    def interior(self) -> Self:
+        """Vote fractions moved to at least 1e-9 from 0 and 1."""
+        return self._of([np.clip(self.draws, EDGE, 1 - EDGE), *self._arrays[1:]])
 
     def n_outcomes(self, n_votes: int) -> int:
         """Count the outcomes of N votes."""
@@ -261,7 +262,7 @@ def spread_draws(draws_GD: NDArray[Any], factor: float) -> NDArray[Any]:
     """
     if factor == 1:
         return draws_GD
-    logits_GD = logit(np.clip(draws_GD, 1e-9, 1 - 1e-9))
+    logits_GD = logit(np.clip(draws_GD, EDGE, 1 - EDGE))
     mean_G1 = logits_GD.mean(axis=1, keepdims=True)
     return expit(np.clip(mean_G1 + factor * (logits_GD - mean_G1), -MOST_LOGIT, MOST_LOGIT))
 
