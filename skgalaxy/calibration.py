@@ -30,7 +30,6 @@ from sklearn.utils.validation import check_is_fitted
 from skgalaxy._held_out import check_groups, deal, fit_to_votes_of, rows_of
 from skgalaxy._pools import n_rows
 from skgalaxy._validation import (
-    check_bool,
     check_choice,
     check_seed,
     check_votes,
@@ -48,7 +47,7 @@ __all__ = ["CalibratedRegressorCV", "Recalibration", "recommended"]
 _HELD_OUT = 0.2
 _DRAWS = 20, 100  # of a network, enough to learn three numbers from
 _MOST_VALUES = 10**6  # draws of all galaxies together, so that many galaxies take seconds
-_PRIORS = {"scatter": 0.5, "spread": 1.0}  # standard deviations of their logarithms
+_PRIORS = {"scatter": 0.25, "spread": 1.0}  # standard deviations of their logarithms
 _RANGE = np.log([1e-4, 1e4])  # of either number
 
 
@@ -97,9 +96,10 @@ class Recalibration(NamedTuple):
         """Recalibration that held-out votes make most probable.
 
         Where networks see the same scatter in every galaxy, `scatter` is learned; where they see
-        none, `overdispersion`; and `spread` where draws differ. Few votes hardly tell the two
-        factors apart, so both have a prior: their logarithms are normal about 0 with standard
-        deviations of 0.5 (`scatter`) and 1 (`spread`).
+        none, `overdispersion`; and `spread` where draws differ. A few hundred galaxies hardly tell
+        the two factors apart, so both have a prior: their logarithms are normal about 0 with
+        standard deviations of 0.25 (`scatter`: the networks have learned it from more galaxies)
+        and 1 (`spread`).
 
         Parameters
         ----------
@@ -216,23 +216,17 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         random; one of scikit-learn's splitters; or pairs of rows to train on and to hold out.
         With "prefit" your `estimator` is fitted already, and `fit` only calibrates it on other
         galaxies.
-    ensemble : bool, default=True
-        What predicts. With True it is the clones that calibrated. With False it is one clone that
-        learned from all votes, which costs one more training, and is given the calibration of
-        the others. There is no choice with ``cv="prefit"``.
     random_state : int, RandomState or None, default=None
         Seed of the split and of the clones. It replaces the clones' own `random_state`.
 
     Attributes
     ----------
     estimators_ : list of estimators
-        Those that predict: one per split, or one in all with ``ensemble=False``.
+        One per split.
     recalibration_ : Recalibration
         The numbers that were learned.
     n_calibrated_on_ : int
         Number of galaxies that they were learned from: those held out that have two votes or more.
-    n_splits_ : int
-        Number of times that galaxies were held out, for example 5 for five folds.
     n_features_in_, feature_names_in_
         As the estimator has them.
 
@@ -263,19 +257,16 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     recalibration_: Recalibration
     n_calibrated_on_: int
-    n_splits_: int
 
     def __init__(
         self,
         estimator: Any = None,
         *,
         cv: Any = None,
-        ensemble: bool = True,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
         self.cv = cv
-        self.ensemble = ensemble
         self.random_state = random_state
 
     def fit(
@@ -310,7 +301,6 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         (X,) = indexable(X)
         votes = np.stack(check_weighted_votes(y, sample_weight, n_rows(X)), axis=1)
         _check_scatter([votes])
-        check_bool(self.ensemble, "ensemble")
         if isinstance(self.cv, str):
             check_choice(self.cv, "cv", ("prefit",))
             if groups is not None:
@@ -318,14 +308,13 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                     "`groups` must be None with cv='prefit', which holds nothing out. Got groups; "
                     "leave them out."
                 )
-            estimators, held_out, last = [self.estimator], [np.arange(len(votes))], None
+            estimators, held_out = [self.estimator], [np.arange(len(votes))]
             self._check_unseen(X)
         else:
             splits = self._splits(votes, groups)
-            *clones, last = self._clones(len(splits) + 1)
             estimators = [
                 fit_to_votes_of(one, X, votes, train)
-                for one, (train, _) in zip(clones, splits, strict=True)
+                for one, (train, _) in zip(self._clones(len(splits)), splits, strict=True)
             ]
             held_out = [
                 _unseen(one, X, rows) for one, (_, rows) in zip(estimators, splits, strict=True)
@@ -337,9 +326,6 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.recalibration_ = _most_likely(posteriors, [votes[rows] for rows in held_out])
         tells = (votes[:, 1] > 1) & (votes[:, 2] > 0)  # one vote does not scatter
         self.n_calibrated_on_ = int(sum(tells[np.unique(np.concatenate(held_out))]))
-        self.n_splits_ = len(held_out)
-        if last is not None and not self.ensemble:
-            estimators = [fit_to_votes_of(last, X, votes, np.arange(len(votes)))]
         self.estimators_ = estimators
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
@@ -519,9 +505,7 @@ def recommended(
         **parameters,
     }
     return CalibratedRegressorCV(
-        BayesianCNNRegressor(**settings),
-        ensemble=False,
-        random_state=parameters.get("random_state"),
+        BayesianCNNRegressor(**settings), random_state=parameters.get("random_state")
     )
 
 

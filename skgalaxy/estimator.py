@@ -124,7 +124,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         your images have an up, that is, with ``augment=False``. You can change it after `fit`.
     epochs : int or "auto", default="auto"
         Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
-        steps. "auto" takes about 125 sqrt(galaxies) steps in all: 1,000 for 64 galaxies, 3,000 for
+        steps. "auto" takes about 250 sqrt(galaxies) steps in all: 2,000 for 64 galaxies, 6,000 for
         600.
     batch_size : int, default=16
         Number of galaxies per training step. If you raise it, raise a number of `epochs` too,

@@ -243,19 +243,6 @@ class TestFolds:
         np.testing.assert_array_equal(seen, np.arange(10, 150))
         assert model.n_calibrated_on_ == 50
 
-    @pytest.mark.parametrize("cv", [None, 2])
-    def test_one_network_of_all_votes_with_what_the_others_learned(self, cv, toy):
-        X, y, _ = toy
-        model = CalibratedRegressorCV(small_network(epochs=2), cv=cv, random_state=0).fit(X, y)
-        alone = clone(model).set_params(ensemble=False).fit(X, y)
-        assert alone.recalibration_ == model.recalibration_
-        (network,) = alone.estimators_
-        assert network.was_trained_on(X).all()
-        again = clone(network).fit(X, y)
-        expected = alone.recalibration_.apply(again.predict_posterior(X))
-        np.testing.assert_array_equal(alone.predict_posterior(X).pmf(9), expected.pmf(9))
-        assert network.random_state not in {one.random_state for one in model.estimators_}
-
     def test_active_learner_teaches_it(self, toy):
         X, y, _ = toy
         model = CalibratedRegressorCV(small_network(epochs=1), cv=2, random_state=0)

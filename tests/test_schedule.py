@@ -27,12 +27,12 @@ def test_auto_takes_at_least_its_steps_and_less_than_an_epoch_more(batch_size):
     for n_images in (1, 10, 64, 601, 5000, 240_000):
         per_epoch = math.ceil(n_images / batch_size)
         steps = per_epoch * auto_epochs(n_images, batch_size)
-        assert 0 <= steps - 125 * math.sqrt(n_images) < per_epoch
+        assert 0 <= steps - 250 * math.sqrt(n_images) < per_epoch
 
 
 def test_auto_counts_images_to_train_on(small, toy, monkeypatch):
     """Not galaxies without votes, twins, or those held out."""
-    monkeypatch.setattr(schedule, "_STEPS_AT_ONE", 20)  # and not 125
+    monkeypatch.setattr(schedule, "_STEPS_AT_ONE", 20)  # and not 250
     X, y, _ = toy
     X, y = X[:10], y[:10].copy()
     model = BayesianCNNRegressor(**{**small, "epochs": "auto", "batch_size": 4})

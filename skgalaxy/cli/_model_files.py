@@ -63,7 +63,7 @@ def calibration_of(estimator: Any) -> dict[str, Any]:
     n_galaxies = getattr(estimator, "n_calibrated_on_", None)
     if n_galaxies is None:  # saved before estimators knew
         return {"interval": "calibrated on the votes of galaxies held out, not known how many"}
-    n_splits = estimator.n_splits_
+    n_splits = len(estimator.estimators_)
     in_turn = f" in turn, {n_splits} splits" if n_splits > 1 else ""
     said = f"calibrated on the votes of {n_galaxies} galaxies held out{in_turn}"
     return {"interval": said, "n_calibrated_on": n_galaxies}

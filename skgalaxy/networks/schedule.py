@@ -14,7 +14,7 @@ from skgalaxy._validation import check_int
 
 __all__ = ["SCHEDULES", "auto_epochs", "check_epochs", "refuse_two_schedules", "schedule_callbacks"]
 
-_STEPS_AT_ONE = 125
+_STEPS_AT_ONE = 250
 
 # factors of the learning rate, by the fraction of steps done
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -24,7 +24,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def auto_epochs(n_images: int, batch_size: int) -> int:
-    """Epochs that hold about 125 sqrt(n_images) steps of training.
+    """Epochs that hold about 250 sqrt(n_images) steps of training.
 
     ``benchmarks/training_length.py`` compares it with shorter and longer training.
 
@@ -32,7 +32,7 @@ def auto_epochs(n_images: int, batch_size: int) -> int:
     --------
     >>> from skgalaxy.networks.schedule import auto_epochs
     >>> [auto_epochs(n_images, batch_size=16) for n_images in (64, 600, 5000)]
-    [250, 81, 29]
+    [500, 162, 57]
     """
     steps_per_epoch = math.ceil(n_images / batch_size)
     return math.ceil(_STEPS_AT_ONE * math.sqrt(n_images) / steps_per_epoch)
