@@ -185,11 +185,11 @@ def draw(folder, name, posterior, found, floor):
     curves = curves_of(found, score)
     others = [strategy for strategy in curves if strategy not in CORE]
     for part, names in {"": CORE, ", others": ("random", *others)}.items():
-        shown = {name: curves[name] for name in names if name in curves}
+        shown = {strategy: curves[strategy] for strategy in names if strategy in curves}
         if len(shown) > 1:
             floor_here = floor if score == "RMSE" else None
             display = LearningCurveDisplay(n_labels, shown, score_name=score, floor=floor_here)
-            display.plot(data_name=f"{DATA_NAMES[name]} {posterior}")
+            display.plot(data_name=f"{DATA_NAMES[name]} ({posterior})")
             file = f"curves {name}, {posterior}{part}".replace(", ", "-").replace(" ", "_")
             display.figure_.savefig(folder / f"{file}.png", dpi=150)
             plt.close(display.figure_)

@@ -17,10 +17,13 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import _report
-from _data_sets import SteadySteps
+import active_learning_study
+import calibration_study
+from _data_sets import DATA_NAMES, SETS, SteadySteps
 from _labels_saved import interval, labels_saved, saved_of_best
 
 from skgalaxy import BayesianCNNRegressor
+from skgalaxy.plotting._strategy_style import KNOWN, strategy_styles
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to write
@@ -61,6 +64,14 @@ def test_every_script_is_run_and_quoted_by_the_docs():
     assert set(SCRIPTS) == scripts
     quoted = set(re.findall(r"`python benchmarks/(\w+)\.py", read_docs()))
     assert quoted == scripts
+
+
+def test_figures_of_the_studies_name_their_data_and_keep_the_styles_of_strategies():
+    assert {*SETS, *calibration_study.SETS} <= set(DATA_NAMES)
+    alone = [strategy_styles([name])[name] for name in active_learning_study.STRATEGIES]
+    # a known style does not depend on what else is drawn, and no other strategy has it
+    assert set(alone) <= set(KNOWN.values())
+    assert len(set(alone)) == len(alone)
 
 
 def read_docs():
