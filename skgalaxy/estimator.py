@@ -81,8 +81,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     `predict` gives the vote fraction to expect, and `predict_posterior` how sure of it the network
     is. The estimator keeps scikit-learn's rules, so you can use it in pipelines and grid searches.
 
-    With the published likelihood and posterior, the defaults, it is too sure: its 90 % intervals
-    hold 51 to 73 % of the votes (``benchmarks/recommended.py``). For error bars take
+    The defaults are the likelihood and the posterior as published. They are too sure: their 90 %
+    intervals hold 51 to 73 % of the votes (``benchmarks/recommended.py``). For error bars take
     `skgalaxy.recommended`.
 
     Parameters
@@ -113,15 +113,16 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         number after `fit`, for example to 1000.
     posterior : {"dropout", "last_layer"}, default="dropout"
         How networks are drawn. "dropout" switches features off at random, as published. With
-        "last_layer" all draws share the trained network but its last layer, a logistic regression
-        on its features: each draw has weights that the votes of the training set allow. Its draws
-        differ more on galaxies unlike any that the network has seen, and it needs no dropout. You
-        can change it after `fit`.
+        "last_layer" all draws share the trained network, except for its last layer, a logistic
+        regression on features. Each draw has other weights there, of those that the votes of the
+        training set allow. These draws differ more on galaxies unlike any that the network has
+        seen, and need no dropout. You can change it after `fit`.
     n_views : {1, 4, 8}, default=1
-        Number of views of every image to average over in prediction. 8 are its turns by 90
-        degrees, mirrored and not; a galaxy is the same in all of them, and the average errs less.
-        They cost that many times as much. Images that are not square have 4 at most. Keep it 1 if
-        your images have an up, that is, with ``augment=False``. You can change it after `fit`.
+        Number of views of every image to average over in prediction. 8 views are its turns by 90
+        degrees, each of them mirrored, too. A galaxy is the same in all of them, and the average
+        errs less, but takes that many times as long. Images that are not square have 4 at most.
+        Keep it 1 if your images have an up, that is, with ``augment=False``. You can change it
+        after `fit`.
     epochs : int or "auto", default="auto"
         Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
         steps. "auto" takes about 250 sqrt(galaxies) steps in all: 2,000 for 64 galaxies, 6,000 for
@@ -134,10 +135,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         training diverged.
     schedule : {"cosine", "constant"}, default="cosine"
         Course of the learning rate. With "cosine" it falls from `learning_rate` to almost zero
-        over the steps of one `fit`, along half a cosine wave. With "constant" it stays, for
-        example for a callback of yours to lower it.
+        over the steps of one `fit`, along half a cosine wave. With "constant" it stays as it is:
+        choose this if, for example, a callback of yours is to lower it.
     augment : bool, default=True
-        Show every image in training flipped, turned by any angle and zoomed by up to 20 %, each
+        In training, show every image flipped, turned by any angle and zoomed by up to 20 %, each
         time in another way. Set it to False if your images have an up or a scale that matters, for
         example if they show clothes. Flat rows without an `image_shape` are never changed.
     precision : {"float32", "bfloat16", "auto"}, default="float32"
@@ -155,8 +156,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         is to stop training early. The price: these images teach the network nothing.
     callbacks : list of keras.callbacks.Callback, default=None
         Keras callbacks to use in training, for example ``keras.callbacks.EarlyStopping()``. Every
-        network is trained with shallow copies (`copy.copy`), so yours stay as they are. What you
-        gave to a callback, for example a trial of Optuna or a list, is the very object.
+        network is trained with shallow copies (`copy.copy`), so yours stay as they are. A copy
+        holds the very objects that its callback holds, for example a trial of Optuna or a list.
     warm_start : bool, default=False
         Let the next `fit` start from the weights of the last one, not from new ones. Use it to go
         on training when a few more galaxies have votes. The network must stay the same.
@@ -280,10 +281,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         X : array-like of shape (n_galaxies, h, w), (n_galaxies, h, w, c) or (n_galaxies, n)
             Images, uint8 or any finite numbers. You need not scale them: the network subtracts the
             mean of the training images and divides by their standard deviation, channel by
-            channel. A broken pixel of 1e5 moves neither: images that scatter 30 times more than
-            the median image do not count, and pixels beyond 100 standard deviations become 100.
-            Memory maps, Zarr and HDF5 arrays may be larger than memory, because they are read
-            batch by batch.
+            channel. A broken pixel of 1e5 changes neither, because images that scatter 30 times
+            more than the median image are left out of both. Pixels beyond 100 standard deviations
+            are clipped. Memory maps, Zarr and HDF5 arrays may be larger than memory, because they
+            are read batch by batch.
         y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
             Counts [k, N], such as [32, 40] if 32 of 40 volunteers said yes; or vote fractions
             in [0, 1]. A galaxy with a masked value has no votes.
@@ -309,7 +310,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             If a parameter has a wrong type.
         """
         self._check_parameters()
-        # images held out would teach nothing and show nothing beside `validation_data`
+        # beside `validation_data`, images held out would be lost to training for nothing
         fraction = 0 if validation_data is not None else self.validation_fraction
         if validation_data is None and fraction == 0:
             refuse_to_watch(self.callbacks)
@@ -371,12 +372,13 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     ) -> Self:
         """Check, build, train, keep. `before` is the ensemble to go on from, if any."""
         self._check_parameters()
-        # scikit-learn notes names of features on the estimator that it checks them for. Here that
-        # is a copy, so that a fit that fails leaves this estimator as it was.
+        # scikit-learn's checks note the names of features on an estimator. They get a copy, so that
+        # a fit that fails leaves this estimator as it was.
         checked = copy.copy(self)
         like = before.architecture.image if before else None
         X = check_images(checked, X, like)
         image_shape = like.image_shape if like else image_shape_of(X.shape[1:], self.image_shape)
+        check_n_views(self.n_views, image_shape, augment=self.augment)
         images = TrainingSet.of(X, y, sample_weight)
         seeds = self._seeds(before)
         # one split for the whole ensemble: no network may learn an image held out from the others
@@ -386,7 +388,6 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         validation = checked._validation_batches(validation_data, held_out, image)
 
         ensemble = Ensemble.of(self._architecture(image), seeds, before)
-        self._check_views(ensemble.architecture)
         if self.posterior == "last_layer" and finds_last_layer:
             check_last_layer(ensemble.networks[0], len(training))
 
@@ -508,24 +509,21 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """Learned state, for `skgalaxy.save`."""
         if not self.__sklearn_is_fitted__():
             return {}
-        self._check_parameters()  # `load` does
+        self._check_parameters()  # as `load` will: what it would refuse must not be written
         saved = {"ensemble": self._ensemble.saved(), "trained_on": self._trained_on}
         if hasattr(self, "feature_names_in_"):
             saved["feature_names_in_"] = self.feature_names_in_
         return saved
 
-    def _restore(self, saved: dict[str, Any]) -> None:
-        """Take the state of `_saved` back; a TypeError if there is more."""
-        self._check_parameters()
-        self._put_back(**saved)
-
-    def _put_back(
+    def _restore(
         self,
         *,
         ensemble: dict[str, Any],
         trained_on: NDArray[np.bytes_],
         feature_names_in_: NDArray[Any] | None = None,
     ) -> None:
+        """Take the state of `_saved` back."""
+        self._check_parameters()
         restored = Ensemble.restored(**ensemble)
         restored.check()
         self._keep(self, restored, trained_on)
@@ -621,6 +619,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             As in `predict`.
         """
         outputs = self._outputs(X)
+        self._warn_if_draws_are_equal()
         likelihood = LIKELIHOODS[self._ensemble.architecture.likelihood]
         return VotePosterior(likelihood.from_outputs(outputs))
 
@@ -629,7 +628,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         n_draws = check_int(self.n_draws, "n_draws", 1)
         check_choice(self.posterior, "posterior", tuple(POSTERIORS))
-        self._check_views(self._ensemble.architecture)
+        trained_on = self._ensemble.architecture
+        check_n_views(self.n_views, trained_on.image.image_shape, augment=trained_on.augment)
         images = self._image_blocks(X)
         outputs = []
         counted = {"total": n_rows(X), "desc": "posterior", "unit": "galaxy"}
@@ -638,23 +638,25 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
                 # Gal & Ghahramani 2016: dropout stays on, and each set of masks is a draw
                 outputs.append(self._ensemble.outputs(block, n_draws, self.posterior, self.n_views))
                 bar.update(len(block))
-        # several networks have spread even without dropout, and last layers always
-        alone = self.posterior == "dropout" and len(self._ensemble.networks) == 1
-        if alone and not self._ensemble.has_dropout(n_draws):
-            hidden = self._ensemble.noisy_layers(n_draws)
-            remedy = (
-                f"put a keras.layers.Dropout in `network` (draws do not see into {hidden}), or set"
-                if hidden
-                else "set `dropout` > 0,"
-            )
-            warnings.warn(
-                "The network has no active dropout: all draws are equal and mutual information "
-                f"is 0 everywhere; {remedy} `n_networks` > 1 or "
-                "`posterior='last_layer'` for a posterior.",
-                NoSpreadWarning,
-                stacklevel=3,  # the line that calls predict_posterior
-            )
         return np.concatenate(outputs)
+
+    def _warn_if_draws_are_equal(self) -> None:
+        """Warn that a posterior has no spread."""
+        if self._ensemble.draws_differ(self.n_draws, self.posterior):
+            return
+        hidden = self._ensemble.noisy_layers(self.n_draws)
+        remedy = (
+            f"put a keras.layers.Dropout in `network` (draws do not see into {hidden}), or set"
+            if hidden
+            else "set `dropout` > 0,"
+        )
+        warnings.warn(
+            "The network has no active dropout: all draws are equal and mutual information "
+            f"is 0 everywhere; {remedy} `n_networks` > 1 or "
+            "`posterior='last_layer'` for a posterior.",
+            NoSpreadWarning,
+            stacklevel=3,  # the line that calls predict_posterior
+        )
 
     def embed(self, X: Any) -> NDArray[np.float32]:
         """Learned features of every image: the input of the network's first dropout layer.
@@ -677,20 +679,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             As in `predict`, or if the network has no dropout.
         """
         check_is_fitted(self)
-        images = self._image_blocks(X)
         # any number of draws has the same features; for this one there may be a compiled model
-        if not self._ensemble.has_dropout(self.n_draws):
-            dropout = self._ensemble.architecture.dropout
-            remedy = (
-                "which `network` does not use: put a keras.layers.Dropout in it"
-                if dropout
-                else "which switches dropout off; use more than 0"
-            )
-            raise ValueError(
-                "`embed` needs the input of a dropout layer, but the network has none. "
-                f"Got `dropout` of {dropout}, {remedy}."
-            )
-        return np.concatenate([self._ensemble.embed(block, self.n_draws) for block in images])
+        embed = partial(self._ensemble.embed, n_draws=self.n_draws)
+        return np.concatenate([embed(block) for block in self._image_blocks(X)])
 
     def was_trained_on(self, X: Any) -> NDArray[np.bool_]:
         """Mask of the images that `fit` was given with votes, those held out included.
@@ -763,16 +754,6 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         refuse_two_schedules(self.schedule, self.callbacks)
         for name in ("augment", "warm_start", "verbose"):
             check_bool(getattr(self, name), name)
-
-    def _check_views(self, architecture: Architecture) -> None:
-        """Raise ValueError if `n_views` does not suit the images."""
-        n_views = check_n_views(self.n_views, architecture.image.image_shape)
-        if n_views > 1 and not architecture.augment:
-            raise ValueError(
-                "`n_views` must be 1 if `augment` is False: a network that was never shown turned "
-                f"images does not know them. Got {n_views}; train with `augment=True`, or "
-                "predict one view."
-            )
 
     def _image_blocks(self, X: Any) -> Iterator[Any]:
         """Blocks of images like those of `fit`.

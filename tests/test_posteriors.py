@@ -199,6 +199,7 @@ def test_refusals_before_any_training(galaxies):
         (X[:few], {"posterior": "last_layer"}, "at least 10 galaxies, to find its prior. Got 9"),
         (X, {"n_views": 2}, r"`n_views` must be 1, 4 or 8\. Got 2"),
         (X, {"n_views": True}, r"`n_views` must be 1, 4 or 8\. Got True"),
+        (X, {"n_views": 4.0}, r"`n_views` must be 1, 4 or 8\. Got 4\.0"),
         (X, {"n_views": 8, "augment": False}, "`n_views` must be 1 if `augment` is False"),
         (wide, {"n_views": 8}, "at most 4 for pictures that are not square.*Got 8 for 6 x 8"),
         (X.reshape(80, -1), {"n_views": 4}, "rows that are no pictures. Got 4; give `image_shape`"),

@@ -156,8 +156,13 @@ class Ensemble:
         history = _joined(self.history, self.n_iter, more, n_more)
         return type(self)(trained + others, history, self.n_iter + n_more)
 
-    def has_dropout(self, n_draws: int) -> bool:
-        """True if draws from a single network differ."""
+    def draws_differ(self, n_draws: int, posterior: str) -> bool:
+        """True if the posterior has spread."""
+        # last layers always differ, and several networks do without dropout
+        return posterior != "dropout" or len(self.networks) > 1 or self._has_dropout(n_draws)
+
+    def _has_dropout(self, n_draws: int) -> bool:
+        """True if dropout draws from a single network differ."""
         with self.networks[0].drawn(n_draws) as drawn:
             return drawn.has_spread
 
@@ -181,19 +186,39 @@ class Ensemble:
         In an ensemble without dropout each network gives one draw by dropout.
         """
         # without dropout all draws of one network are equal
-        if posterior == "dropout" and len(self.networks) > 1 and not self.has_dropout(n_draws):
+        if posterior == "dropout" and len(self.networks) > 1 and not self._has_dropout(n_draws):
             n_draws = 1
         draw = POSTERIORS[posterior]
         outputs = [draw(network, images, n_draws, n_views) for network in self.networks]
         return np.concatenate(outputs, axis=1)
 
     def embed(self, images: Any, n_draws: int) -> NDArray[np.float32]:
-        """Features of all networks side by side, shape (n_galaxies, n_features)."""
+        """Features of all networks side by side, shape (n_galaxies, n_features).
+
+        Raises
+        ------
+        ValueError
+            If the networks have no dropout, in front of which features are taken.
+        """
         features = []
         for network in self.networks:
             with network.drawn(n_draws) as drawn:
+                if not drawn.has_spread:
+                    raise self._no_features()
                 features.append(drawn.embed(images))
         return np.concatenate(features, axis=1)
+
+    def _no_features(self) -> ValueError:
+        dropout = self.architecture.dropout
+        remedy = (
+            "which `network` does not use: put a keras.layers.Dropout in it"
+            if dropout
+            else "which switches dropout off; use more than 0"
+        )
+        return ValueError(
+            "`embed` needs the input of a dropout layer, but the network has none. "
+            f"Got `dropout` of {dropout}, {remedy}."
+        )
 
 
 def _mean(histories: Sequence[History]) -> History:

@@ -1,8 +1,9 @@
 """Views of a picture: the turns and mirror images that show the same pixels elsewhere.
 
 A galaxy has no up and no left, but a network of convolutions sees another picture when it is
-turned. So you predict every view and average the outputs: that is one network again, of pictures
-in any orientation (test-time augmentation; for galaxies Dieleman et al. 2015, arXiv:1503.07077).
+turned. So every view is predicted, and the outputs are averaged. The average is one network again,
+for pictures in any orientation (test-time augmentation; for galaxies Dieleman et al. 2015,
+arXiv:1503.07077).
 """
 
 from collections.abc import Iterator
@@ -13,19 +14,18 @@ from numpy.typing import NDArray
 
 __all__ = ["check_n_views", "views"]
 
-# 4: the turns of a square, or the mirror images and half turn of a rectangle. 8: turns, mirrored.
+# 4: the turns of a square, or mirror images and the half turn of a rectangle; 8: the turns of a
+# square, and these mirrored
 N_VIEWS = (1, 4, 8)
 
 
-def check_n_views(n_views: Any, image_shape: tuple[int, ...]) -> int:
-    """Number of views of pictures of this shape.
+def check_n_views(n_views: Any, image_shape: tuple[int, ...], *, augment: bool) -> None:
+    """Raise ValueError unless a network can predict so many views of pictures of this shape.
 
-    Raises
-    ------
-    ValueError
-        If `n_views` is not 1, 4 or 8, or is more than such a picture has.
+    `augment` tells if it was shown turned pictures in training.
     """
-    if isinstance(n_views, bool) or n_views not in N_VIEWS:
+    is_integer = isinstance(n_views, int | np.integer) and not isinstance(n_views, bool)
+    if not is_integer or n_views not in N_VIEWS:
         raise ValueError(f"`n_views` must be 1, 4 or 8. Got {n_views!r}.")
     if n_views > 1 and len(image_shape) != 3:
         raise ValueError(
@@ -37,13 +37,18 @@ def check_n_views(n_views: Any, image_shape: tuple[int, ...]) -> int:
             "`n_views` must be at most 4 for pictures that are not square, which cannot be turned "
             f"by 90 degrees. Got 8 for {image_shape[0]} x {image_shape[1]} pixels."
         )
-    return int(n_views)
+    if n_views > 1 and not augment:
+        raise ValueError(
+            "`n_views` must be 1 if `augment` is False: a network that was never shown turned "
+            f"images does not know them. Got {n_views}; train with `augment=True`, or "
+            "predict one view."
+        )
 
 
 def views(images: NDArray[Any], n_views: int) -> Iterator[NDArray[Any]]:
-    """Views of all images, shape (n, h, w, c), one after the other; the first is as they are.
+    """Views of all images, shape (n, h, w, c), one after the other.
 
-    More views begin with the same ones, so that a mean over 8 can go on from the mean over 4.
+    The first view is the images themselves, and the first 4 of 8 views are the same as those of 4.
 
     Examples
     --------

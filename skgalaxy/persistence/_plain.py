@@ -9,7 +9,7 @@ A key with a dollar says what a value of the tree stands for::
 An object is its parameters and what `fit` has learned. Classes are those in `KINDS`; all other
 code is kept by its name, never by its content. An object of ours that keeps what it has learned in
 private names these attributes in ``_PRIVATE``; ``_saved()`` returns it as values, and
-``_restore(saved)`` takes it back.
+``_restore(**saved)`` takes it back.
 """
 
 import functools
@@ -302,7 +302,7 @@ class _Rebuilder:
 def _teach(made: Any, fitted: dict[str, Any]) -> None:
     """Give an object its learned state."""
     if fitted and hasattr(made, "_restore"):
-        made._restore(fitted)
+        made._restore(**fitted)
     elif fitted:
         if unknown := [key for key in fitted if not _FITTED.fullmatch(key)]:
             raise DamagedFileError(f"which holds {unknown[0]!r} of a {type(made).__name__}")
