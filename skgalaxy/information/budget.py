@@ -1,18 +1,19 @@
 """Votes as a budget: the worth of a galaxy's next votes, and where to spend clicks.
 
-Votes come one at a time. Of a galaxy's next vote only a part tells about the networks w; the rest
-is noise. With p_d(k) the probability of k of the m votes before it under network d, and q_d(k)
-that of a yes then ::
+Votes come one at a time. Network d gives a probability p_d(k) to k yes among the first m votes on a
+galaxy, and q_d(k) to another yes after them. The next vote then tells about the networks w::
 
     I(vote m + 1; w | m votes) = Σ_k [ p̄(k) h(q̄(k)) - mean_d p_d(k) h(q_d(k)) ]
 
-where p̄ and q̄ are those of all networks together and h is the entropy of one vote. For the
-binomial q_d = ρ_d for every k. For the beta-binomial q_d(k) = (μ_d s_d + k) / (s_d + m): the more
-yes so far, the likelier another. Added up, these are the mutual information of N votes
-(`mutual_information`). For the binomial each vote is worth less than the one before: the
-information is concave in N, and spending click after click where it tells most is optimal.
-For the beta-binomial it need not be (two networks that differ in s alone agree on the first vote
-and not on the second), and votes are then bought in the packets of the least concave majorant.
+Here p̄ and q̄ belong to all networks together, and h is the entropy of one vote. For the binomial
+q_d = ρ_d for every k. For the beta-binomial q_d(k) = (μ_d s_d + k) / (s_d + m), as in Pólya's urn:
+the more yes so far, the likelier another. The terms of N votes add up to `mutual_information` (its
+chain rule).
+
+With the binomial each vote is worth less than the one before, so it is optimal to spend click after
+click where the next one tells most. With the beta-binomial a later vote can be worth more: two
+networks that differ in s alone agree on the first vote, but not on the second. `plan_votes` then
+buys votes in packets, at their mean value (the least concave majorant of the information).
 """
 
 from typing import Any
@@ -45,11 +46,11 @@ def value_of_votes(
         Vote fractions ρ in [0, 1], one per galaxy and drawn network; or a posterior, of any
         likelihood.
     n_votes_more : int or array-like of shape (n_galaxies,)
-        Volunteers you would ask next.
+        Number of volunteers you would ask next.
     votes : array-like of shape (n_galaxies, 2), default=None
-        Votes [k, N] that galaxies have already; None is none. Each network is weighted by the
-        probability that it gives them. The network must not have learned from these votes, for
-        example in training: it would count them twice.
+        Votes [k, N] that galaxies have already; with None they have none. Each network is weighted
+        by the probability that it gives them. The networks must not have been trained on these
+        votes, which would then count twice.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def value_of_votes(
 
     Examples
     --------
-    Two networks disagree; after ten votes it is nearly known which is right:
+    Two networks disagree, and ten votes nearly tell which of them is right:
 
     >>> from skgalaxy.acquisition import value_of_votes
     >>> value_of_votes([[0.2, 0.8], [0.2, 0.8]], 10, [[0, 0], [8, 10]]).round(3)
@@ -89,17 +90,18 @@ def plan_votes(
         Vote fractions ρ in [0, 1], one per galaxy and drawn network; or a posterior, of any
         likelihood.
     n_clicks : int
-        Votes that you can ask for in all.
+        Number of votes that you can ask for in all.
     most : int or array-like of shape (n_galaxies,), default=40
-        Most votes to ask of a galaxy, beside those it has.
+        Largest number of votes to ask for on one galaxy, besides those it has.
     votes : array-like of shape (n_galaxies, 2), default=None
         Votes [k, N] that galaxies have already, as in `value_of_votes`.
 
     Returns
     -------
     n_votes : ndarray of shape (n_galaxies,)
-        Votes to ask of each. Together at most `n_clicks`; fewer where no further vote would tell
-        anything. Of equally good plans one that spreads votes, then that of the first rows.
+        Votes to ask for on each galaxy. They add up to `n_clicks`, or to less if no further vote
+        would tell anything. Of equally good plans you get one that spreads votes over galaxies,
+        and prefers the first rows.
 
     Raises
     ------
@@ -108,9 +110,9 @@ def plan_votes(
 
     Notes
     -----
-    The plan has the largest sum of the galaxies' information, exactly with the binomial
-    likelihood. With the beta-binomial it does but for the last packet, of which a part may be
-    bought. Near-duplicates count in full, each by itself; see `greedy_information`.
+    With the binomial likelihood, no plan has a larger sum of the galaxies' information. With the
+    beta-binomial the last packet is an exception, since only a part of it may be bought. Galaxies
+    are valued one by one, so near-duplicates count in full; see `greedy_information`.
 
     Examples
     --------
@@ -133,7 +135,8 @@ def plan_votes(
 
 
 def _concave(values_GM: NDArray[Any]) -> NDArray[Any]:
-    """Slopes of the least concave majorant: mean values of packets of votes."""
+    """Slopes of the least concave majorant of the information: mean values of packets of votes."""
+    # Barlow et al. 1972: isotonic regression of the slopes gives the majorant's
     for row in np.flatnonzero((np.diff(values_GM, axis=1) > _NOTHING).any(axis=1)):
         values_GM[row] = isotonic_regression(values_GM[row], increasing=False).x
     return values_GM
@@ -194,7 +197,7 @@ def _one_by_one(
         weight_GDK = weight_GD[..., None] if yes_GDK.shape[-1] == 1 else pmf_GDK
         own_G = (weight_GDK * bernoulli_entropy(yes_GDK)).sum(axis=(1, 2))
         said_yes_GDK = pmf_GDK * yes_GDK
-        # I(vote; w) = H[answer] - E_w H[answer | w], given the answers so far
+        # Houlsby+2011: H[vote] - E_w H[vote | w], here given the votes so far
         values_GM[:, m] = _entropy_of_answer(pmf_GDK.sum(1), said_yes_GDK.sum(1)) - own_G
         following_GDK = np.zeros((*weight_GD.shape, m + 2))
         following_GDK[..., 1:] = said_yes_GDK  # a yes makes k of m into k + 1 of m + 1

@@ -6,20 +6,21 @@ al. 2019, BatchBALD, arXiv:1906.08158)::
 
     I(k_1 ... k_m; w) = H[ mean_d Π_g p(k_g | d) ] - Σ_g mean_d H[ p(k_g | d) ]
 
-with as many outcomes as there are combinations of votes: too many for a batch. There
-`greedy_information` takes votes for a Gaussian channel. Galaxy g with its own, exact information
-I_g has the signal-to-noise ratio ``r_g = exp(2 I_g) - 1``. How much two galaxies share follows
-from the correlation c_gh of their draws::
+The first entropy is a sum over all combinations of votes, too many for a batch. So
+`greedy_information` treats votes as a Gaussian channel, ``I = ½ log(1 + r)``. Galaxy g has a
+signal-to-noise ratio r_g that gives it its own, exact information: ``r_g = exp(2 I_g) - 1``. How
+much two galaxies share follows from the correlation c_gh of their draws. With R the diagonal matrix
+of all r_g::
 
     I(k_1 ... k_m; w) ~ ½ log det(1 + R^½ c R^½)
 
 Correlations are those of ``arcsin √ρ``, in which the votes' noise is the same at every ρ. For one
 galaxy, and for independent ones, this is exact. For pairs of real galaxies it is within a few per
-cent. It never saturates, while the exact value cannot exceed log D, because D draws are all the
-networks there are: with many galaxies the Gaussian is the better guess for more networks.
+cent. The exact value cannot exceed log D, because D draws are all the networks there are. The
+Gaussian has no such limit, and for many galaxies it is the better guess for more networks.
 
-Out of fold, galaxies of different folds have different networks, and nothing of this holds between
-them: `check_one_fold` refuses such a posterior.
+Galaxies of different folds (`cross_val_posterior`) have different networks, whose draws cannot be
+compared: `check_one_fold` refuses such a posterior.
 """
 
 from typing import Any
@@ -40,10 +41,7 @@ _BLOCK = 2**17  # joint probabilities computed at once: they stay in the cache
 
 
 def check_one_fold(*draws: Any) -> None:
-    """Raise ValueError unless column d is the same network for all galaxies, as far as is known.
-
-    Only a VotePosterior with `folds` says that it is not.
-    """
+    """Raise ValueError if the `folds` of a VotePosterior tell that galaxies have other networks."""
     folds = [np.unique(held) for one in draws if (held := getattr(one, "folds", None)) is not None]
     n_networks = len(np.unique(np.concatenate([*folds, np.empty(0, int)])))
     if n_networks > 1 or 0 < len(folds) < len(draws):
@@ -65,8 +63,9 @@ def standardised_draws(draws: Any) -> NDArray[Any]:
     Returns
     -------
     directions : ndarray of shape (n_galaxies, n_draws)
-        ``arcsin √ρ``, centred, of length one; their products are the galaxies' correlations. 0
-        where all draws agree. Of several answers, (n_galaxies, n_draws * n_answers).
+        ``arcsin √ρ``, centred and of length one, so that products of rows are correlations of
+        galaxies. Rows are 0 where all draws agree. For several answers the shape is (n_galaxies,
+        n_draws * n_answers).
 
     Raises
     ------
@@ -84,7 +83,8 @@ def standardised_draws(draws: Any) -> NDArray[Any]:
     """
     check_one_fold(draws)
     rho = as_likelihood(draws).draws
-    angles = np.arcsin(np.sqrt(rho))  # the scatter of votes is then the same at every ρ
+    # Anscombe 1948: the variance-stabilising transform of binomial counts
+    angles = np.arcsin(np.sqrt(rho))
     angles -= angles.mean(axis=1, keepdims=True)
     angles = angles.reshape(len(rho), -1)
     lengths = np.linalg.norm(angles, axis=1, keepdims=True)
@@ -95,18 +95,18 @@ def standardised_draws(draws: Any) -> NDArray[Any]:
 def greedy_information(
     draws: Any, information: ArrayLike, n_instances: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Pick galaxies one after the other; each adds most to those before it.
+    """Pick galaxies one after the other, each the one that adds most to those before it.
 
-    You can pick a batch for volunteers this way, for example. Joint information is submodular:
-    the greedy set has at least 1 - 1/e of the best set's, and in practice nearly all. Time grows
-    as n_galaxies x n_draws x n_instances.
+    You can pick a batch for volunteers this way, for example. Joint information is submodular, so
+    the picks together have at least 1 - 1/e of the information of the best set, and in practice
+    nearly all of it. Time grows as n_galaxies x n_draws x n_instances.
 
     Parameters
     ----------
     draws : array-like of shape (n_galaxies, n_draws), VotePosterior or Likelihood
         Vote fractions ρ in [0, 1]; column d is the same network for every galaxy.
     information : array-like of shape (n_galaxies,)
-        Each galaxy's own mutual information, nats; below 0 is 0.
+        Mutual information of each galaxy alone, in nats. Values below 0 count as 0.
     n_instances : int
         Number of galaxies to pick.
 
@@ -115,8 +115,8 @@ def greedy_information(
     picks : ndarray of shape (n_instances,)
         Distinct rows, in the order they were picked; of equals the first.
     gains : ndarray of shape (n_instances,)
-        Information that each adds, nats, never rising. Their sum is the joint information of the
-        picks in the Gaussian channel.
+        Information that each pick adds, in nats; it never rises. Their sum is the joint information
+        of the picks in the Gaussian channel.
 
     Raises
     ------
@@ -153,10 +153,11 @@ def greedy_information(
     for number in range(n_instances):
         pick = np.argmax(np.where(free_G, variance_G, -1))
         picks[number], variances[number], free_G[pick] = pick, variance_G[pick], False
-        # a rank-one update: the pick's votes, of that variance, are now known
+        # Gaussian conditioning: the pick's votes are known now, and explain a part of the others'
         known_D = covariance_DD @ signals_GD[pick] / np.sqrt(variance_G[pick])
         covariance_DD -= np.outer(known_D, known_D)
         variance_G = np.maximum(variance_G - (signals_GD @ known_D) ** 2, 1)
+    # chain rule: log det is the sum of the logarithms of the conditional variances
     return picks, 0.5 * np.log(variances)
 
 
@@ -168,6 +169,7 @@ def signal_to_noise(information: ArrayLike, n_galaxies: int) -> NDArray[Any]:
             "`information` must be one finite number per galaxy, "
             f"shape ({n_galaxies},). Got shape {information.shape}, or NaN or infinity."
         )
+    # Shannon 1948: a Gaussian channel has the capacity I = ½ log(1 + r)
     return np.expm1(2 * np.maximum(information, 0))
 
 
@@ -177,9 +179,9 @@ def expected_predictive_information_gain(
     """Information that votes would give about the votes of the galaxies you care about (EPIG).
 
     ``mean_t I(k; k_t)``, exactly, from the joint ``p(k, k_t) = mean_d p(k | d) p(k_t | d)``. It
-    never exceeds the mutual information with the weights. For example, a galaxy unlike all others
-    may tell you much about the network and nothing of use about your targets. Few draws bias it
-    high, as D networks can always be told apart: use many.
+    never exceeds the mutual information with the weights. For example, votes on a galaxy unlike all
+    others may tell much about the network, and nothing about your targets. Few draws bias it high,
+    because few networks are easily told apart: use many.
 
     Parameters
     ----------
@@ -191,7 +193,7 @@ def expected_predictive_information_gain(
     target_draws : array-like of shape (n_targets, n_draws), VotePosterior or Likelihood
         The same for the targets; column d is the same network in both.
     target_votes : int
-        Number of answers about a target to foretell.
+        Number of votes on each target to predict.
 
     Returns
     -------

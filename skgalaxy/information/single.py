@@ -7,14 +7,14 @@ Walmsley et al. 2020)::
     MI = H[ mean_d Bin(k; N, ρ_d) ]  -  mean_d H[ Bin(k; N, ρ_d) ]
          predictive entropy             expected entropy
 
-Both entropies are exact, sums over all outcomes k. Only the disagreement *between* networks is
-information. If, for example, all beta-binomials expect volunteers to differ widely, such votes
-tell nothing about the networks.
+Both entropies are exact: they are sums over all outcomes k. Only disagreement *between* networks
+is information. For example, networks that all expect volunteers to differ widely agree, and votes
+that do so tell nothing about them.
 
-``0 <= MI <= min(H[p̄], log D)``; it is 0 if all draws agree and grows with N. The plug-in value
-from D draws is biased low by about 1/D of itself, and few draws rank badly: use many, since they
-are nearly free. The leave-one-out jackknife removes most of the bias, for one pass over all D x K
-probabilities.
+MI is 0 if all draws agree, grows with N, and exceeds neither the predictive entropy nor log D.
+From D draws it comes out too low, by about 1/D of itself, and few draws rank badly: use many, since
+they are nearly free. The leave-one-out jackknife removes most of that bias, for one pass over the
+probabilities of all draws and outcomes.
 """
 
 from collections.abc import Callable
@@ -106,8 +106,8 @@ def mutual_information(draws: Any, n_votes: ArrayLike, *, jackknife: bool = Fals
         The number N of volunteers you would ask, for example 40. Scores with different N are not
         comparable: use one N for a pool unless you mean the difference.
     jackknife : bool, default=False
-        Correct the bias of few draws. The mean over many sets of draws is then close to the value
-        of infinitely many, but a single value scatters more and may be below 0.
+        Correct the bias of few draws. Values are then nearly right on average, but each scatters
+        more and may be below 0.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def mutual_information(draws: Any, n_votes: ArrayLike, *, jackknife: bool = Fals
 
 
 def _plug_in(block: Likelihood, n: int) -> NDArray[Any]:
-    """Mutual information of the networks drawn."""
+    """Mutual information if the networks drawn were all there are."""
     predictive_G, expected_G = block.entropies(n)
     # Houlsby+2011: H[k] - E_w H[k | w], the mutual information of votes and weights
     return np.where(block.agree(), 0, np.maximum(predictive_G - expected_G, 0))
@@ -149,8 +149,8 @@ def _plug_in(block: Likelihood, n: int) -> NDArray[Any]:
 def _jackknifed(block: Likelihood, n: int) -> NDArray[Any]:
     """Leave-one-out jackknife, D MI - (D - 1) mean_d MI[without draw d].
 
-    All terms of MI but H[p̄] are means over draws, equal to the mean of their leave-one-out means.
-    Added to MI is therefore (D - 1) (H[p̄] - mean_d H[p̄ without d]).
+    The expected entropy is a mean over draws, which leaving out does not change on average. Only
+    the predictive entropy H[p̄] does, so MI gains (D - 1) (H[p̄] - mean_d H[p̄ without d]).
     """
     n_draws, gain_G = block.n_draws, np.empty(len(block))
     # Efron & Stein 1981: every draw is left out once
