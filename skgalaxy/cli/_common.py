@@ -48,7 +48,7 @@ output_option = click.option(
 pool_crop_option = click.option(
     "--crop",
     type=POSITIVE,
-    help="Central pixels of each image to keep, for example 256.  [default: as in training]",
+    help="Width in pixels of the centre of each image to keep.  [default: as in training]",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print only warnings and errors.")
 seed_option = click.option(

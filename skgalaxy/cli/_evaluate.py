@@ -49,8 +49,7 @@ _LEVEL = 0.9  # of the intervals that are judged, as in catalogues
     "answers",
     metavar="NAME",
     multiple=True,
-    help="Answer that the model predicts, or its first letters; as in `train`.  [default: that of "
-    "the model]",
+    help="Answer in VOTES that the model predicts, as in `train`.  [default: that of the model]",
 )
 @dialect_option
 @id_column_option
@@ -74,9 +73,9 @@ def evaluate(
     IMAGES and VOTES are as for `train`, and must be of the same question; images are read as in
     training. A galaxy that the model was trained on is refused.
 
-    Prints the errors of predicted vote fractions, beside the RMSE that a perfect model would have,
-    because votes scatter; D², the deviance explained; and, of the posterior, its coverage and the
-    log-likelihood of the votes.
+    Prints the errors of the predicted vote fractions, and the RMSE that a perfect model would still
+    have, because votes scatter; D², the share of the deviance explained; and the coverage of the
+    posterior and its log-likelihood per vote.
     """
     from skgalaxy.votes import read_votes
 

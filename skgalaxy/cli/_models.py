@@ -68,7 +68,11 @@ _LEAST_GALAXIES = 20  # 16 to learn from and 4 to calibrate on
 @dialect_option
 @id_column_option
 @click.option("--size", type=POSITIVE, default=64, help="Width of the network's images in pixels.")
-@click.option("--crop", type=POSITIVE, help="Central pixels of each image to keep.  [default: all]")
+@click.option(
+    "--crop",
+    type=POSITIVE,
+    help="Width in pixels of the centre of each image to keep.  [default: all]",
+)
 @click.option("--color", is_flag=True, help="Learn from three colours instead of their mean.")
 @click.option(
     "--bands",
@@ -79,8 +83,8 @@ _LEAST_GALAXIES = 20  # 16 to learn from and 4 to calibrate on
     "--pictures",
     type=click.Choice(["galaxies", "upright"]),
     default="galaxies",
-    help="Galaxies have no up: they are turned and mirrored in training, and in prediction you get "
-    "the mean of eight views. Upright pictures, for example of clothes, are shown as they are.",
+    help="Galaxies have no up: training turns and mirrors them, and a prediction is the mean of "
+    "eight views. Upright pictures, for example of clothes, stay as they are.",
 )
 @click.option(
     "--epochs",
@@ -117,13 +121,13 @@ def train(
 ) -> None:
     """Train a model of the votes on your images.
 
-    IMAGES is a folder of files {id}.jpg, .png, .tif, .webp, .fits ..., with folders in it or not.
-    VOTES is a table that `skgalaxy votes` can read. They are joined by id. Galaxies without an
-    image or without votes are counted and left out.
+    IMAGES is a folder of files {id}.jpg, .png, .tif, .webp, .fits ...; folders inside it
+    are searched, too. VOTES is a table that `skgalaxy votes` can read. They are joined by id.
+    Galaxies without an image or without votes are counted and left out.
 
     Two networks are trained. The first learns from four fifths of the galaxies, and the votes on
-    the others say how wide its intervals must be. The second learns from all and predicts. Needs
-    at least 20 galaxies with two votes or more.
+    the others tell how wide its intervals must be. The second learns from all galaxies and
+    predicts. You need at least 20 galaxies with two votes or more.
     """
     from sklearn.pipeline import make_pipeline
 
@@ -223,9 +227,10 @@ def rank(
 
     By default each image is ranked by the information it adds to the images above it, so
     near-duplicates drop down; you can list up to 500. With --strategy mutual-information each image
-    is ranked on its own. IMAGES is a folder as for `train`. The columns are
-    id_str, image and mutual_information, in nats. --manifest makes a folder for `panoptes
-    subject-set upload-subjects`.
+    is ranked on its own. IMAGES is a folder as for `train`.
+
+    The output has the columns id_str, image and mutual_information, in nats. --manifest makes a
+    folder that `panoptes subject-set upload-subjects` uploads.
     """
     import pandas as pd
 

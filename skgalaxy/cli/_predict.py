@@ -107,14 +107,15 @@ def predict(
 ) -> None:
     """Write a catalogue of the votes predicted on each image.
 
-    MODEL is a file from `skgalaxy train`. It holds no code: to read one of a stranger runs nothing.
-    CATALOGUE ends in .csv, .ecsv, .parquet or .fits. For each galaxy it holds the fraction of
-    volunteers who would give the answer, with its 5th and 95th percentile; the number of such votes
-    to expect from N volunteers; and the mutual information of their votes with the model, in nats.
+    MODEL is a file from `skgalaxy train`. It holds no code, so that opening a stranger's file runs
+    nothing. CATALOGUE ends in .csv, .ecsv, .parquet or .fits. For each galaxy it holds the fraction
+    of volunteers who would give the answer, with its 5th and 95th percentile; the number of such
+    votes to expect from N volunteers; and the mutual information of their votes with the model, in
+    nats.
 
-    --select marks a sample: the galaxies with a vote fraction above --threshold, as many as are
-    expected to be so pure, or as few as are expected to be so complete. It is as good as the
-    calibration of the model.
+    --select marks a sample of the galaxies with a vote fraction above --threshold: the largest
+    sample of that purity, or the smallest of that completeness. Both are expectations, and as good
+    as the calibration of the model.
     """
     from skgalaxy.catalogue import write_catalogue
 

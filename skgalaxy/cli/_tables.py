@@ -86,9 +86,9 @@ def simulate(folder: Path, n_galaxies: int, size: int, seed: int, quiet: bool) -
 @click.option(
     "--id-column",
     metavar="NAME",
-    help="Column that holds your galaxies' ids; in an export, the subjects' metadata, for example "
-    "objectId, or subject_ids, the Zooniverse's own numbers.  [default: id_str, dr7objid ...; in "
-    "an export '#id_str']",
+    help="Column that holds your galaxies' ids. In an export: their name in the subjects' "
+    "metadata, for example objectId, or subject_ids for the Zooniverse's own.  [default: id_str, "
+    "dr7objid ...; in an export '#id_str']",
 )
 @click.option("--task", help="Task to read if TABLE is a Zooniverse export, for example T0.")
 @click.option(
@@ -108,14 +108,15 @@ def simulate(folder: Path, n_galaxies: int, size: int, seed: int, quiet: bool) -
     "answers",
     metavar="TEXT=NAME",
     multiple=True,
-    help="Name for the answer that volunteers read as TEXT in an export. Without --task: a column "
-    "that counts an answer, NAME alone. Repeat it for each one.",
+    help="With --task: the TEXT of an answer in the export, and your NAME for it. Without: the "
+    "NAME of a column that counts an answer. Repeat it for each answer.",
 )
 @click.option(
     "--on-error",
     type=click.Choice(["raise", "report"]),
     default="raise",
-    help="At a row of an export that cannot be read, stop, or name it, leave it out and go on.",
+    help="Stop at a row of an export that cannot be read (raise), or name it, leave it out and go "
+    "on (report).",
 )
 @output_option
 @force_option
@@ -133,8 +134,10 @@ def votes(
     """List the questions of a vote table, or write votes on one.
 
     TABLE is CSV, Parquet or FITS, for example from Galaxy Zoo 2, GZ DECaLS, Zoobot or Panoptes.
-    With --task it is a Zooniverse export of classifications. If you give --question or --output,
-    the columns id_str, k of each answer, and N are written, as `skgalaxy train` reads them.
+    With --task it is a Zooniverse export of classifications.
+
+    With --question, --output or --task you get a table that `skgalaxy train` reads, with id_str,
+    the votes k of each answer, and their number N; else a list of the table's questions.
     """
     from skgalaxy.votes import list_questions, read_votes
 
