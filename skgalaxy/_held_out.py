@@ -27,8 +27,8 @@ def deal(
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Pairs of rows to train on and to hold out.
 
-    A number of folds is dealt at random, galaxies of one group together; `cv` may also be one of
-    scikit-learn's splitters or pairs of rows.
+    If `cv` is a number of folds, galaxies are dealt into them at random, those of one group
+    together. It may also be one of scikit-learn's splitters, or pairs of rows.
     """
     n_galaxies = len(fraction)
     if not isinstance(cv, numbers.Integral):
@@ -87,15 +87,16 @@ def fit_to_votes_of(estimator: Any, X: Any, votes: NDArray[Any], train: NDArray[
     k, n_votes, weight = votes.T
     trains = np.isin(np.arange(len(votes)), train)
     counts = np.rint(votes[:, :2])
-    # counts where they can be: searches then score galaxies without votes as such
+    # counts if possible: a search gives its scorer no weights, and would score galaxies without
+    # votes by their fractions
     if np.allclose(counts, votes[:, :2], rtol=0, atol=1e-6):
         y = np.where(trains[:, None], counts, 0)
         return fit(estimator, X, y, None if (weight == 1).all() else weight)
-    # of a fraction of votes, which only fractions with weights can say
+    # for example 2.5 yes among 7.5 votes, which counts cannot express
     y = k / np.where(n_votes > 0, n_votes, 1)
     return fit(estimator, X, y, np.where(trains, n_votes, 0))
 
 
 def rows_of(X: Any, rows: NDArray[np.intp]) -> Any:
-    """Some rows of X, rising; X itself, uncopied, if these are all."""
+    """Rows of X, in rising order; X itself, not a copy, if these are all."""
     return X if np.array_equal(rows, np.arange(n_rows(X) or 0)) else take_rows(X, rows)

@@ -119,11 +119,11 @@ def cross_val_posterior(
 
     Galaxies are dealt into folds, and each fold is predicted by a clone of `model` that was trained
     on the others. Use it for error bars on all galaxies that you have, and to find the pictures to
-    rate again: with it the votes of a galaxy are news to its networks, as `plan_votes` and
-    `value_of_votes` want. A galaxy without votes is in a fold like any other, and teaches nothing.
+    rate again: `plan_votes` and `value_of_votes` need networks that have not seen the votes of the
+    galaxies they predict. A galaxy without votes is in a fold like any other, and teaches nothing.
 
-    Folds have different networks. What compares draws of galaxies, for example `joint_sampling`,
-    is therefore refused for galaxies of several folds (`VotePosterior.folds`).
+    Folds have different networks. Functions that compare draws of galaxies, for example
+    `joint_sampling`, therefore refuse galaxies of several folds (`VotePosterior.folds`).
 
     Parameters
     ----------
@@ -132,9 +132,8 @@ def cross_val_posterior(
         `skgalaxy.BayesianCNNRegressor`, a `skgalaxy.calibration.CalibratedRegressorCV`, a Pipeline
         from paths, or a search.
     X : array-like of shape (n_galaxies, ...)
-        Galaxies as `model` takes them, but no batches. An array on disk is not copied: there,
-        galaxies are held out by taking their votes away, and transformers of a Pipeline see all
-        of it.
+        Galaxies as `model` takes them, but no batches. An array on disk is not copied. Its galaxies
+        are held out by taking their votes away, and transformers of a Pipeline see all of it.
     y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
         Counts [k, N] or vote fractions. A galaxy with a masked value has no votes.
     cv : int or cross-validation generator, default=5
@@ -145,7 +144,8 @@ def cross_val_posterior(
         For fractions, the number of votes N behind each. For counts, a factor on the
         log-likelihood of each galaxy.
     groups : array-like of shape (n_galaxies,), default=None
-        Names of what is held out together, for example of the galaxy where some have two pictures.
+        Group of every row. Rows of a group are held out together, for example two pictures of one
+        galaxy.
     random_state : int, RandomState or None, default=None
         Seed of the folds. Networks have the seed that `model` has.
 
@@ -160,9 +160,8 @@ def cross_val_posterior(
         If `model` predicts no posterior, or X is batches.
     ValueError
         If X, y, `sample_weight` or `groups` do not suit `model` or each other; if a galaxy is not
-        held out exactly once, or no votes are left to train on; if a galaxy is in a fold and, as
-        an equal picture, in the training set, too; or if searches choose different numbers of
-        draws.
+        held out exactly once, or no votes are left to train on; if a fold and its training set
+        hold equal pictures; or if searches choose different numbers of draws.
 
     See Also
     --------

@@ -2,7 +2,7 @@
 
 One row per galaxy and, for each answer, columns in the field's style,
 ``{question}_{answer}_fraction`` and so on (Walmsley et al. 2022, arXiv:2102.08414). The suffix of
-the file says its kind, and with it where the model and the other metadata are:
+the file tells its kind, and each kind keeps the model and other metadata in another place:
 
 - ``.csv``: plain text, the names of the columns and the rows. The metadata are in a second file,
   ``{name}.csv-metadata.json``, where "CSV on the Web" (W3C) has them. Read the table by
@@ -18,7 +18,7 @@ The id is text in each of them, because a 64-bit id does not survive as a float.
 spreadsheet would run as a formula is refused: it begins with ``=`` or ``@``, or with ``+`` or ``-``
 and calls something. All other ids are written as they are.
 
-`select_sample` makes the next step: the galaxies of a class, with a stated purity or completeness.
+`select_sample` picks the galaxies of a class, with the purity or the completeness that you state.
 """
 
 from skgalaxy.catalogue._select import select_sample

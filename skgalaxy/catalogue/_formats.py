@@ -20,14 +20,14 @@ Header = Mapping[str, str | int | float | bool]
 
 
 class Kind(NamedTuple):
-    """A kind of file: what refuses a table it cannot hold, and what writes one that it can."""
+    """A kind of file: a check that refuses tables it cannot hold, and a writer."""
 
     check: Callable[[pd.DataFrame, Header], None]
     write: Callable[[BinaryIO, pd.DataFrame, Header], None]
 
 
 def _holds_all(table: pd.DataFrame, header: Header) -> None:
-    """Nothing is refused: a check of text and numbers was all that was needed."""
+    """Refuse nothing: this kind holds every table of text and numbers."""
 
 
 def _write_csv(file: BinaryIO, table: pd.DataFrame, header: Header) -> None:
@@ -45,7 +45,7 @@ def as_csvw(name: str, table: pd.DataFrame, header: Header, digest: str) -> byte
         "@context": "http://www.w3.org/ns/csvw",
         "url": name,
         "tableSchema": {"columns": columns},
-        "notes": [{**header, "sha256": digest}],  # of the table, by which you see if it is the one
+        "notes": [{**header, "sha256": digest}],  # of the table described here
     }
     return json.dumps(described, ensure_ascii=False, indent=1).encode()
 
@@ -56,7 +56,7 @@ def _csvw_type(column: pd.Series) -> str:
 
 
 def _write_ecsv(file: BinaryIO, table: pd.DataFrame, header: Header) -> None:
-    """Write Enhanced CSV (astropy's APE 6), whose header is YAML; text in JSON is that, too."""
+    """Write Enhanced CSV (astropy's APE 6), with a header of YAML; text in JSON is valid YAML."""
     names = {name: json.dumps(name, ensure_ascii=False) for name in table.columns}
     types = [f"- {{name: {names[name]}, datatype: {_ecsv_type(table[name])}}}" for name in names]
     meta = [f"- {{{_as_yaml(key)}: {_as_yaml(value)}}}" for key, value in header.items()]
@@ -99,7 +99,7 @@ def _refuse_keys(keys: list[str], kind: str) -> None:
 
 
 def _check_fits(table: pd.DataFrame, header: Header) -> None:
-    """Refuse what FITS drops, changes or takes for something else, by writing and reading it."""
+    """Refuse what FITS drops, changes or misunderstands: it is written, and read again."""
     _check_ascii([*table.columns, *header, *header.values()], "a name or metadata")
     for name in table.select_dtypes(object).columns:
         _check_ascii(table[name], name)
@@ -166,7 +166,7 @@ def _write_fits(file: BinaryIO, table: pd.DataFrame, header: Header) -> None:
 
 
 def _as_fits(column: pd.Series) -> NDArray[Any]:
-    """Make of a column what FITS can hold."""
+    """Column in a type that FITS has."""
     if column.dtype == object:
         return np.array(list(column), "S")
     # FITS has no type for these two: astropy writes one as booleans

@@ -1,7 +1,7 @@
 """`select_sample`: the galaxies of a sample with a stated purity or completeness.
 
 Galaxy i belongs to a class, for example of featured galaxies, with probability p_i. A sample S of
-the most probable galaxies is expected to be so pure, and to hold such a share of the class::
+the most probable galaxies has the expected purity and completeness::
 
     purity(S) = Σ_S p_i / |S|        completeness(S) = Σ_S p_i / Σ p_i
 
@@ -53,26 +53,26 @@ def select_sample(
     Galaxies are ranked by the probability that they belong to the class: that most volunteers
     would say yes, or that at least so many of N would. With `purity` you get the largest sample
     that is expected to be as pure, with `completeness` the smallest one that is expected to hold
-    such a share of the class. Galaxies of equal probability are in together or out together, so a
-    sample is all galaxies above a cut, in whatever order they come.
+    such a share of the class. Galaxies of equal probability are all in or all out, so the sample
+    does not depend on the order of the rows.
 
-    Expectations are averages over `posterior`, and as right as that is. Take one that is
-    calibrated, for example of `skgalaxy.recommended`.
+    Both are expectations, and only as good as the calibration of `posterior`. Take a calibrated
+    one, for example of `skgalaxy.recommended`.
 
     Parameters
     ----------
     posterior : VotePosterior of n_galaxies
-        Also of `skgalaxy.model_selection.cross_val_posterior`.
+        For example from `skgalaxy.model_selection.cross_val_posterior`.
     purity : float in (0, 1], default=None
         Share of the sample that is in the class, at least. Give this or `completeness`.
     completeness : float in (0, 1], default=None
         Share of the class that is in the sample, at least.
     threshold : float in [0, 1), default=None
-        The class are galaxies with a vote fraction ρ above it. None is 0.5, unless you give
+        The class is all galaxies with a vote fraction ρ above it. None is 0.5, unless you give
         `n_votes` and `at_least`.
     n_votes, at_least : int or array-like of shape (n_galaxies,), default=None
-        With both, the class are galaxies that at least `at_least` of `n_votes` volunteers would
-        say yes to. Such a class depends on the chance of votes, too.
+        With both, the class is all galaxies to which at least `at_least` of `n_votes` volunteers
+        would say yes. Such a class depends on the chance of votes, too.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def _complete(p: NDArray[np.float64], completeness: float) -> int:
 
 
 def _ends(p: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Sizes of samples that have no equal of their last galaxy outside."""
+    """Sizes of samples that do not divide galaxies of equal probability."""
     return np.flatnonzero(np.diff(p, append=-1.0) < 0) + 1
 
 

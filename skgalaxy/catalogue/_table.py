@@ -32,21 +32,22 @@ def make_catalogue(
     ids : sequence of str or int, length n_galaxies
         The galaxies' ids, each once.
     question, answer : str
-        Such as "smooth-or-featured" and "featured-or-disk"; they name the columns.
+        Names for the columns, for example "smooth-or-featured" and "featured-or-disk".
     n_votes : int or array-like of shape (n_galaxies,), default=40
-        Volunteers who would be asked, N of the expected votes and of the mutual information.
+        Number of volunteers you would ask, the N of the expected votes and of the mutual
+        information.
 
     Returns
     -------
     catalogue : DataFrame of n_galaxies rows
-        ``id_str``, text, and in this order, each with ``{question}_{answer}`` before it:
+        ``id_str``, text, and then these columns, with ``{question}_{answer}`` before each name:
 
         - ``_fraction``: posterior mean of the vote fraction ρ;
         - ``_5pc``, ``_95pc``: the percentiles of ρ, a central interval of 90 %;
         - ``_expected_votes``: the mean of k, N times the fraction;
         - ``_mutual_information``: between k and the network's weights, in nats.
 
-        Tables of several questions make one by ``DataFrame.merge(..., on="id_str")``.
+        You can join tables of several questions by ``DataFrame.merge(..., on="id_str")``.
 
     Raises
     ------
@@ -127,7 +128,7 @@ def check_catalogue(catalogue: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_column(name: str, column: pd.Series) -> NDArray[Any]:
-    """Make of a column an array of bool, integers, floats, or str objects."""
+    """Column as an array of bool, integers, floats, or str objects."""
     refuse_masked(column, f"the column {name!r}")
     # pandas' own types of numbers, for example Int64, are NumPy's where nothing is missing
     values = column.to_numpy(getattr(column.dtype, "numpy_dtype", None))

@@ -34,18 +34,18 @@ def write_catalogue(
     Parameters
     ----------
     path : str or path-like
-        The file; its suffix, ``.csv``, ``.ecsv``, ``.parquet``, ``.fits`` or ``.fit``, says the
-        kind. A file that is there is replaced. ``.csv`` is plain CSV: a second file,
+        The file; its suffix, ``.csv``, ``.ecsv``, ``.parquet``, ``.fits`` or ``.fit``, tells the
+        kind. An existing file is replaced. ``.csv`` is plain CSV: a second file,
         ``{path}-metadata.json``, holds the model, the metadata, and the SHA256 of the table.
     catalogue : DataFrame
-        From `make_catalogue`, with more columns of numbers or of text of one line as you like.
-        The index is not written. FITS has no 8-bit integers with a sign and no 16-bit floats: it
-        holds these in twice the bits. Readers of Enhanced CSV take empty text for a masked one.
+        From `make_catalogue`; you can add columns of numbers or of text of one line. The index is
+        not written. FITS has no 8-bit integers with a sign and no 16-bit floats: it holds these in
+        twice the bits. Readers of Enhanced CSV take empty text for missing text.
     model : str
-        Model that predicted it, by the name and version that you would give in a paper.
+        Name and version of the model that predicted it, as you would give them in a paper.
     metadata : mapping of str to str, int, float or bool, default=None
-        More for the header. The version of skgalaxy is there without asking. In Parquet all are
-        text; FITS keeps at least 12 digits of a float.
+        More entries for the header, beside the model and the version of skgalaxy. In Parquet all
+        are text; FITS keeps at least 12 digits of a float.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def write_catalogue(
         If `catalogue` is no DataFrame, a column holds neither numbers nor text, or `metadata` are
         no dict of them.
     ValueError
-        If the suffix is another; a name is repeated; ids are missing, repeated, floats, or
+        If the suffix is none of these; a name is repeated; ids are missing, repeated, floats, or
         formulas for a spreadsheet; or this kind of file cannot hold a name, a text or a key. FITS,
         for example, holds only ASCII, and has a use of its own for a key such as NAXIS. All of it
         is checked before anything is written.

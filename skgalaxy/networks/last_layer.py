@@ -10,8 +10,8 @@ network Kristiadi et al. 2020, arXiv:2002.10118)::
 
 Here ŵ is the most probable w, and I_i is the information of the votes on galaxy i about its logit.
 The prior is N(0, 1 / λ) for every weight; its precision λ is the one under which the votes are
-most probable (the evidence). Features count from their mean, so that a constant in them changes
-nothing. All is float64, and takes milliseconds for a thousand galaxies.
+most probable (the evidence). Features are measured from their mean, so that a constant in them
+changes nothing. All is float64, and takes milliseconds for a thousand galaxies.
 """
 
 from collections.abc import Callable
@@ -228,13 +228,14 @@ class _Regression:
         slope, information = likelihood.slope(self.votes, self.n_votes)
         gradient = self.design.T @ (self.weight * slope[:, 0]) - prior * weights
         curved = self.design * (self.weight * information[:, 0])[:, None]
+        # MacKay 1992, the Hessian at the peak: H = Σ_i I_i φ_i φ_iᵀ + λ 1
         hessian = self.design.T @ curved
         hessian[np.diag_indices_from(hessian)] += prior
         factor = cho_factor(hessian, lower=True)
         return np.tril(factor[0]), cho_solve(factor, gradient)
 
     def _climb(self, weights, step, prior, log_posterior):
-        """Weights after the step, halved until it does not lead down; and its gain."""
+        """Weights after a step, halved until the posterior does not fall; and the gain."""
         for _ in range(_HALVINGS):
             tried = self._log_posterior(weights + step, prior)
             if tried >= log_posterior:

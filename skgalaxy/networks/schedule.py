@@ -1,7 +1,7 @@
 """How long to train, and the course of the learning rate meanwhile.
 
-A network learns in steps, each with a batch of galaxies. Few galaxies need nearly as many steps as
-many do, so a fixed number of epochs is too short for few and too long for many.
+A network learns in steps, each with a batch of galaxies. Twice as many galaxies do not need twice
+as many steps, so a fixed number of epochs is too short for few galaxies or too long for many.
 """
 
 import math
@@ -26,7 +26,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 def auto_epochs(n_images: int, batch_size: int) -> int:
     """Epochs that hold about 250 sqrt(n_images) steps of training.
 
-    ``benchmarks/training_length.py`` compares it with shorter and longer training.
+    ``benchmarks/training_length.py`` compares them with shorter and longer training.
 
     Examples
     --------
