@@ -9,8 +9,8 @@ A posterior is the equal mixture over its draws (Walmsley et al. 2020, section 3
 One file per likelihood holds its mathematics and its training loss. `LIKELIHOODS` in the
 package's ``__init__`` names it. Everything above it, for example posterior, strategies and
 calibration, uses the methods below and nothing else. If you write a likelihood, start from
-`Binomial`. Arrays are float64; shape
-suffixes: G galaxies, D draws, K outcomes, P outputs of a network.
+`Binomial`. Arrays are float64. Shape suffixes: G galaxies, D draws, K outcomes, P outputs of a
+network.
 """
 
 from abc import ABC, abstractmethod
@@ -235,7 +235,7 @@ class Likelihood(ABC):
 
 
 def row_blocks(n_rows: int, size: int) -> Iterator[slice]:
-    """Consecutive rows, at least one and at most `size` at a time; none of none."""
+    """Consecutive rows, at least one and at most `size` at a time."""
     return (slice(start, start + max(1, size)) for start in range(0, n_rows, max(1, size)))
 
 

@@ -8,8 +8,8 @@ answers than two, Walmsley et al. 2022, arXiv:2102.08414)::
                          - Σ_{i<N} log(1 + i φ),        φ = 1 / s
 
 In φ it is a sum of logarithms without cancellation, and with φ = 0 the binomial itself. Networks
-give two numbers per galaxy: the logit of μ, and log s. The loss is the same in float32: there the
-sums are differences of log Γ, taken so that large arguments do not cancel.
+give two numbers per galaxy: the logit of μ, and log s. The loss computes the same in float32, where
+each sum is a difference of log Γ, arranged so that large arguments do not cancel.
 """
 
 import math
@@ -152,6 +152,7 @@ class BetaBinomial(Likelihood):
         return coin_GD * (yes - no), n_votes_G1 * coin_GD * (1 + phi) / (1 + n_votes_G1 * phi)
 
     def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
+        # Pólya's urn: (μ s + k) / (s + N), here in φ = 1 / s
         phi_GDK = 1 / self.concentration[..., None]
         votes_GDK, n_votes_GDK = (np.asarray(x)[..., None, :] for x in (votes, n_votes))
         return (self.draws[..., None] + votes_GDK * phi_GDK) / (1 + n_votes_GDK * phi_GDK)
@@ -159,6 +160,7 @@ class BetaBinomial(Likelihood):
     def recalibrated(
         self, overdispersion: float, scatter: float, spread: float = 1.0
     ) -> "BetaBinomial":
+        # the recalibration 1 / s' = overdispersion + scatter / s of `skgalaxy.calibration`
         with np.errstate(divide="ignore"):
             concentration = 1 / (overdispersion + scatter * self.scatter())
         return BetaBinomial(spread_draws(self.draws, spread), concentration)
@@ -191,6 +193,7 @@ def log_pmf(votes: ArrayLike, n_votes: ArrayLike, rho: ArrayLike, s: ArrayLike) 
     coefficient = gammaln(n_votes + 1) - gammaln(votes + 1) - gammaln(n_votes - votes + 1)
     yes = _log_rising(rho, phi, votes)
     no = _log_rising(1 - rho, phi, n_votes - votes)
+    # Skellam 1948: C(N, k) B(μs + k, (1-μ)s + N - k) / B(μs, (1-μ)s), in rising factorials
     return coefficient - (_log_rising(1.0, phi, n_votes) - yes - no)
 
 
@@ -224,6 +227,7 @@ def _log_pmf_KDG(rho_DG, n_votes, concentration_DG):
     """Log of BB of all outcomes, shape (K, D, G), with a finite number for log 0."""
     i_K = np.arange(n_votes + 1.0)[:, None, None]
     phi_DG = 1 / concentration_DG
+    # Skellam 1948, as sums of logarithms in φ: the equation in the module's docstring
     with np.errstate(divide="ignore"):
         yes_KDG = np.maximum(np.log(rho_DG + i_K * phi_DG), LOG_ZERO)
         no_KDG = np.maximum(np.log((1 - rho_DG) + i_K * phi_DG), LOG_ZERO)

@@ -12,8 +12,9 @@ rounded zero.
 D drawn networks give D values of ρ, and their posterior for k is the equal mixture
 ``p̄_k = mean_d Bin(k; N, ρ_d)``: the one quantity that posteriors and acquisition are computed
 from. `Binomial.mixture_pmf` is exact to rounding, for unlikely k, too. `mixture_pmf_by_moments`
-is three times as fast and exact to 1e-15 of the whole, all that an entropy needs: Bin(k; N, ρ) is
-a polynomial of degree N in ρ, so p̄ is a linear map of the draws' first N Chebyshev moments.
+is three times as fast. Its error is 1e-15 of the whole, which is small enough for an entropy: as
+Bin(k; N, ρ) is a polynomial of degree N in ρ, p̄ is a linear map of the draws' first N Chebyshev
+moments.
 """
 
 from collections.abc import Iterator
@@ -70,7 +71,8 @@ class Binomial(Likelihood):
         from keras import ops
 
         votes, n_votes, logit = y_true[:, 0], y_true[:, 1], y_pred[:, 0]
-        # no epsilon: no floor under the loss, no dead gradient where a network is wrong
+        # Walmsley+2020, the binomial loss -log Bin(k; N, ρ), here of logits. No epsilon: no floor
+        # under the loss, no dead gradient where a network is wrong
         return votes * ops.softplus(-logit) + (n_votes - votes) * ops.softplus(logit)
 
     def log_pmf(self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]) -> NDArray[Any]:
@@ -88,8 +90,8 @@ class Binomial(Likelihood):
             yield rows, terms.reshape(-1, self.n_draws, n_votes + 1)
 
     def entropies(self, n_votes: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        # A binomial's entropy is N h(ρ) - E[log C(N, k)]. The mean over draws of that expectation
-        # is one over the mixture: no entropy per draw is needed.
+        # A binomial's entropy is N h(ρ) - E[log C(N, k)]. The mean over draws of its second term
+        # is an expectation under the mixture, so no entropy of a single draw is needed.
         rho_DG = np.ascontiguousarray(self.draws.T)
         if n_votes <= _MOST_BY_MOMENTS:
             pmf_KG = mixture_pmf_by_moments(rho_DG, n_votes)
@@ -120,6 +122,7 @@ class Binomial(Likelihood):
         self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         votes_G1, n_votes_G1 = votes_G[:, None], n_votes_G[:, None]
+        # d log Bin / dz = k - N ρ, and Fisher's information on z is Var[k] = N ρ (1 - ρ)
         variance_GD = n_votes_G1 * self.draws * (1 - self.draws)
         return votes_G1 - n_votes_G1 * self.draws, variance_GD
 
@@ -139,6 +142,7 @@ def log_pmf(votes: ArrayLike, n_votes: ArrayLike, rho: ArrayLike) -> NDArray[Any
     """Log of Bin(k; N, ρ), broadcast over its arguments; exact at ρ = 0 and ρ = 1."""
     votes, n_votes, rho = np.asarray(votes), np.asarray(n_votes), np.asarray(rho)
     coefficient = gammaln(n_votes + 1) - gammaln(votes + 1) - gammaln(n_votes - votes + 1)
+    # log C(N, k) + k log ρ + (N - k) log(1 - ρ), with 0 log 0 = 0
     return coefficient + xlogy(votes, rho) + xlog1py(n_votes - votes, -rho)
 
 
@@ -165,6 +169,7 @@ def mixture_pmf_by_moments(rho_DG: NDArray[Any], n_votes: int) -> NDArray[Any]:
 @lru_cache(maxsize=128)
 def _chebyshev_coefficients(n_votes: int) -> NDArray[Any]:
     """Coefficients c_km of Bin(k; N, ρ) = Σ_m c_km T_m(1 - 2ρ), shape (K, M)."""
+    # Chebyshev-Gauss nodes: N + 1 of them determine a polynomial of degree N
     angles = np.pi * (np.arange(n_votes + 1) + 0.5) / (n_votes + 1)
     rho_at_nodes = (1 - np.cos(angles)) / 2
     pmf_at_nodes = np.exp(log_pmf(np.arange(n_votes + 1), n_votes, rho_at_nodes[:, None]))

@@ -89,7 +89,8 @@ def vote_coverage(
     distance = np.abs(outcomes - expected[:, None])
     missed_by = np.abs(votes - expected)
     reach = half_widths[:, None] * scale + TOLERANCE * n_votes  # votes, (n_widths, n_galaxies)
-    # width by width: all at once would need n_widths times the memory of `pmf`
+    # Walmsley+2020, coverage within ±w of E[k], but with E[k] not rounded; width by width, since
+    # all at once would need n_widths times the memory of `pmf`
     predicted = [np.sum(pmf, where=distance <= r[:, None]) / len(votes) for r in reach]
     return VoteCoverage(half_widths, np.array(predicted), (missed_by <= reach).mean(axis=1))
 
@@ -209,7 +210,7 @@ def interval_coverage(
     levels = _check_levels(levels)
     votes, _, pmf = judged_galaxies(y_true, pmf)
     if kind == "central":
-        # the part of the step at k between the two quantiles that bound the interval
+        # the part of the step at k that lies between the quantiles (1 - level) / 2, (1 + level) / 2
         step = _step_in_cdf(votes, pmf)
         inside = _share_below((1 + levels) / 2, *step) - _share_below((1 - levels) / 2, *step)
     else:

@@ -58,7 +58,8 @@ def _binomial_deviance(
 ) -> float:
     """Binomial deviance: twice the log-likelihood lost against the galaxies' own k / N, summed."""
     missed = n_votes - votes
-    # votes k of N at the fraction k / N itself; xlogy takes 0 log 0 as its limit, 0
+    # McCullagh & Nelder 1989, 2 Σ k log(k / N ρ) + (N - k) log((N - k) / (N - N ρ)): the votes at
+    # their own k / N, less those at ρ; xlogy takes 0 log 0 as its limit, 0
     saturated = xlogy(votes, votes) + xlogy(missed, missed) - xlogy(n_votes, n_votes)
     with np.errstate(divide="ignore"):  # an impossible vote makes the deviance infinite
         return 2 * np.sum(saturated - xlogy(votes, rho) - xlogy(missed, 1 - rho))
@@ -272,7 +273,7 @@ def reliability_curve(
     total = np.bincount(bins, n_votes)
     predicted = np.bincount(bins, n_votes * rho) / total
     observed = np.bincount(bins, votes) / total
-    # linearised variance of a ratio of sums, Σ (k - N r)² n / (n - 1) / (Σ N)²
+    # Cochran 1977, linearised variance of a ratio of sums: Σ (k - N r)² n / (n - 1) / (Σ N)²
     residual = votes - n_votes * (rho + (observed - predicted)[bins])
     scatter = np.bincount(bins, residual**2) * n_galaxies / np.maximum(n_galaxies - 1, 1)
     standard_error = np.where(n_galaxies > 1, np.sqrt(scatter) / total, np.nan)
