@@ -3,7 +3,10 @@
 import sys
 from pathlib import Path
 
+import click
+
 import skgalaxy
+from skgalaxy.cli import commands
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
@@ -50,3 +53,8 @@ def _as_code(app, ctx, lines):
 
 def setup(app):
     app.connect("sphinx-click-process-epilog", _as_code)
+    for command in commands.commands.values():
+        for option in command.params:
+            # sphinx_click does not see that the group shows defaults; click has a mark for none
+            if isinstance(option, click.Option) and isinstance(option.default, str | int | float):
+                option.show_default = not option.is_flag
