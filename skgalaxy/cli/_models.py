@@ -125,9 +125,8 @@ def train(
     are searched, too. VOTES is a table that `skgalaxy votes` can read. They are joined by id.
     Galaxies without an image or without votes are counted and left out.
 
-    Two networks are trained. The first learns from four fifths of the galaxies, and the votes on
-    the others tell how wide its intervals must be. The second learns from all galaxies and
-    predicts. You need at least 20 galaxies with two votes or more.
+    The network learns from four fifths of the galaxies, and the votes on the others tell how wide
+    its intervals must be. You need at least 20 galaxies with two votes or more.
     """
     from sklearn.pipeline import make_pipeline
 
