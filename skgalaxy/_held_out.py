@@ -75,6 +75,13 @@ def _is_search(estimator: Any) -> bool:
     return hasattr(estimator, "refit") and hasattr(estimator, "estimator")
 
 
+def _searches(estimator: Any) -> bool:
+    """True if a search is in it, for example as the last step of a Pipeline."""
+    if isinstance(estimator, Pipeline):
+        return _searches(estimator[-1])
+    return _is_search(estimator)
+
+
 def last_of(estimator: Any) -> Any:
     """The last step of a Pipeline, fitted or not, also inside a search; or the estimator itself."""
     if _is_search(estimator):
@@ -94,6 +101,8 @@ def fit_to_votes_of(estimator: Any, X: Any, votes: NDArray[Any], train: NDArray[
         return fit(estimator, X, y, None if (weight == 1).all() else weight)
     # for example 2.5 yes among 7.5 votes, which counts cannot express
     y = k / np.where(n_votes > 0, n_votes, 1)
+    if _searches(estimator):  # its scores may know no weights, so it gets these rows alone
+        return fit(estimator, rows_of(X, train), y[train], n_votes[train])
     return fit(estimator, X, y, np.where(trains, n_votes, 0))
 
 

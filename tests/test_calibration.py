@@ -233,6 +233,23 @@ class TestFolds:
         )
         assert search.fit(X, y).predict(X).shape == (200,)
 
+    def test_a_search_does_not_see_fractions_that_are_held_out(self, toy):
+        """Votes that are not whole have no counts of 0 to stand for "no votes"."""
+        X, y, _ = toy
+        fraction, weight = y[:, 0] / y[:, 1], np.full(len(X), 2.5)
+        fraction[150:] = 0.123  # held out
+        scored = []
+
+        def scorer(estimator, X, y, sample_weight=None):
+            scored.extend(y)
+            return 0.0
+
+        search = GridSearchCV(small_network(epochs=1), {"dropout": [0.5]}, scoring=scorer, cv=2)
+        pairs = [(np.arange(150), np.arange(150, 200))]
+        model = CalibratedRegressorCV(make_pipeline(FunctionTransformer(), search), cv=pairs)
+        model.fit(X, fraction, sample_weight=weight)
+        np.testing.assert_array_equal(np.sort(scored), np.sort(fraction[:150]))
+
     def test_pairs_are_rows_of_X_where_some_have_no_votes(self, toy):
         X, y, _ = toy
         y = y.copy()
