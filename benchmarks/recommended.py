@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from _data_sets import DATA_NAMES
 from _results import Results, add_options, completed
 from _skies import read_sky
 from scipy.stats import binom, spearmanr
@@ -48,6 +49,7 @@ def main():
     options.add_argument("data", type=Path, help="folder with the data sets")
     options.add_argument("--sets", nargs="+", default=list(LEARNED), choices=list(LEARNED))
     options.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=SETTINGS)
+    options.add_argument("--figures", type=Path, help="folder for figures of galaxy_zoo_2")
     add_options(options, "recommended")
     options = options.parse_args()
     if options.quick:
@@ -61,6 +63,8 @@ def main():
         # galaxy_zoo_2 is too small for a pool, and needs all of itself as a test
         if setting in SETTINGS[:2] or (name == "galaxy_zoo_2") == (setting == "out of fold")
     ]
+    if options.figures:
+        draw(options.figures, options.data, options.quick)
     found = completed(results, tasks, partial(learn, options.data, results, options.quick), options)
     finish(options, None, {"rows": len(found)}, report(found))
 
@@ -68,15 +72,8 @@ def main():
 def learn(data, results, quick, *task):
     """Train, judge, and add the row; return the task and its seconds."""
     name, setting, seed = task
-    short = {"epochs": 1} if quick else {}
-    n_learn = 60 if quick else LEARNED[name]
-    sky = read_sky(name, data, SIZES[name], n_learn, seed)
-    pictures = "upright" if name == "fashion_mnist_h" else "galaxies"
-    if setting == "default":
-        upright = {"augment": False} if pictures == "upright" else {}
-        model = BayesianCNNRegressor(precision="auto", random_state=seed, **upright, **short)
-    else:
-        model = skgalaxy.recommended(pictures, random_state=seed, **short)
+    sky = read_sky(name, data, SIZES[name], 60 if quick else LEARNED[name], seed)
+    model = model_of(name, setting, seed, quick)
     if setting == "out of fold":
         return out_of_fold(model, sky, results, task)
     if setting == "chosen":
@@ -85,6 +82,16 @@ def learn(data, results, quick, *task):
     judged = judge(model.predict_posterior(sky.X_test), sky.y_test)
     results.add(task, labels=len(sky.y), **judged, seconds=seconds)
     return task, seconds
+
+
+def model_of(name, setting, seed, quick):
+    """Estimator of a setting, not trained."""
+    pictures = "upright" if name == "fashion_mnist_h" else "galaxies"
+    short = {"epochs": 1} if quick else {}
+    if setting == "default":
+        upright = {"augment": False} if pictures == "upright" else {}
+        return BayesianCNNRegressor(precision="auto", random_state=seed, **upright, **short)
+    return skgalaxy.recommended(pictures, random_state=seed, **short)
 
 
 def out_of_fold(model, sky, results, task):
@@ -126,6 +133,28 @@ def judge(posterior: VotePosterior, y) -> dict[str, float]:
         "rank binomial": rank_correlation(posterior.mean * (1 - posterior.mean), error),
         "rank information": rank_correlation(posterior.mutual_information(N_VOTES), error),
     }
+
+
+def draw(folder, data, quick):
+    """Draw how well the posteriors of galaxy_zoo_2 are calibrated, default and recommended."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from skgalaxy.plotting import CoverageDisplay, PITDisplay
+
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "galaxy_zoo_2"
+    sky = read_sky(name, data, SIZES[name], 60 if quick else LEARNED[name], seed=0)
+    posteriors = {
+        said: model_of(name, setting, 0, quick).fit(sky.X, sky.y).predict_posterior(sky.X_test)
+        for setting, said in {
+            "default": "dropout, by default",
+            "recommended": "recommended",
+        }.items()
+    }
+    for display, file in {CoverageDisplay: "coverage.png", PITDisplay: "pit.png"}.items():
+        drawn = display.from_predictions(sky.y_test, posteriors, data_name=DATA_NAMES[name])
+        drawn.figure_.savefig(folder / file, dpi=110)
 
 
 def rank_correlation(a, b) -> float:
