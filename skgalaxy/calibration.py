@@ -1,7 +1,7 @@
 """Error bars that hold: posteriors widened by votes that their networks have not seen.
 
-Networks are surer of galaxies they were trained on than of others, and dropout does not know. A
-*recalibration* lets votes scatter more, or less, than the networks say, and lets networks disagree
+Networks are surer of galaxies they were trained on than of others, and their draws do not show it.
+A *recalibration* lets votes scatter more, or less, than the networks say, and lets draws differ
 more, or less. Held-out votes choose its numbers (as in Platt 1999). A network's concentration s,
 and the logit z_d of the vote fraction in draw d, become::
 
@@ -95,11 +95,11 @@ class Recalibration(NamedTuple):
     ) -> Self:
         """Recalibration that held-out votes make most probable.
 
-        Where networks see the same scatter in every galaxy, `scatter` is learned; where they see
-        none, `overdispersion`; and `spread` where draws differ. A few hundred galaxies hardly tell
-        the two factors apart, so both have a prior: their logarithms are normal about 0 with
-        standard deviations of 0.25 (`scatter`: the networks have learned it from more galaxies)
-        and 1 (`spread`).
+        Only the numbers that votes can tell are learned: `overdispersion` alone if networks see no
+        scatter beyond that of coins, `scatter` alone if they see the same in every galaxy, both if
+        it differs; and `spread` if draws differ. A few hundred galaxies hardly tell the two factors
+        apart, so both have a prior: their logarithms are normal about 0 with standard deviations of
+        0.25 (`scatter`: the networks have learned it from more galaxies) and 1 (`spread`).
 
         Parameters
         ----------
@@ -156,6 +156,7 @@ def _most_likely(
             likelihood.recalibrated(*recalibration(logarithms)).mixture_log_prob(*rows[:, :2].T)
             for likelihood, rows in zip(likelihoods, votes, strict=True)
         ]
+        # Platt 1999: the log-likelihood of held-out votes, here with normal priors
         return 0.5 * np.sum((logarithms / prior) ** 2) - weight @ np.concatenate(log_prob)
 
     start = np.log(list(parameters.values()))
@@ -202,9 +203,9 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     By default a fifth of the galaxies is held out at random. A clone of `estimator` learns from
     the others, and a `Recalibration` from the votes held out. With `cv` folds every galaxy is
-    held out once, and the clones of all folds predict together, as an ensemble. That uses all
-    votes for both. But each clone is calibrated alone: where they disagree, the posterior of all
-    is wider than its errors.
+    held out once, and the clones of all folds predict together, as an ensemble. All votes then
+    train, and all calibrate. But each clone is calibrated alone: where clones disagree, their
+    posterior together is wider than its errors.
 
     Parameters
     ----------
@@ -286,7 +287,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         X, y, sample_weight
             As the estimator takes them.
         groups : array-like of shape (n_galaxies,), default=None
-            Names of what is held out together, for example of pictures that are there twice.
+            Group of every row. Rows of a group are held out together, for example two pictures of
+            one galaxy.
 
         Returns
         -------
@@ -409,8 +411,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     ) -> NDArray[Any]:
         """Vote fractions drawn from the recalibrated posterior.
 
-        A column holds, for every galaxy, a vote fraction that scatters about the prediction of one
-        network, the same for all galaxies. So draws spread as widely as intervals say. For mutual
+        Each column belongs to one network. For every galaxy it holds a vote fraction that scatters
+        about this network's prediction, so draws spread as widely as intervals say. For mutual
         information and strategies pass `predict_posterior`: from an array they could not tell the
         scatter of votes from disagreement of networks.
 
@@ -510,7 +512,7 @@ def recommended(
 
 
 def _unseen(estimator: Any, X: Any, rows: NDArray[Any]) -> NDArray[Any]:
-    """Rows that the estimator was not trained on: of others it may know a twin."""
+    """Rows that the estimator was not trained on, not even by an equal picture."""
     unseen = rows[~was_trained_on(estimator, rows_of(X, rows))]
     if len(unseen) == 0:
         raise ValueError(

@@ -889,7 +889,7 @@ def test_empty_images_are_left_out(sky, tmp_path, capsys, command):
     assert error.count("is empty: all of its 32 x 32 pixels are") == 2
     assert "left out 2 of 24 images" in error
     if command == "train":
-        assert "learned from 22 galaxies" in error
+        assert "of votes on 22 galaxies" in error
     else:
         assert sorted(read_catalogue(output)["id_str"]) == ids[:2] + ids[4:]
 

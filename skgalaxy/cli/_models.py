@@ -160,7 +160,7 @@ def train(
     metadata = {"question": table.question, "answer": answer, "n_galaxies": n_galaxies}
     save(pipeline, model, metadata=metadata)
     note(
-        f"Wrote {model}: {table.question}_{answer}, learned from {n_galaxies} galaxies; intervals "
+        f"Wrote {model}: {table.question}_{answer}, of votes on {n_galaxies} galaxies; intervals "
         f"{calibration_of(estimator)['interval']}.",
         quiet,
     )
