@@ -108,10 +108,30 @@ def test_images_without_a_row_are_ignored(folder):
     assert len(load_galaxy_zoo(folder, image_size=8).ids) == 3
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "png", "JPG"])
+@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "png", "JPG", "tif", "webp", "gif", "bmp"])
 def test_suffixes(tmp_path, suffix):
     folder = write_folder(tmp_path, table(), suffix=suffix)
     assert len(load_galaxy_zoo(folder, image_size=8).images) == 3
+
+
+@pytest.mark.parametrize("suffix", ["fits", "fit.gz"])
+def test_fits_in_nested_folders(folder, suffix):
+    fits = pytest.importorskip("astropy.io.fits")
+    for path in list((folder / "images").iterdir()):
+        below = folder / "images" / path.stem[-1]
+        below.mkdir()
+        fits.writeto(below / f"{path.stem}.{suffix}", np.asarray(Image.open(path).convert("L")))
+        path.unlink()
+    galaxies = load_galaxy_zoo(folder, image_size=8)
+    assert list(galaxies.ids) == list(table()["asset_id"])
+    assert [path.parent.name for path in galaxies.paths] == [id_[-1] for id_ in galaxies.ids]
+
+
+def test_two_images_of_one_galaxy(folder):
+    name = f"{BIG_ID + 1}"
+    Image.new("RGB", (300, 300)).save(folder / "images" / f"{name}.jpg")
+    with pytest.raises(ValueError, match=rf"`image_folder` must .* Got '{name}.jpg' and '{name}.p"):
+        load_galaxy_zoo(folder)
 
 
 def test_id_column_is_the_first_that_names_files(tmp_path):
@@ -256,6 +276,50 @@ class TestRowsWithoutAnImage:
         for path in (folder / "images").iterdir():
             path.unlink()
         with pytest.raises(FileNotFoundError, match="No row of the table of votes has an image"):
+            load_galaxy_zoo(folder)
+
+
+class TestBrokenImages:
+    """One image that is damaged or shows nothing does not end the folder: it is named."""
+
+    def spoil(self, folder, i, content=None):
+        path = folder / "images" / f"{BIG_ID + i}.png"
+        if content is None:
+            Image.new("RGB", (300, 300), (7, 7, 7)).save(path)
+        else:
+            path.write_bytes(content)
+
+    @pytest.mark.parametrize("content", [None, b"no image"])
+    def test_are_left_out(self, folder, content):
+        whole = load_galaxy_zoo(folder, image_size=8)
+        self.spoil(folder, 2, content)
+        message = rf"1 of the 3 images in '.*images' are broken or .*{BIG_ID + 2}\.png"
+        with pytest.warns(UserWarning, match=message) as caught:
+            galaxies = load_galaxy_zoo(folder, image_size=8)
+        assert [warning.filename for warning in caught] == [__file__]
+        for name in ("images", "votes", "ids"):
+            np.testing.assert_array_equal(galaxies[name], whole[name][[0, 2]])
+        assert galaxies.paths == [whole.paths[0], whole.paths[2]]
+        assert list(galaxies.frame["asset_id"]) == list(galaxies.ids)
+        assert galaxies.broken["id"].to_list() == [f"{BIG_ID + 2}"]
+        assert galaxies.broken["path"].to_list() == [str(whole.paths[1])]
+        assert "broken or shows nothing: 1." in galaxies.DESCR
+
+    def test_beside_rows_without_an_image(self, folder):
+        (folder / "images" / f"{BIG_ID + 1}.png").unlink()
+        self.spoil(folder, 3)
+        with pytest.warns(UserWarning, match="are left out"):
+            galaxies = load_galaxy_zoo(folder, image_size=8)
+        assert list(galaxies.ids) == [f"{BIG_ID + 2}"]
+        assert galaxies.broken["id"].to_list() == [f"{BIG_ID + 3}"]
+        np.testing.assert_array_equal(galaxies.votes, [[36, 40]])
+
+    def test_all(self, folder):
+        for i in (1, 2, 3):
+            self.spoil(folder, i)
+        with pytest.raises(
+            ValueError, match=r"Got 3 in '.*images', all broken or empty; the first"
+        ):
             load_galaxy_zoo(folder)
 
 

@@ -164,24 +164,14 @@ def list_images(folder: Path) -> dict[str, Path]:
 
     An id is a file's name without its suffix. Hidden files and folders are not looked at.
     """
-    files: dict[str, Path] = {}
-    others: list[str] = []
-    for path in _files_in(folder):
-        id_, name = _image_id(path), str(path.relative_to(folder))
-        if id_ is None:
-            others.append(name)
-            continue
-        # a name that is no UTF-8 cannot be written to a catalogue
-        if not name.isprintable():
+    from skgalaxy.images._folder import find_images
+
+    files, others = find_images(folder, "IMAGES")
+    # a name that is no UTF-8 cannot be written to a catalogue
+    for path in files.values():
+        if not str(path.relative_to(folder)).isprintable():
             raise ValueError(
                 f"The names of images must be printable UTF-8. Got {str(path)!r}; rename it."
-            )
-        other = files.setdefault(id_, path)
-        if other != path:
-            raise ValueError(
-                f"`IMAGES` must hold one file of each galaxy. Got "
-                f"{str(other.relative_to(folder))!r} and {name!r} in {str(folder)!r}; remove or "
-                "rename one."
             )
     if not files:
         found = f"other files, for example {others[0]!r}," if others else "no file at all"
@@ -193,30 +183,6 @@ def list_images(folder: Path) -> dict[str, Path]:
         named = ", ".join(repr(name) for name in others[:3]) + ", ..." * (len(others) > 3)
         note(f"skgalaxy: passed over {len(others)} with names that no image has: {named}.")
     return files
-
-
-def _files_in(folder: Path) -> list[Path]:
-    """Files of a folder and of all below it, sorted, hidden ones left out."""
-
-    def fail(error: OSError) -> None:
-        raise error  # `walk` would pass over folders that it may not read
-
-    found: list[Path] = []
-    # Links to folders are not followed, for they may lead in a circle: they count as files.
-    for where, folders, files in os.walk(folder, onerror=fail):
-        links = [name for name in folders if os.path.islink(os.path.join(where, name))]
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(where, name) for name in files + links if not name.startswith(".")]
-    return sorted(found)
-
-
-def _image_id(path: Path) -> str | None:
-    """Galaxy's id in the name of an image file, or None for another file."""
-    from skgalaxy.images._opening import SUFFIXES
-
-    # the longest suffix: that of a.fits.gz is .fits.gz
-    suffix = max((end for end in SUFFIXES if path.name.lower().endswith(end)), key=len, default="")
-    return path.name.removesuffix(path.name[-len(suffix) :]) if suffix else None
 
 
 def join(

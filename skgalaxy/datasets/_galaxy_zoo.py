@@ -11,24 +11,25 @@ from pathlib import Path
 from typing import Literal, overload
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy._validation import MANGLED, check_bool, check_int
 from skgalaxy.datasets._results import LoadedGalaxies
 from skgalaxy.images import read_images
+from skgalaxy.images._folder import find_images
 from skgalaxy.votes._counting import count_votes
 from skgalaxy.votes._read_votes import find_questions, list_answers, settle, settle_all
 from skgalaxy.votes._table_file import ID_COLUMNS, Table, find_id_columns, open_table
 
 __all__ = ["load_galaxy_zoo"]
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
-
 DESCR = """\
 Galaxy images with volunteers' votes
 ------------------------------------
 Read from {folder}: {n_galaxies} galaxies, the votes of {votes_file}.
 Rows of {votes_file} left out because they have no image: {n_without_image}.
+Rows left out because their image is broken or shows nothing: {n_broken}.
 
 images           uint8, one picture per galaxy
 votes            int64 (n_galaxies, 2): k votes for {column}, of N on that question
@@ -36,6 +37,7 @@ ids              str (n_galaxies,): the column {id_column}
 frame            the table of votes, in the same order
 paths            the image files
 n_without_image  {n_without_image}
+broken           {n_broken} image files that are left out, with the reasons
 question         "{question}"
 answer           "{answer}"
 column           "{column}"
@@ -79,10 +81,12 @@ def load_galaxy_zoo(
 ) -> LoadedGalaxies | tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Load galaxy images and the votes for one answer.
 
-    The folder holds ``images/{id}.jpg`` (or ``.jpeg``, ``.png``) and a table ``votes.csv`` with
-    one row per galaxy. Each row has an id, and votes in any dialect that
+    The folder holds ``images/{id}.jpg`` and a table ``votes.csv`` with one row per galaxy. Images
+    can have any suffix of the formats that `skgalaxy.images.read_image` reads, and lie in folders
+    below ``images``. Each row has an id, and votes in any dialect that
     `skgalaxy.votes.read_votes` reads. Rows without an image are left out, so that you can keep a
-    whole published table beside a sample of its images. Images without a row are ignored.
+    whole published table beside a sample of its images. So are rows whose image is broken or shows
+    nothing. Images without a row are ignored.
 
     Parameters
     ----------
@@ -125,6 +129,9 @@ def load_galaxy_zoo(
             The image files.
         n_without_image : int
             Number of rows of the table that are left out, because they have no image.
+        broken : pandas.DataFrame
+            Images that are left out, because they cannot be read or show nothing: the columns
+            id, path and reason.
         question, answer : str
             The question, and the answer that is counted, in full.
         column : str
@@ -140,12 +147,16 @@ def load_galaxy_zoo(
         If the folder or the table is missing, or no row has an image.
     ValueError
         If `answer` names no answer or several; if the table is broken, its ids are missing or
-        repeated, or its counts are not whole numbers with 0 <= k <= N; if an image cannot be read.
+        repeated, or its counts are not whole numbers with 0 <= k <= N; if two images have one id;
+        if no image can be read.
+    OSError
+        If the system cannot read an image, see `skgalaxy.images.read_image`.
 
     Warns
     -----
     UserWarning
-        If rows have no image. It says how many, and names the first.
+        If rows have no image, or images are broken or show nothing. It says how many, and names
+        the first.
 
     See Also
     --------
@@ -193,14 +204,21 @@ def load_galaxy_zoo(
     kept = np.array([name in files for name in counted.ids], dtype=bool)
     if not kept.all():
         _warn(counted.ids, kept, id_column, path, folder / image_folder)
-    ids, votes = counted.ids[kept], counted.votes(answer)[kept]
-    paths = [files[name] for name in ids]
+    n_without_image = int((~kept).sum())
 
-    images = read_images(paths, size=image_size, crop=crop, color=color)
+    paths = [files[name] for name in counted.ids[kept]]
+    images, broken = read_images(paths, size=image_size, crop=crop, color=color, on_error="report")
+    readable = np.ones(len(paths), dtype=bool)
+    readable[broken["row"]] = False
+    if not readable.all():
+        _warn_of_broken(broken, len(paths), folder / image_folder)
+    broken["row"] = counted.ids[kept][broken["row"]]
+    kept[kept] = readable
+    images, ids, votes = images[readable], counted.ids[kept], counted.votes(answer)[kept]
     if return_X_y:
         return images, votes
     named = {
-        "n_without_image": int((~kept).sum()),
+        "n_without_image": n_without_image,
         "question": question,
         "answer": answer,
         "column": f"{question}_{answer}",
@@ -211,9 +229,10 @@ def load_galaxy_zoo(
         votes=votes,
         ids=ids,
         frame=frame[kept].reset_index(drop=True),
-        paths=paths,
+        paths=[files[name] for name in ids],
+        broken=broken.rename(columns={"row": "id"}),
         **named,
-        DESCR=DESCR.format(n_galaxies=len(ids), **described),
+        DESCR=DESCR.format(n_galaxies=len(ids), n_broken=len(broken), **described),
     )
 
 
@@ -222,25 +241,36 @@ def _warn(
 ) -> None:
     """Warn the caller of `load_galaxy_zoo` of rows that are left out."""
     row = int(np.argmin(kept))  # the first that is not kept
-    expected = folder / f"{ids[row]}{SUFFIXES[0]}"
     warnings.warn(
         f"{np.count_nonzero(~kept)} of the {len(ids)} rows of {str(table)!r} have no image and are "
-        f"left out. The first is row {row} ({id_column} {ids[row]}): {str(expected)!r} (nor .jpeg, "
-        ".png) does not exist.",
+        f"left out. The first is row {row} ({id_column} {ids[row]}): no file {ids[row]}.jpg, .png, "
+        f".tif, .webp, .fits or of another suffix of images in {str(folder)!r}.",
+        stacklevel=3,
+    )
+
+
+def _warn_of_broken(broken: pd.DataFrame, n_images: int, folder: Path) -> None:
+    """Warn the caller of `load_galaxy_zoo` of images that are left out, or refuse if all are."""
+    first = broken["reason"].iloc[0]
+    if len(broken) == n_images:
+        raise ValueError(
+            f"The images must show something. Got {n_images} in {str(folder)!r}, all broken or "
+            f"empty; the first: {first}"
+        )
+    warnings.warn(
+        f"{len(broken)} of the {n_images} images in {str(folder)!r} are broken or show nothing and "
+        f"are left out. The first: {first}",
         stacklevel=3,
     )
 
 
 def _image_files(folder: Path) -> dict[str, Path]:
-    """Image files in a folder by their names without suffix."""
+    """Image files in a folder and below it by their names without suffix."""
     if not folder.is_dir():
         raise FileNotFoundError(
             f"No folder of images {str(folder)!r}. Check `folder`, or name it in `image_folder`."
         )
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
-    # If an id has files of several kinds, the one of the first suffix is written last and stays.
-    paths.sort(key=lambda path: (SUFFIXES.index(path.suffix.lower()), path.name), reverse=True)
-    return {path.stem: path for path in paths}
+    return find_images(folder, "image_folder")[0]
 
 
 def _find_answer(questions: Mapping[str, Iterable[str]], named: str) -> tuple[str, str]:

@@ -30,6 +30,9 @@ class LoadedGalaxies(Bunch):
         The image files.
     n_without_image : int
         Number of rows of the table that are left out, because they have no image.
+    broken : pandas.DataFrame
+        Images that are left out, because they cannot be read or show nothing: the columns id,
+        path and reason.
     question, answer : str
         The question, and the answer that is counted.
     column : str
@@ -44,6 +47,7 @@ class LoadedGalaxies(Bunch):
     frame: pd.DataFrame
     paths: list[Path]
     n_without_image: int
+    broken: pd.DataFrame
     question: str
     answer: str
     column: str
