@@ -18,7 +18,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import _report
 import active_learning_study
-import calibration_study
+import dropout_and_loss
 from _data_sets import DATA_NAMES, SETS, SteadySteps
 from _labels_saved import interval, labels_saved, saved_of_best
 
@@ -30,7 +30,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "acquisition": "",
     "active_learning_round": "",
     "active_learning_study": "DATA --sets shirt --strategies joint --jobs 1 --resume OUT",
-    "calibration_study": "DATA --sets fashion_mnist_h --jobs 1 --resume OUT --figures OUT",
+    "dropout_and_loss": "DATA --sets fashion_mnist_h --jobs 1 --resume OUT",
     "fuzz": "",
     "galaxy_zoo_2": "DATA/galaxy_zoo_2 --pool DATA/sdss_pool",
     "pool_memory": "",
@@ -40,7 +40,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "rounds": "",
     "simulated_sky": "-n 50 --n-jobs 1 --real DATA/galaxy_zoo_2 --train --figure OUT/sheet.png",
     "training": "",
-    "recommended": "DATA --sets fashion_mnist_h --jobs 1",
+    "recommended": "DATA --sets fashion_mnist_h --jobs 1 --figures OUT",
     "training_length": "DATA --sets galaxy_zoo_2 --jobs 1",
     "training_steps": "DATA --sets shirt",
     "what_is_asked": "DATA --jobs 1 --resume OUT --figures OUT",
@@ -48,7 +48,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
 SLOW = {
     "active_learning_round",
     "active_learning_study",
-    "calibration_study",
+    "dropout_and_loss",
     "pool_memory",
     "posterior",
     "precision",
@@ -67,7 +67,7 @@ def test_every_script_is_run_and_quoted_by_the_docs():
 
 
 def test_figures_of_the_studies_name_their_data_and_keep_the_styles_of_strategies():
-    assert {*SETS, *calibration_study.SETS} <= set(DATA_NAMES)
+    assert {*SETS, *dropout_and_loss.SETS} <= set(DATA_NAMES)
     alone = [strategy_styles([name])[name] for name in active_learning_study.STRATEGIES]
     # a known style does not depend on what else is drawn, and no other strategy has it
     assert set(alone) <= set(KNOWN.values())

@@ -1,16 +1,11 @@
-"""Can a posterior's error bars be trusted, and what makes them so: a study on three data sets.
+"""Where dropout should sit, and what the likelihood of votes earns: a study on three data sets.
 
 Networks learn from votes and predict the votes of galaxies they have not seen: real galaxies
 (galaxy_zoo_2 of DATA, those whose id is a multiple of 4), real judgements of clothes
 (fashion_mnist_h of DATA: "is it a shirt?"), and simulated galaxies, whose vote fractions are
-known. Side by side, for every seed: one network without dropout; dropout, as published; ensembles
-with dropout; the binomial and the beta-binomial likelihood; and both recalibrated, on a fifth of
-the galaxies that is held out of their training. All train at a constant rate, in batches of 32;
-recommended.py has the training that is default.
-
-Two more questions: where should dropout sit, for its spread to follow the error? And does the
-likelihood of votes earn its keep against mean squared error on fractions, with few and unequal
-votes (4 to 40)?
+known. Where should dropout sit, for its spread to follow the error? And does the likelihood of
+votes earn its keep against mean squared error on fractions, with few and unequal votes (4 to 40)?
+All train at a constant rate, in batches of 32; recommended.py has the training that is default.
 
 Every task (data set, seed, part) leaves a file in the folder --resume, and is not done again.
 """
@@ -24,19 +19,13 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from _data_sets import DATA_NAMES, first_draws
 from _tasks import add_options, do_all, file_of, keep, open_folder
 from scipy.stats import spearmanr
 
-from skgalaxy import BayesianCNNRegressor, VotePosterior
-from skgalaxy.calibration import CalibratedRegressorCV
+from skgalaxy import BayesianCNNRegressor
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.metrics import (
-    coverage_error,
-    interval_coverage,
-    sharpness,
-    vote_crps,
     vote_fraction_rmse,
     vote_log_likelihood,
     vote_noise_floor,
@@ -44,11 +33,9 @@ from skgalaxy.metrics import (
 from skgalaxy.networks import GalaxyZooNetwork
 
 N_SEEDS = 5
-N_NETWORKS = 3
 EPOCHS = {"galaxy_zoo_2": 60, "fashion_mnist_h": 30, "simulated": 60}
 IMAGE_SIZE = {"galaxy_zoo_2": 48, "fashion_mnist_h": 28, "simulated": 32}
 SQUARED = ("squared_error, sigmoid", "squared_error, linear")
-RECOMMENDED, WIDEST = "dropout, recalibrated", "beta-binomial, ensemble, recalibrated"
 
 
 def main():
@@ -57,7 +44,6 @@ def main():
     options.add_argument("data", type=Path, help="folder with galaxy_zoo_2 and fashion_mnist_h")
     options.add_argument("--sets", nargs="+", default=list(EPOCHS), choices=list(EPOCHS))
     options.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
-    options.add_argument("--figures", type=Path, help="folder for figures of the first seed")
     add_options(options)
     options = options.parse_args()
     folder = open_folder(options)
@@ -72,18 +58,13 @@ def main():
     do_all(run, [task for task in tasks if not file_of(folder, *task).exists()], options.jobs)
     found = [joblib.load(file_of(folder, *task)) for task in tasks]
     figures, targets = {}, []
-    if options.figures:
-        plot(options.figures, tasks, found)
     for part in options.parts:
         results = {
             name: [r for (n, _, p), r in zip(tasks, found, strict=True) if (n, p) == (name, part)]
             for name in options.sets
             if name in PARTS[part][2]
         }
-        figures[part] = {
-            name: [{k: v for k, v in f.items() if k not in ("posteriors", "y")} for f in found_here]
-            for name, found_here in results.items()
-        }
+        figures[part] = results
         targets += REPORTS[part](results)
     finish(options, None, figures, targets)
 
@@ -126,84 +107,24 @@ def model(seed, quick, epochs, **parameters):
     return BayesianCNNRegressor(batch_size=32, schedule="constant", precision="auto", **parameters)
 
 
-def judge(posterior, y, rho):
-    """Return how good a posterior is."""
-    pmf = posterior.pmf(y[:, 1])
+def judge(posterior, y):
+    """Return how good a posterior is, and whether its spread follows the error."""
     error = np.abs(y[:, 0] / y[:, 1] - posterior.mean)
     rmse, floor = vote_fraction_rmse(y, posterior.mean), vote_noise_floor(y)
     found = {
         "RMSE": rmse,
-        "log-lik. per vote": vote_log_likelihood(y, pmf),
-        "CRPS": vote_crps(y, pmf),
-        "coverage error": coverage_error(y, pmf),
-        "90 % covers": interval_coverage(y, pmf, 0.9),
-        "90 % hpd covers": interval_coverage(y, pmf, 0.9, kind="highest_density"),
-        "width": sharpness(pmf, y[:, 1]),
-        "std of ρ": posterior.std.mean(),
-        "error beyond noise": np.sqrt(max(rmse**2 - floor**2, 0)),
+        "log-lik. per vote": vote_log_likelihood(y, posterior.pmf(y[:, 1])),
         "std of draws": posterior.draws.std(axis=1).mean(),
+        "error beyond noise": np.sqrt(max(rmse**2 - floor**2, 0)),
         "rank corr.": rank_correlation(posterior.std, error),
-        "of draws": rank_correlation(posterior.draws.std(axis=1), error),
         "of information": rank_correlation(posterior.mutual_information(40), error),
     }
-    if rho is not None:
-        low, high = posterior.interval(0.9)
-        found["RMSE of ρ"] = np.sqrt(np.mean((posterior.mean - rho) ** 2))
-        found["90 % of ρ covers"] = np.mean((low <= rho) & (rho <= high))
     return {key: float(value) for key, value in found.items()}
 
 
 def rank_correlation(a, b):
     """Return Spearman's, NaN where one does not vary."""
     return spearmanr(a, b).statistic if np.ptp(a) > 0 else np.nan
-
-
-def first_network(posterior, n_networks):
-    """Posterior of the first of several networks alone."""
-    n_draws = posterior.draws.shape[1] // n_networks
-    return VotePosterior(first_draws(posterior, n_draws))
-
-
-def rungs(data, seed, quick, epochs):
-    """Train every rung, and judge what it predicts."""
-    X, y, X_test, y_test, rho = data
-    wide = {"likelihood": "beta_binomial"}
-    fits = {
-        "one network": model(seed, quick, epochs, dropout=0),
-        "ensemble, dropout": model(seed, quick, epochs, n_networks=N_NETWORKS),
-        "beta-binomial, ensemble": model(seed, quick, epochs, n_networks=N_NETWORKS, **wide),
-        RECOMMENDED: CalibratedRegressorCV(model(0, quick, epochs), random_state=seed),
-        WIDEST: CalibratedRegressorCV(
-            model(0, quick, epochs, n_networks=N_NETWORKS, **wide), random_state=seed
-        ),
-    }
-    posteriors, seconds = {}, {}
-    for name, estimator in fits.items():
-        start = time.perf_counter()
-        posteriors[name] = estimator.fit(X, y).predict_posterior(X_test)
-        seconds[name] = time.perf_counter() - start
-    posteriors["dropout"] = first_network(posteriors["ensemble, dropout"], N_NETWORKS)
-    posteriors["beta-binomial"] = first_network(posteriors["beta-binomial, ensemble"], N_NETWORKS)
-    return {
-        "judged": {name: judge(posteriors[name], y_test, rho) for name in RUNGS},
-        "seconds": seconds,
-        "recalibrations": {
-            name: tuple(fits[name].recalibration_) for name in (RECOMMENDED, WIDEST)
-        },
-        "posteriors": posteriors if seed == 0 else None,
-        "y": y_test,
-    }
-
-
-RUNGS = (
-    "one network",
-    "dropout",
-    "ensemble, dropout",
-    RECOMMENDED,
-    "beta-binomial",
-    "beta-binomial, ensemble",
-    WIDEST,
-)
 
 
 def between_convolutions(image_shape, *, dropout):
@@ -235,12 +156,12 @@ PLACES = {
 
 def places(data, seed, quick, epochs):
     """Train with dropout here and there, and judge what it predicts."""
-    X, y, X_test, y_test, rho = data
+    X, y, X_test, y_test, _rho = data
     found = {}
     for place, (likelihood, network, rate) in PLACES.items():
         parameters = {"network": network, "dropout": rate, "likelihood": likelihood}
         posterior = model(seed, quick, epochs, **parameters).fit(X, y).predict_posterior(X_test)
-        found[place] = judge(posterior, y_test, rho)
+        found[place] = judge(posterior, y_test)
     return {"judged": found}
 
 
@@ -315,53 +236,10 @@ def values_of(found, rung, key):
     return np.array([f["judged"][rung][key] for f in found])
 
 
-def report_rungs(results):
-    """Print the rungs, and return their targets."""
-    table_of(results, ("RMSE", "log-lik. per vote", "CRPS", "coverage error", "90 % covers"))
-    table_of(results, ("90 % hpd covers", "width", "std of ρ", "error beyond noise"))
-    table_of(results, ("std of draws", "rank corr.", "of draws", "of information"))
-    known = {name: found for name, found in results.items() if name == "simulated"}
-    table_of(known, ("RMSE of ρ", "90 % of ρ covers"))
-    targets = []
-    for name, found in results.items():
-        for rung in (RECOMMENDED, WIDEST):
-            recalibrations = [f["recalibrations"][rung] for f in found]
-            print(f"{name}, {rung}: overdispersion, scatter {np.round(recalibrations, 3).tolist()}")
-        of = partial(values_of, found)
-        per_vote = "log-lik. per vote"
-        targets += [
-            Target(f"{name}: |coverage error|", np.abs(of(RECOMMENDED, "coverage error")), 0.03),
-            Target(f"{name}: |90 % - covered|", np.abs(of(RECOMMENDED, "90 % covers") - 0.9), 0.02),
-            Target(
-                f"{name}: log-lik., dropout - one network",
-                of("dropout", per_vote) - of("one network", per_vote),
-                0,
-                at_least=True,
-            ),
-            Target(
-                f"{name}: log-lik., ensemble - dropout",
-                of("ensemble, dropout", per_vote) - of("dropout", per_vote),
-                0,
-                at_least=True,
-            ),
-            Target(
-                f"{name}: log-lik., beta-binomial - binomial",
-                of("beta-binomial", per_vote) - of("dropout", per_vote),
-                0,
-                at_least=True,
-            ),
-        ]
-        if name == "galaxy_zoo_2":
-            targets.append(Target(f"{name}: RMSE", of(RECOMMENDED, "RMSE"), 0.175))
-    print()
-    return targets
-
-
 def report_places(results):
     """Print where dropout sits; there is no target."""
-    table_of(
-        results, ("RMSE", "log-lik. per vote", "std of draws", "error beyond noise", "rank corr.")
-    )
+    table_of(results, ("RMSE", "log-lik. per vote", "std of draws", "error beyond noise"))
+    table_of(results, ("rank corr.", "of information"))
     return []
 
 
@@ -385,31 +263,12 @@ def report_losses(results):
     return targets
 
 
-def plot(folder, tasks, found):
-    """Draw how well the posteriors of the first seed are calibrated, one file per data set."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from skgalaxy.plotting import CoverageDisplay, PITDisplay, ReliabilityDisplay
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for (name, seed, part), result in zip(tasks, found, strict=True):
-        if part == "rungs" and seed == 0:
-            shown = {rung: result["posteriors"][rung] for rung in SHOWN}
-            for display in (CoverageDisplay, PITDisplay, ReliabilityDisplay):
-                drawn = display.from_predictions(result["y"], shown, data_name=DATA_NAMES[name])
-                file = folder / f"{display.__name__.removesuffix('Display').lower()}_{name}.png"
-                drawn.figure_.savefig(file, dpi=110)
-
-
-SHOWN = ("one network", "dropout", RECOMMENDED)
 SETS = tuple(EPOCHS)
 PARTS = {  # what is done, for how many seeds, on which data
-    "rungs": (rungs, N_SEEDS, SETS),
     "losses": (losses, N_SEEDS, SETS),
     "places": (places, 3, ("galaxy_zoo_2",)),
 }
-REPORTS = {"rungs": report_rungs, "losses": report_losses, "places": report_places}
+REPORTS = {"losses": report_losses, "places": report_places}
 
 
 if __name__ == "__main__":
