@@ -11,6 +11,8 @@ it and modAL still uses it. Delete this module when modAL is mended.
 
 import functools
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import modAL.models.learners
 import numpy as np
@@ -21,15 +23,15 @@ __all__ = ["mend"]
 _OLD, _NEW = "force_all_finite", "ensure_all_finite"
 
 
-def mend(learners=modAL.models.learners, check=check_X_y):
-    """Give `learners` a translating ``check_X_y``, only where it is needed; return whether."""
+def mend(learners: Any = modAL.models.learners, check: Callable[..., Any] = check_X_y) -> bool:
+    """Give `learners` a translating ``check_X_y``, only where it is needed. True if it did."""
     _keep_masks(learners)
     knows_old = _OLD in inspect.signature(check).parameters
     if knows_old or getattr(learners, "check_X_y", None) is not check:
         return False
 
     @functools.wraps(check)
-    def translated(*args, **kwargs):
+    def translated(*args: Any, **kwargs: Any) -> Any:
         if _OLD in kwargs:
             kwargs[_NEW] = kwargs.pop(_OLD)
         return check(*args, **kwargs)
@@ -38,14 +40,14 @@ def mend(learners=modAL.models.learners, check=check_X_y):
     return True
 
 
-def _keep_masks(learners):
+def _keep_masks(learners: Any) -> None:
     """Let `learners` join masked arrays with their masks."""
     stack = getattr(learners, "data_vstack", None)
     if stack is None or hasattr(stack, "__wrapped__"):  # once is enough
         return
 
     @functools.wraps(stack)
-    def stacked(blocks):
+    def stacked(blocks: Any) -> Any:
         is_masked = any(isinstance(block, np.ma.MaskedArray) for block in blocks)
         return np.ma.concatenate(blocks) if is_masked else stack(blocks)
 

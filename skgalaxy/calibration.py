@@ -147,17 +147,18 @@ def _most_likely(
     prior = np.array([_PRIORS.get(name, np.inf) for name in parameters])
     weight = np.concatenate([rows[:, 2] for rows in votes])
 
-    def recalibration(logarithms):
+    def recalibration(logarithms: NDArray[Any]) -> Recalibration:
         values = map(float, np.exp(logarithms))
         return Recalibration(**dict(zip(parameters, values, strict=True)))
 
-    def loss(logarithms):
+    def loss(logarithms: NDArray[Any]) -> float:
         log_prob = [
             likelihood.recalibrated(*recalibration(logarithms)).mixture_log_prob(*rows[:, :2].T)
             for likelihood, rows in zip(likelihoods, votes, strict=True)
         ]
         # Platt 1999: the log-likelihood of held-out votes, here with normal priors
-        return 0.5 * np.sum((logarithms / prior) ** 2) - weight @ np.concatenate(log_prob)
+        gained = weight @ np.concatenate(log_prob) - 0.5 * np.sum((logarithms / prior) ** 2)
+        return -float(gained)
 
     start = np.log(list(parameters.values()))
     corners = np.vstack([start, start + 0.5 * np.eye(len(start))])
@@ -176,7 +177,8 @@ def _most_likely(
     return recalibration(found.x)
 
 
-def _check_scatter(votes):
+def _check_scatter(votes: Sequence[NDArray[Any]]) -> None:
+    """Raise ValueError if no galaxy has two votes; [k, N, w] of each split."""
     most = max((rows[rows[:, 2] > 0, 1].max(initial=0) for rows in votes), default=0)
     if most <= 1:
         raise ValueError(
@@ -185,7 +187,7 @@ def _check_scatter(votes):
         )
 
 
-def _learnable(scatters) -> dict[str, float]:
+def _learnable(scatters: Sequence[NDArray[Any]]) -> dict[str, float]:
     """Start values of the parameters of 1 / s' that held-out votes constrain, given 1 / s.
 
     Where networks see one scatter everywhere, overdispersion and a factor cannot be told apart.

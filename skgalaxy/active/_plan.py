@@ -54,7 +54,7 @@ class Plan:
     random_state: int | None
     verbose: bool
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_learner(self.learner)
         if not isinstance(self.volunteers, Volunteers) or isinstance(self.volunteers, type):
             raise TypeError(

@@ -197,7 +197,7 @@ def log_pmf(votes: ArrayLike, n_votes: ArrayLike, rho: ArrayLike, s: ArrayLike) 
     return coefficient - (_log_rising(1.0, phi, n_votes) - yes - no)
 
 
-def _log_rising(x, phi, k):
+def _log_rising(x: NDArray[Any] | float, phi: NDArray[Any], k: NDArray[Any]) -> NDArray[Any]:
     """Σ_{i<k} log(x + i φ), -inf where a factor is 0.
 
     It is k log φ + log Γ(x / φ + k) - log Γ(x / φ), in which large x / φ cancel: there by the
@@ -223,7 +223,9 @@ def _rising_slope(x: NDArray[Any], phi: NDArray[Any], k: NDArray[Any]) -> NDArra
     return np.where(is_small, series, by_digamma)
 
 
-def _log_pmf_KDG(rho_DG, n_votes, concentration_DG):
+def _log_pmf_KDG(
+    rho_DG: NDArray[Any], n_votes: int, concentration_DG: NDArray[Any]
+) -> NDArray[Any]:
     """Log of BB of all outcomes, shape (K, D, G), with a finite number for log 0."""
     i_K = np.arange(n_votes + 1.0)[:, None, None]
     phi_DG = 1 / concentration_DG
@@ -239,7 +241,7 @@ def _log_pmf_KDG(rho_DG, n_votes, concentration_DG):
     return log_KDG + (log_coefficients(n_votes)[:, None, None] - all_DG)
 
 
-def _bisect(level, rho_GD, concentration_GD):
+def _bisect(level: float, rho_GD: NDArray[Any], concentration_GD: NDArray[Any]) -> NDArray[Any]:
     """Quantile of the mixture of Betas, shape (G,), to 1e-9."""
     low_G, high_G = np.zeros(len(rho_GD)), np.ones(len(rho_GD))
     for _ in range(_BISECTIONS):
@@ -250,26 +252,30 @@ def _bisect(level, rho_GD, concentration_GD):
     return (low_G + high_G) / 2
 
 
-def _beta_cdf(x, rho, concentration):
+def _beta_cdf(x: ArrayLike, rho: NDArray[Any], concentration: NDArray[Any]) -> NDArray[Any]:
     """P(Beta(μ s, (1 - μ) s) <= x); a step at μ where the Beta is a point."""
     is_point, mean, s = _beta_parameters(rho, concentration)
     return np.where(is_point, x >= rho, betainc(mean * s, (1 - mean) * s, x))
 
 
-def _beta_survival(x, rho, concentration):
+def _beta_survival(x: float, rho: NDArray[Any], concentration: NDArray[Any]) -> NDArray[Any]:
     """P(Beta(μ s, (1 - μ) s) > x), also where it is tiny."""
     is_point, mean, s = _beta_parameters(rho, concentration)
     # by symmetry: SciPy's own complement takes ten times as long
     return np.where(is_point, rho > x, betainc((1 - mean) * s, mean * s, 1 - x))
 
 
-def _sample_beta(rng, rho, concentration):
+def _sample_beta(
+    rng: np.random.RandomState, rho: NDArray[Any], concentration: NDArray[Any]
+) -> NDArray[Any]:
     """One vote fraction of each Beta(μ s, (1 - μ) s)."""
     is_point, mean, s = _beta_parameters(rho, concentration)
     return np.where(is_point, rho, rng.beta(mean * s, (1 - mean) * s))
 
 
-def _beta_parameters(rho, concentration):
+def _beta_parameters(
+    rho: NDArray[Any], concentration: NDArray[Any]
+) -> tuple[NDArray[np.bool_], NDArray[Any], NDArray[Any]]:
     """Mask of Betas that are points; a mean and concentration that SciPy takes everywhere."""
     is_point = np.isinf(concentration) | (rho == 0) | (rho == 1)
     return is_point, np.where(is_point, 0.5, rho), np.where(is_point, 2, concentration)
@@ -279,7 +285,7 @@ _SHIFT = 6
 _TINY = 1e-30
 
 
-def _keras_log_rising(log_x, k):
+def _keras_log_rising(log_x: Any, k: Any) -> Any:
     """Log Γ(x + k) - log Γ(x) to float32, for k >= 0.
 
     Stirling's series at x + 6, in differences so that large x do not cancel, and the six factors
@@ -298,7 +304,7 @@ def _keras_log_rising(log_x, k):
     return rising - ops.where(k > 0, first, 0.0)
 
 
-def _stirling(x):
+def _stirling(x: Any) -> Any:
     """Log Γ(x) - (x - 1/2) log x + x - log(2 π) / 2, to 1e-8 for x >= 6."""
     square = x * x
     return (1 / 12 - (1 / 360 - 1 / (1260 * square)) / square) / x

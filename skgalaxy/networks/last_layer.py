@@ -180,7 +180,14 @@ class _Fit(NamedTuple):
 class _Regression:
     """Votes, features, and their likelihood: a regression to solve under any prior."""
 
-    def __init__(self, design, votes, n_votes, weight, likelihood_of) -> None:
+    def __init__(
+        self,
+        design: NDArray[np.float64],
+        votes: NDArray[np.float64],
+        n_votes: NDArray[np.float64],
+        weight: NDArray[np.float64],
+        likelihood_of: Callable[[NDArray[np.float64]], Likelihood],
+    ) -> None:
         self.design, self.weight = design, weight
         self.votes, self.n_votes = votes, n_votes
         self.likelihood_of = likelihood_of
@@ -218,11 +225,13 @@ class _Regression:
         log_evidence = log_posterior + 0.5 * np.log(prior).sum() - np.log(np.diag(cholesky)).sum()
         return _Fit(weights, cholesky, precision, float(log_evidence))
 
-    def _log_posterior(self, weights, prior) -> float:
+    def _log_posterior(self, weights: NDArray[np.float64], prior: NDArray[np.float64]) -> float:
         log_pmf = self.likelihood_of(self.design @ weights).log_pmf(self.votes, self.n_votes)
         return float(self.weight @ log_pmf[:, 0] - 0.5 * prior @ weights**2)
 
-    def _newton_step(self, weights, prior):
+    def _newton_step(
+        self, weights: NDArray[np.float64], prior: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Cholesky factor of H, and the step to the peak of the parabola."""
         likelihood = self.likelihood_of(self.design @ weights)
         slope, information = likelihood.slope(self.votes, self.n_votes)
@@ -234,7 +243,13 @@ class _Regression:
         factor = cho_factor(hessian, lower=True)
         return np.tril(factor[0]), cho_solve(factor, gradient)
 
-    def _climb(self, weights, step, prior, log_posterior):
+    def _climb(
+        self,
+        weights: NDArray[np.float64],
+        step: NDArray[np.float64],
+        prior: NDArray[np.float64],
+        log_posterior: float,
+    ) -> tuple[NDArray[np.float64], float]:
         """Weights after a step, halved until the posterior does not fall; and the gain."""
         for _ in range(_HALVINGS):
             tried = self._log_posterior(weights + step, prior)
