@@ -628,8 +628,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         n_draws = check_int(self.n_draws, "n_draws", 1)
         check_choice(self.posterior, "posterior", tuple(POSTERIORS))
-        trained_on = self._ensemble.architecture
-        check_n_views(self.n_views, trained_on.image.image_shape, augment=trained_on.augment)
+        built = self._ensemble.architecture  # parameters may be others by now
+        check_n_views(self.n_views, built.image.image_shape, augment=built.augment)
         images = self._image_blocks(X)
         outputs = []
         counted = {"total": n_rows(X), "desc": "posterior", "unit": "galaxy"}
