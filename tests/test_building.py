@@ -12,6 +12,7 @@ import pytest
 from keras import layers
 
 from skgalaxy import BayesianCNNRegressor
+from skgalaxy.networks import _lending
 from skgalaxy.networks._building import build_apart
 
 
@@ -109,6 +110,26 @@ def test_the_user_s_policy_and_float_type_stay_outside(toy, small, settings, pol
     np.testing.assert_array_equal(loaded.partial_fit(X, y).predict(X), more)
     assert loaded.network_.model_.output.dtype == "float32"
     assert keras.config.dtype_policy().name == policy
+
+
+@pytest.mark.parametrize("floatx", ["float16", "bfloat16", "float64"])
+def test_fits_are_the_same_whatever_keras_global_float_type_is(toy, small, settings, floatx):
+    """Rate, augmentation, sums of losses: all in float32, also for votes beyond 65,504."""
+    X, y, _ = toy
+    many = y.astype(np.int64) * 100_000  # whose losses 16 bits do not hold
+    parameters = {**small, "epochs": 2, "augment": True, "learning_rate": 1.1e-3}
+
+    def fit():
+        _lending._kept.clear()  # no model is lent that was built with another type
+        model = BayesianCNNRegressor(**parameters).fit(X, many)
+        return model.predict(X), model.history_
+
+    predicted, history = fit()
+    keras.config.set_floatx(floatx)
+    again, same_history = fit()
+    _lending._kept.clear()
+    np.testing.assert_array_equal(again, predicted)
+    assert same_history == history
 
 
 def test_channels_stay_last(toy, small, settings):

@@ -145,10 +145,12 @@ class RandomView(layers.Layer):
             return images
         # one affine map for flip, turn and zoom: images are interpolated, and blurred, only once
         height, width = images.shape[1:3]
-        uniform = keras.random.uniform((ops.shape(images)[0], 3), seed=self.seed_generator)
+        # dtype: without it, Keras' global float type, which is the user's
+        shape = (ops.shape(images)[0], 3)
+        uniform = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         angle = 2 * math.pi * uniform[:, 0]
         scale = self.zoom ** (2 * uniform[:, 1] - 1)  # log-uniform: in as often as out
-        flip = ops.where(uniform[:, 2] < 0.5, -1.0, 1.0)
+        flip = 1 - 2 * ops.cast(uniform[:, 2] < 0.5, uniform.dtype)
         cos, sin = scale * ops.cos(angle), scale * ops.sin(angle)
         # output pixel (x, y) shows input pixel (a x + b y + c, d x + e y + f); c and f are such
         # that the centre stays where it is
@@ -275,10 +277,29 @@ class Architecture(NamedTuple):
         model = keras.Model(inputs, outputs)
         refuse_noise(model, image)
         # dtype: the default of losses is Keras' global float type
-        model.compile(keras.optimizers.Adam(), LikelihoodLoss(self.likelihood, dtype="float32"))
+        compile_in_float32(model, LikelihoodLoss(self.likelihood, dtype="float32"))
         # now, not at the first step: its variables are part of the state that is put in
         model.optimizer.build(model.trainable_variables)
         return model
+
+
+def compile_in_float32(model: keras.Model, loss: keras.losses.Loss) -> None:
+    """Compile a model for training with Adam, in float32 whatever Keras' global float type is.
+
+    Keras has no public way to say the type of a learning rate, of the recorded losses and of their
+    sum. In 16 bits a rate is rounded, and the losses of galaxies with many votes are infinite.
+    """
+    optimizer = keras.optimizers.Adam()
+    model.compile(optimizer, loss)
+    if keras.config.floatx() == "float32":
+        return
+    # The new rate takes the place of the old one among the variables, before those of the moments:
+    # networks keep their values in this order.
+    optimizer._untrack_variable(optimizer.learning_rate)
+    rate = keras.Variable(0.001, trainable=False, dtype="float32", name="learning_rate")
+    optimizer._learning_rate = rate
+    model._loss_tracker = keras.metrics.Mean(name="loss", dtype="float32")
+    model._compile_loss._dtype = "float32"
 
 
 def set_precision(network: keras.Model, precision: str) -> None:
