@@ -8,13 +8,14 @@ import numbers
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
 from sklearn.pipeline import Pipeline
 
 from skgalaxy._pools import n_rows, take_rows
-from skgalaxy._validation import check_int, refuse_masked
+from skgalaxy._validation import check_int, first_rows, refuse_masked
 
 __all__ = ["check_groups", "deal", "fit", "fit_to_votes_of", "last_of", "rows_of"]
 
@@ -51,7 +52,13 @@ def check_groups(groups: Any, n_galaxies: int) -> NDArray[Any] | None:
         raise ValueError(
             f"`groups` must be one per galaxy, shape ({n_galaxies},). Got shape {names.shape}."
         )
-    return names
+    if (missing := pd.isna(np.asarray(groups, dtype=object))).any():
+        raise ValueError(
+            f"`groups` must be given for every galaxy. Got none in row {first_rows(missing)}; give "
+            "a galaxy that is in no group a name of its own."
+        )
+    # names of several types have no order, which splitters sort them by
+    return pd.factorize(names)[0] if names.dtype == object else names
 
 
 def fit(estimator: Any, X: Any, y: NDArray[Any], weight: NDArray[Any] | None) -> Any:

@@ -112,6 +112,7 @@ class VotePosterior:
 
     def __getitem__(self, rows: Any) -> Self:
         """Posterior of some galaxies: a slice, mask, index array or one index."""
+        refuse_masked(rows, "rows")
         folds = None if self.folds is None else np.atleast_1d(self.folds[rows])
         return type(self)(self.likelihood[rows], folds=folds)
 

@@ -329,6 +329,9 @@ class TestRefusals:
             ValueError, match=r"`groups` must be one per galaxy, shape \(30,\). Got"
         ):
             cross_val_posterior(Untrained(), X, y, groups=np.arange(5))
+        for none in (None, np.nan):
+            with pytest.raises(ValueError, match=r"`groups` must be given .* Got none in row 3; "):
+                cross_val_posterior(Untrained(), X, y, groups=[*"abc", none, *range(26)])
         with pytest.raises(ValueError, match="`groups` must have no masked value"):
             cross_val_posterior(Untrained(), X, y, groups=np.ma.masked_less(np.arange(30), 3))
         for model in (

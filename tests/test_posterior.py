@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom
 
@@ -89,6 +90,9 @@ def test_array_like_over_galaxies(posterior):
     assert len(posterior[3:7]) == 4
     np.testing.assert_array_equal(posterior[-1].draws, posterior.draws[-1:])
     np.testing.assert_array_equal(posterior[[4, 2]].mean, posterior.mean[[4, 2]])
+    for masked in (np.ma.array([4, 2], mask=[True, False]), pd.array([True, None] * 5)):
+        with pytest.raises(ValueError, match="`rows` must have no masked value"):
+            posterior[masked]
     np.testing.assert_array_equal(posterior[posterior.mean > 0.4].draws.min() >= 0, True)
     whole = VotePosterior.concatenate([posterior[:10], posterior[10:]])
     np.testing.assert_array_equal(whole.draws, posterior.draws)

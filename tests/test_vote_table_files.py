@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skgalaxy.votes import list_questions, read_votes
@@ -24,6 +25,7 @@ LAYOUTS = {
     "a comment with commas": ["# of Jan 1, 2024", "# by me", *lines(",")],
     "NumPy's header": ["# " + lines(",")[0], *lines(",")[1:]],
     "a comment, tabs": ["# votes", *lines("\t")],
+    "Excel's first line": ["sep=;", *lines(";")],
 }
 
 
@@ -37,6 +39,40 @@ def test_layouts_of_text(tmp_path, layout, mark, newline):
     assert table.ids.tolist() == ["a", "587722981746540704"]
     np.testing.assert_array_equal(table.votes("yes"), [[4, 10], [0, 0]])
     assert list_questions(path) == {"bar": ("yes", "no")}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_other_unicode_is_named(tmp_path, encoding):
+    path = tmp_path / "votes.csv"
+    path.write_text("\n".join(lines(",")), encoding)
+    with pytest.raises(ValueError, match=r"CSV in UTF-8.* Got .*; save it as UTF-8"):
+        read_votes(path)
+
+
+@pytest.mark.parametrize("missing", ["nan", "NaN", "#N/A", "NULL", "NA", "None", ""])
+def test_missing_ids_are_no_names(tmp_path, missing):
+    path = tmp_path / "votes.csv"
+    path.write_text("\n".join([*lines(","), f"{missing},1,2,3"]))
+    with pytest.raises(ValueError, match=r"`id_str` must be given in every row. Got none in row 2"):
+        read_votes(path)
+
+
+@pytest.mark.parametrize("kind", ["fits", "parquet", "astropy's int8"])
+def test_booleans_are_no_counts(tmp_path, kind):
+    """Astropy writes int8 to FITS as true and false: 6 votes of 10 became 1 of 2."""
+    columns = {"id_str": ["a", "b"], "bar_yes": [True, False], "bar_no": [False, True]}
+    path = tmp_path / "votes"
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+        pd.DataFrame(columns).to_parquet(path)
+    else:
+        if kind != "fits":
+            columns |= {name: np.array([6, 4], "i1") for name in ("bar_yes", "bar_no")}
+        pytest.importorskip("astropy.table").Table(columns).write(path, format="fits")
+    with pytest.raises(ValueError, match="bar_yes"):
+        read_votes(path)
+    with pytest.raises(ValueError, match=r"`bar_yes` must be numbers. Got 'True' in row 0"):
+        read_votes(path, "bar", answers=["bar_yes", "bar_no"])
 
 
 def test_lines_are_counted_with_comments(tmp_path):

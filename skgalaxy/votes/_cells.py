@@ -18,7 +18,12 @@ def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def as_numbers(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Numbers of a column, NaN where there is none, and where a cell is neither that nor empty."""
+    """Numbers of a column, NaN where there is none, and where a cell is neither that nor empty.
+
+    Booleans are no counts: astropy writes small integers (int8) to FITS as such.
+    """
+    if pd.api.types.infer_dtype(values, skipna=True) == "boolean":
+        return np.full(len(values), np.nan), ~is_missing(values)
     numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
     numbers = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     bad = ~np.isfinite(numbers)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy._validation import check_ids
@@ -11,6 +12,7 @@ from skgalaxy.votes._arithmetic import is_complete
 from skgalaxy.votes._cells import as_numbers
 from skgalaxy.votes._dialects import Columns
 from skgalaxy.votes._table_file import Table
+from skgalaxy.votes._text_table import EMPTY_CELLS
 from skgalaxy.votes._vote_table import VoteTable
 
 
@@ -41,7 +43,10 @@ def count_votes(
         cells = {name: values[rows] for name, values in cells.items()}
     if len(rows) == 0:
         raise ValueError(f"`path` must hold at least one galaxy. Got none in {table.path!r}.")
-    ids = check_ids(cells[id_column], id_column, table.path, rows)
+    given = cells[id_column]
+    if given.dtype == object:  # what spreadsheets and pandas write where there is no id
+        given = np.where(pd.Series(given, dtype=object).isin(EMPTY_CELLS), "", given)
+    ids = check_ids(given, id_column, table.path, rows)
     galaxies = _Galaxies(cells, table.path, id_column, ids, rows)
     counts, n_votes, residual = _count(galaxies, columns, tolerance)
     if columns.most:

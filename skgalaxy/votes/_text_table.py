@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 ENCODING = "utf-8-sig"  # spreadsheets put an invisible mark before the first column's name
 DELIMITERS = ",\t;|"  # the one that the header holds most
+SEPARATOR = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)  # a first line for Excel
 QUOTED = re.compile(r'"[^"]*("|$)')
 ROWS_AT_ONCE = 65_536
 # What pandas takes for nothing in a CSV file. "none" is not among it: it is an answer.
@@ -55,6 +56,11 @@ class TextCells:
             raise ValueError(f"`path` must hold a table. Got an empty file, {path!r}.")
         header[0] = header[0].removeprefix(self._layout.mark)
         self.header = [name.strip() for name in header]
+        if any("\0" in name for name in header):  # UTF-16 without its mark
+            raise ValueError(
+                f"`path` must be a CSV, Parquet or FITS table, CSV in UTF-8. Got {path!r}, whose "
+                "header has the character NUL; save it as UTF-8."
+            )
 
     def columns(self, places: list[int]) -> Iterable[NDArray[Any]]:
         """Columns at these places, arrays of text, "" where there is nothing."""
@@ -113,9 +119,14 @@ def _find_layout(text: io.TextIOWrapper) -> Layout:
     """Find the header and the delimiter of a text table.
 
     Lines that begin with "#" are comments, as "#Table1" is of SkyServer. The last of them is the
-    header if it has as many cells as the first row.
+    header if it has as many cells as the first row. A first line such as "sep=;" says the
+    delimiter.
     """
     comments = []
+    line = text.readline()
+    if said := SEPARATOR.fullmatch(line.rstrip("\r\n")):
+        return Layout(1, "", said[1])
+    text.seek(0)
     while (line := text.readline()).startswith("#"):
         comments.append(line)
     if comments and comments[0].startswith("# %ECSV"):
