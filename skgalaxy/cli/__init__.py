@@ -21,7 +21,7 @@ import click
 
 from skgalaxy import __version__
 from skgalaxy._sqlite import OtherProcessError
-from skgalaxy.cli._common import Command, examples, hushed, note, one_line
+from skgalaxy.cli._common import Command, examples, hushed, note, one_line, seed_option
 from skgalaxy.cli._evaluate import evaluate
 from skgalaxy.cli._models import rank, train
 from skgalaxy.cli._predict import predict
@@ -145,7 +145,7 @@ def commands() -> None:
 @click.command(cls=Command, epilog=examples("skgalaxy demo", "skgalaxy demo --data galaxy_zoo_2"))
 @click.option("--data", help="Folder of images and votes.csv.  [default: simulate galaxies]")
 @click.option("--output", default="demo", help="Folder to write to.")
-@click.option("--seed", type=int, default=0, help="Seed of all random numbers.")
+@seed_option
 def demo(data: str | None, output: str, seed: int) -> None:
     """Learn from votes, rank, ask, and learn again.
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skgalaxy._files import check_path
 from skgalaxy._validation import MANGLED, check_bool, check_int
 from skgalaxy.datasets._results import LoadedGalaxies
 from skgalaxy.images import read_images
@@ -181,7 +182,7 @@ def load_galaxy_zoo(
     crop = None if crop is None else check_int(crop, "crop", 1)
     color = check_bool(color, "color")
     return_X_y = check_bool(return_X_y, "return_X_y")
-    folder = Path(folder)
+    folder = check_path(folder, "folder")
     if not folder.is_dir():
         raise FileNotFoundError(f"`folder` must be an existing folder. Got {str(folder)!r}.")
 

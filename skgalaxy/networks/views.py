@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skgalaxy._arrays import shortened
+
 __all__ = ["check_n_views", "views"]
 
 # 4: the turns of a square, or mirror images and the half turn of a rectangle; 8: the turns of a
@@ -26,7 +28,7 @@ def check_n_views(n_views: Any, image_shape: tuple[int, ...], *, augment: bool) 
     """
     is_integer = isinstance(n_views, int | np.integer) and not isinstance(n_views, bool)
     if not is_integer or n_views not in N_VIEWS:
-        raise ValueError(f"`n_views` must be 1, 4 or 8. Got {n_views!r}.")
+        raise ValueError(f"`n_views` must be 1, 4 or 8. Got {shortened(n_views)}.")
     if n_views > 1 and len(image_shape) != 3:
         raise ValueError(
             f"`n_views` must be 1 for rows that are no pictures. Got {n_views}; give "

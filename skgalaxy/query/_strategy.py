@@ -23,7 +23,14 @@ from skgalaxy._pools import n_rows
 from skgalaxy._validation import check_int, check_seed
 from skgalaxy.query._docstrings import with_common_sections
 from skgalaxy.query._learners import pool_of
-from skgalaxy.query._pool import Score, Shortlist, check_eligible, check_n_instances, score_blocks
+from skgalaxy.query._pool import (
+    Score,
+    Shortlist,
+    check_eligible,
+    check_expected_votes,
+    check_n_instances,
+    score_blocks,
+)
 from skgalaxy.query._selectors import Candidates, Select, select_best
 
 __all__ = ["Picked", "Query", "Strategy", "pick", "score_strategy", "strategy"]
@@ -102,6 +109,7 @@ def _as_strategy(
         if unknown := options.keys() - own.keys():
             raise TypeError(f"{ask.__name__}() got an unexpected keyword argument {min(unknown)!r}")
         X = pool_of(learner, X)
+        n_votes = check_expected_votes(n_votes, n_rows(X))  # of those that rank without it, too
         mask = check_eligible(eligible, n_rows(X))
         check_n_instances(n_instances, n_rows(X), mask)
         rng = check_seed(random_state)
