@@ -87,11 +87,13 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    network : callable, default=None
-        Builds the network. ``network(image_shape, dropout=...)`` must return a functional or
-        Sequential ``keras.Model`` from images of `image_shape` to one logit (no sigmoid). With
-        None you get `skgalaxy.networks.GalaxyZooNetwork`, the network of Walmsley et al. 2020.
-        Give your own if your images are large or if you have a pretrained one.
+    network : "galaxies" or callable, default=None
+        Builds the network. With None you get `skgalaxy.networks.GalaxyZooNetwork`, the network of
+        Walmsley et al. 2020, with random weights. "galaxies" is the same network, but it has seen
+        simulated galaxies: it needs fewer votes on yours. Your pictures must be square, and it
+        looks at them in 64 x 64 pixels. If you give your own, ``network(image_shape,
+        dropout=...)`` must return a functional or Sequential ``keras.Model`` from images of
+        `image_shape` to one logit (no sigmoid).
     likelihood : {"binomial", "beta_binomial"}, default="binomial"
         Scatter of the votes on a galaxy about the vote fraction that a network predicts. With
         "binomial" they scatter like tosses of a coin. With "beta_binomial" they scatter more, and
@@ -225,7 +227,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        network: Callable[..., Any] | None = None,
+        network: Literal["galaxies"] | Callable[..., Any] | None = None,
         likelihood: Literal["binomial", "beta_binomial"] = "binomial",
         dropout: float = 0.5,
         n_networks: int = 1,
@@ -247,7 +249,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     ) -> None:
         # Only stored: scikit-learn's `clone` wants them unchanged, and `set_params` does not come
         # by here. `fit` checks them.
-        self.network = network
+        self.network: Literal["galaxies"] | Callable[..., Any] | None = network
         self.likelihood = likelihood
         self.dropout = dropout
         self.n_networks = n_networks
@@ -443,7 +445,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
     def _architecture(self, image: ImageSpec) -> Architecture:
         """Recipe of the networks, from the parameters."""
-        network = GalaxyZooNetwork() if self.network is None else self.network
+        network = self.network
+        if not callable(network):  # a name, or None
+            network = GalaxyZooNetwork(weights=network)
         return Architecture(
             # a clone: later changes of the parameter must not reach the fitted network.
             # safe=False: a plain function is no estimator, and is taken as it is
@@ -737,8 +741,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
     def _check_parameters(self) -> None:
         """Raise ValueError or TypeError if a parameter is wrong."""
-        if self.network is not None:
-            check_builder(self.network)
+        check_builder(self.network)
         check_choice(self.likelihood, "likelihood", tuple(LIKELIHOODS))
         check_float(self.dropout, "dropout", 0, 1, closed="left")
         check_int(self.n_networks, "n_networks", 1)

@@ -35,6 +35,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "galaxy_zoo_2": "DATA/galaxy_zoo_2 --pool DATA/sdss_pool",
     "pool_memory": "",
     "posterior": "",
+    "pretrain_trunk": "--weights OUT/trunk.npz --resume OUT --jobs 1",
     "precision": "DATA/galaxy_zoo_2 --pool DATA/sdss_pool",
     "refit": "",
     "rounds": "",
@@ -43,6 +44,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "recommended": "DATA --sets fashion_mnist_h --jobs 1 --figures OUT",
     "training_length": "DATA --sets galaxy_zoo_2 --jobs 1",
     "training_steps": "DATA --sets shirt",
+    "trunk": "DATA --networks galaxies --jobs 1",
     "what_is_asked": "DATA --jobs 1 --resume OUT --figures OUT",
 }
 SLOW = {

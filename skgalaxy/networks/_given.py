@@ -22,8 +22,10 @@ __all__ = [
 
 
 def check_builder(network: Any) -> None:
-    """Raise TypeError unless `network` can be called as ``network(image_shape, dropout=...)``."""
-    rule = "`network` must be None or a callable network(image_shape, dropout=...)"
+    """Raise TypeError unless `network` is a name or ``network(image_shape, dropout=...)``."""
+    if network is None or (isinstance(network, str) and network == "galaxies"):
+        return
+    rule = "`network` must be None, 'galaxies' or a callable network(image_shape, dropout=...)"
     if isinstance(network, keras.Model):
         raise TypeError(
             f"{rule}, which builds new layers at every call. Got a keras.Model; write a function "

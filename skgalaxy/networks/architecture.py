@@ -21,6 +21,7 @@ from skgalaxy._validation import check_choice
 from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.networks._building import build_apart
 from skgalaxy.networks._given import build_network, check_network, leaves, refuse_noise
+from skgalaxy.networks._shipped import resized, start_from_trunk
 from skgalaxy.networks.losses import LikelihoodLoss
 from skgalaxy.networks.rows import ImageSpec
 
@@ -52,6 +53,12 @@ class GalaxyZooNetwork(BaseEstimator):
         Layer that dropout acts in front of. "output" is the published network. With "dense"
         dropout acts on the features of the convolutions: choose it if draws should disagree more
         where the network errs more.
+    weights : {None, "galaxies"}, default=None
+        Weights to start from. None draws them at random. "galaxies" are those of a network that
+        has learned what 11,000 simulated galaxies of `skgalaxy.datasets.make_galaxies` are; only
+        the last layer is random. They need `filters` and `dense_units` as published, and square
+        pictures of at least 16 pixels, which the network resizes to 64. Bands share the kernel
+        that was learned on grey pictures: they start as their mean.
 
     References
     ----------
@@ -63,6 +70,12 @@ class GalaxyZooNetwork(BaseEstimator):
     >>> network = GalaxyZooNetwork()((64, 64, 1), dropout=0.5)
     >>> print(network.output_shape, f"{network.count_params():,} weights")
     (None, 1) 548,833 weights
+
+    The same network, for colour pictures of any size, starting from what galaxies look like:
+
+    >>> network = GalaxyZooNetwork(weights="galaxies")((128, 128, 3), dropout=0.5)
+    >>> print(network.output_shape, f"{network.count_params():,} weights")
+    (None, 1) 549,409 weights
     """
 
     def __init__(
@@ -72,15 +85,20 @@ class GalaxyZooNetwork(BaseEstimator):
         n_outputs: int = 1,
         *,
         dropout_before: Literal["output", "dense"] = "output",
+        weights: Literal["galaxies"] | None = None,
     ) -> None:
         self.filters = filters
         self.dense_units = dense_units
         self.n_outputs = n_outputs
         self.dropout_before = dropout_before
+        self.weights: Literal["galaxies"] | None = weights
 
     def __call__(self, image_shape: tuple[int, ...], *, dropout: float) -> keras.Model:
         check_choice(self.dropout_before, "dropout_before", ("output", "dense"))
         inputs = x = keras.Input(image_shape, dtype="float32")
+        if self.weights is not None:
+            check_choice(self.weights, "weights", ("galaxies",))
+            x = resized(x)
         if len(image_shape) == 3:  # else plain features, which have no neighbours
             x = self._convolve(x)
         if self.dropout_before == "dense":
@@ -89,7 +107,10 @@ class GalaxyZooNetwork(BaseEstimator):
         if self.dropout_before == "output":
             x = layers.Dropout(dropout)(x)
         # logits, without a sigmoid: the loss is exact where a float32 sigmoid would be 0 or 1
-        return keras.Model(inputs, layers.Dense(self.n_outputs)(x))
+        network = keras.Model(inputs, layers.Dense(self.n_outputs)(x))
+        if self.weights is not None:
+            start_from_trunk(network)
+        return network
 
     def _convolve(self, x: Any) -> Any:
         """Features of images, one row per image."""
