@@ -388,7 +388,9 @@ class TestBadRows:
             min_size=1,
         )
     )
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
     def test_the_others_count_as_if_it_were_not_there(self, write_export, said):
         rows = [export_rows([("a", "Yes")])[0], export_rows([("a", "No")])[0]]
         rows[1]["subject_data"] = subject("g")

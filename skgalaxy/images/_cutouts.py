@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy._optional import require
+from skgalaxy._unpacking import UnpackedTooLargeError, limited
 from skgalaxy._validation import (
     check_bool,
     check_choice,
@@ -25,7 +26,7 @@ from skgalaxy._validation import (
 from skgalaxy.images._bands import Bands
 from skgalaxy.images._fits import Planes, Stretch, find_image
 from skgalaxy.images._fits_headers import safe_fits
-from skgalaxy.images._opening import check_is_file, name_errors, unpacker
+from skgalaxy.images._opening import UnfitError, check_is_file, name_errors, unpacker
 from skgalaxy.images._picture import Picture, flux_picture
 from skgalaxy.images._read import ON_ERROR, broken_files, check_paths, read_rows
 
@@ -202,7 +203,11 @@ def _open(
         # Opened here, because astropy leaves a damaged file open.
         file = files.enter_context(open(path, "rb"))  # noqa: SIM115
         unpack = unpacker(file)  # if it is packed, no part is found without the rest
-        safe = safe_fits(unpack(file) if unpack else file)
+        try:
+            # all headers are read here, and so is all before them
+            safe = safe_fits(limited(unpack(file), os.path.getsize(path)) if unpack else file)
+        except UnpackedTooLargeError as error:
+            raise UnfitError(str(error)) from None
         file.seek(0)
         hdus = files.enter_context(fits.open(safe if isinstance(safe, io.BytesIO) else file))
         planes = find_image(hdus, bands, color)

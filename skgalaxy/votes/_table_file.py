@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy._optional import require
+from skgalaxy._unpacking import UnpackedTooLargeError, limited
 from skgalaxy.votes._text_table import TextCells, series_of_text
 
 ID_COLUMNS = ("id_str", "dr7objid", "objid", "asset_id", "subject_id", "iauname")
@@ -62,7 +63,12 @@ def open_unpacked(path: str | Path) -> Iterator[io.BufferedIOBase]:
         packed = raw.read(len(GZIP)) == GZIP
         raw.seek(0)
         try:
-            yield gzip.GzipFile(fileobj=raw) if packed else raw
+            size = os.fstat(raw.fileno()).st_size
+            yield limited(gzip.GzipFile(fileobj=raw), size) if packed else raw
+        except UnpackedTooLargeError as error:
+            raise ValueError(
+                f"`path` must not unpack to many times its size. Got {os.fspath(path)!r}: {error}."
+            ) from None
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(
                 f"`path` must be a whole gzip file. Got {os.fspath(path)!r}: {error}."

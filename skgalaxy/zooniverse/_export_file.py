@@ -10,6 +10,7 @@ import errno
 import gzip
 import io
 import lzma
+import os
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import IO, Any, NamedTuple
 
+from skgalaxy._unpacking import limited
 from skgalaxy.votes._table_file import open_unpacked
 from skgalaxy.votes._text_table import ENCODING
 
@@ -157,14 +159,14 @@ def _open(path: str) -> Iterator[IO[bytes]]:
 
 def _unpack(file: Any, path: str) -> IO[bytes]:
     """File that its first bytes say how to unpack."""
-    head = file.read(8)
+    size, head = os.path.getsize(path), file.read(8)
     file.seek(0)
     if head.startswith(ZIP):
         archive = zipfile.ZipFile(file)
-        return archive.open(_member(archive, path))
+        return limited(archive.open(_member(archive, path)), size)
     for magic, kind in PACKINGS.items():
         if head.startswith(magic):
-            return kind(file)
+            return limited(kind(file), size)
     return file
 
 
