@@ -480,6 +480,40 @@ def test_clear_data_home_leaves_what_is_not_ours(gz2, home):
     assert not home.parent.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks tell who is alive")
+@pytest.mark.parametrize("by", ["the next download", "clear_data_home"])
+def test_what_a_killed_download_left_is_removed(gz2, home, by):
+    def left(name):
+        part = home / f".{name}.1b2c3d4e.partial"
+        part.mkdir(parents=True)
+        (part / "tmpa1b2c3").write_bytes(bytes(1000))
+
+    if by == "clear_data_home":
+        gz2(images=True)
+    left(TABLE)
+    if by == "the next download":
+        gz2()
+        assert files_in(home) == [TABLE]
+    else:
+        left("images")
+        clear_data_home()
+        assert not home.exists()
+
+
+def test_a_download_is_hidden_until_it_is_whole(gz2, home, monkeypatch):
+    """Nothing else is in the folder meanwhile: what a kill leaves is known by its name."""
+    seen = []
+    retrieve = pooch.HTTPDownloader.__call__
+
+    def look(self, url, part, pup, **options):
+        seen.extend(files_in(home))
+        return retrieve(self, url, part, pup, **options)
+
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", look)
+    gz2()
+    assert re.fullmatch(rf"\.{re.escape(TABLE)}\.[0-9a-f]{{8}}\.partial", *seen)
+
+
 def test_clear_data_home_leaves_files_of_yours_in_the_same_folders(gz2, home):
     gz2(images=True)
     assert "images_gz2.zip" in files_in(home)

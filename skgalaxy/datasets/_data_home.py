@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from skgalaxy._files import remove_partials
 from skgalaxy.datasets._download import IMAGES, record_path
 from skgalaxy.datasets._registry import GALAXY_ZOO_2_FILES, GZ_DECALS_FILES, Published
 
@@ -43,9 +44,9 @@ def get_data_home(data_home: str | os.PathLike[str] | None = None) -> str:
 def clear_data_home(data_home: str | os.PathLike[str] | None = None) -> None:
     """Delete the files that were fetched, and nothing else.
 
-    They are the published files, the records of their checksums, and the images that were unpacked
-    from the archives beside them. Files of yours stay, also in the same folders. If you have
-    deleted an archive, the images from it cannot be told from yours, and stay.
+    They are the published files and parts of them, the records of their checksums, and the images
+    that were unpacked from the archives beside them. Files of yours stay, also in the same folders.
+    If you have deleted an archive, the images from it cannot be told from yours, and stay.
 
     Parameters
     ----------
@@ -68,6 +69,9 @@ def clear_data_home(data_home: str | os.PathLike[str] | None = None) -> None:
         # a list: names of images come from the archives, which are among the files
         for path in list(_fetched(published, folder)):
             path.unlink(missing_ok=True)
+        if folder.is_dir():  # killed downloads leave parts of files
+            for name in (*published.registry, IMAGES):
+                remove_partials(folder / name)
         _remove_empty(folder)
     if not any(home.iterdir()):
         home.rmdir()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from skgalaxy._files import complete_file, complete_folder
+from skgalaxy._files import complete_file, complete_folder, partial_folder, put_in_place
 from skgalaxy.datasets._registry import Published
 
 __all__ = ["IMAGES", "DataFolder", "record_path"]
@@ -114,16 +114,20 @@ def _retrieve(url: str, path: Path, expected: str | None, n_retries: int, verbos
     import pooch
     import requests
 
-    pup = pooch.create(
-        path=path.parent,
-        base_url="",
-        registry={path.name: expected},
-        urls={path.name: url},
-        retry_if_failed=n_retries,
-    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    level = logging.INFO if verbose else logging.ERROR
     try:
-        with _log_level(pooch.get_logger(), logging.INFO if verbose else logging.ERROR):
+        # in a folder of its own: what a killed download leaves is found by the next one
+        with partial_folder(path) as folder, _log_level(pooch.get_logger(), level):
+            pup = pooch.create(
+                path=folder,
+                base_url="",
+                registry={path.name: expected},
+                urls={path.name: url},
+                retry_if_failed=n_retries,
+            )
             pup.fetch(path.name, downloader=_downloader(path, expected, verbose))
+            put_in_place(folder / path.name, path)
     except requests.RequestException as error:
         raise OSError(
             f"Could not download {url}: {_reason(error, url)}. Check the connection, or put the "
