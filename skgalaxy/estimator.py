@@ -128,7 +128,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     epochs : int or "auto", default="auto"
         Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
         steps. "auto" takes about 250 sqrt(galaxies) steps in all: 2,000 for 64 galaxies, 6,000 for
-        600.
+        600. ``network="galaxies"`` takes half as many.
     batch_size : int, default=16
         Number of galaxies per training step. If you raise it, raise a number of `epochs` too,
         because an epoch then has fewer steps. Lower it if large images do not fit in memory.
@@ -394,7 +394,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             check_last_layer(ensemble.networks[0], len(training))
 
         if epochs == "auto":
-            epochs = auto_epochs(len(training), self.batch_size)
+            from_trunk = ensemble.architecture.from_trunk
+            epochs = auto_epochs(len(training), self.batch_size, from_trunk=from_trunk)
         n_steps = epochs * math.ceil(len(training) / self.batch_size)
         trained, interrupt = ensemble.train(
             training,

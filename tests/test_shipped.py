@@ -1,6 +1,7 @@
 """The trunk that ships, and networks that start from it."""
 
 import json
+import math
 import pickle
 import shutil
 
@@ -12,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 
 import skgalaxy
 from skgalaxy import BayesianCNNRegressor
-from skgalaxy.networks import GalaxyZooNetwork, _shipped
+from skgalaxy.networks import GalaxyZooNetwork, _shipped, schedule
 from skgalaxy.networks._shipped import SHIPPED, load_trunk
 from skgalaxy.networks.architecture import Architecture
 from skgalaxy.networks.rows import ImageSpec
@@ -168,6 +169,12 @@ class TestEstimator:
         assert loaded.network == "galaxies"
         for copy in (loaded, pickle.loads(pickle.dumps(fitted)), clone(fitted).fit(X, Y)):
             assert np.array_equal(copy.sample_posterior(X), fitted.sample_posterior(X))
+
+    def test_half_the_steps_by_default(self, monkeypatch):
+        assert schedule.auto_epochs(600, 16, from_trunk=True) * 2 == schedule.auto_epochs(600, 16)
+        monkeypatch.setattr(schedule, "_STEPS_FROM_TRUNK", 1)  # and not 125
+        model = BayesianCNNRegressor(network="galaxies", batch_size=12, random_state=0)
+        assert model.fit(X, Y).n_iter_ == math.ceil(math.sqrt(12))
 
     def test_goes_on(self, fitted):
         further = pickle.loads(pickle.dumps(fitted)).partial_fit(X, Y)

@@ -263,6 +263,11 @@ class Architecture(NamedTuple):
     augment: bool
     precision: Literal["float32", "bfloat16"]
 
+    @property
+    def from_trunk(self) -> bool:
+        """True if networks start from weights that ship with the library."""
+        return isinstance(self.network, GalaxyZooNetwork) and self.network.weights is not None
+
     def build(self, seed: int) -> keras.Model:
         """Compiled model: standardise, random views, network, global outputs.
 

@@ -15,6 +15,7 @@ from skgalaxy._validation import check_int
 __all__ = ["SCHEDULES", "auto_epochs", "check_epochs", "refuse_two_schedules", "schedule_callbacks"]
 
 _STEPS_AT_ONE = 250
+_STEPS_FROM_TRUNK = 125  # a network that has seen galaxies has less to learn
 
 # factors of the learning rate, by the fraction of steps done
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -23,8 +24,8 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
-def auto_epochs(n_images: int, batch_size: int) -> int:
-    """Epochs that hold about 250 sqrt(n_images) steps of training.
+def auto_epochs(n_images: int, batch_size: int, *, from_trunk: bool = False) -> int:
+    """Epochs that hold about 250 sqrt(n_images) steps of training, or half of them `from_trunk`.
 
     ``benchmarks/training_length.py`` compares them with shorter and longer training.
 
@@ -35,7 +36,8 @@ def auto_epochs(n_images: int, batch_size: int) -> int:
     [500, 162, 57]
     """
     steps_per_epoch = math.ceil(n_images / batch_size)
-    return math.ceil(_STEPS_AT_ONE * math.sqrt(n_images) / steps_per_epoch)
+    steps_at_one = _STEPS_FROM_TRUNK if from_trunk else _STEPS_AT_ONE
+    return math.ceil(steps_at_one * math.sqrt(n_images) / steps_per_epoch)
 
 
 def check_epochs(epochs: Any) -> None:
