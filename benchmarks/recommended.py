@@ -174,9 +174,8 @@ def report(found) -> list[Target]:
     print("Medians over seeds (standard deviations):")
     print_table(table)
     targets = []
-    for (name, setting), rows in found[found["setting"] != "default"].groupby(
-        ["data set", "setting"], sort=False
-    ):
+    of_defaults = found["setting"].str.startswith("default")
+    for (name, setting), rows in found[~of_defaults].groupby(["data set", "setting"], sort=False):
         targets += calibration_targets(f"{name}, {setting}", rows)
     real = found[(found["data set"] == "galaxy_zoo_2") & (found["setting"] == "recommended")]
     return targets + (accuracy_targets(real) if len(real) else [])

@@ -473,8 +473,8 @@ def recommended(
         and a prediction is the mean over eight views. "upright" pictures, for example of clothes,
         are shown as they are.
     **parameters
-        Parameters of `skgalaxy.BayesianCNNRegressor`, for example ``random_state=0``. Yours take
-        the place of the recommended ones.
+        Parameters of `skgalaxy.BayesianCNNRegressor`, for example ``random_state=0``, or
+        ``network="galaxies"`` if you have few votes. Yours take the place of the recommended ones.
 
     Returns
     -------
