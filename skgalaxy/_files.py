@@ -87,7 +87,8 @@ def complete_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ----------
     path : str or path-like
         The file to write. A file that is there is replaced, and the new one gets its permissions.
-        If `path` is a symbolic link, the file behind it is replaced, and the link stays.
+        If `path` is a symbolic link, the file behind it is replaced, and the link stays. Other
+        hard links to it keep the old file: to write into that would not be complete or absent.
 
     Yields
     ------

@@ -193,6 +193,24 @@ class TestEntries:
         fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
         return path
 
+    @pytest.mark.parametrize("by", ["FILTER", "BAND", "EXTNAME"])
+    def test_bands_in_entries_of_their_own_are_no_colours(self, tmp_path, flux, by):
+        hdus = [fits.ImageHDU(flux[::-1] * factor) for factor in (1, 2, 3)]
+        for hdu, band in zip(hdus, "grz", strict=True):
+            hdu.header[by] = band
+        path = tmp_path / "a.fits"
+        fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
+        same(read_image(path, size=16, **LINEAR), flux)  # the first
+        for options in ({"color": True}, {"bands": "grz"}):
+            with pytest.raises(ValueError, match=r"(?i)its bands g, r, z are entries of their own"):
+                read_image(path, **options)
+            with pytest.raises(ValueError, match=r"(?i)its bands g, r, z are entries of their own"):
+                read_cutouts(path, [(7.5, 7.5)], 9, **options)
+        for hdu in hdus:  # of one band: an image, and its model
+            hdu.header[by] = "r"
+        fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path, overwrite=True)
+        assert read_image(path, color=True).shape == (64, 64, 3)
+
     @pytest.mark.parametrize("other", ["DQ", "ERR", "WHT", "MASK", "VARIANCE", "invvar"])
     def test_science_is_shown(self, tmp_path, flux, other):
         entries = [(other, 0 * flux + np.eye(16)), ("SCI", flux)]

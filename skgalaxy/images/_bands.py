@@ -12,7 +12,7 @@ from typing import Any
 
 from skgalaxy.images._opening import UnfitError
 
-__all__ = ["Bands", "check_bands", "choose_planes", "header_bands"]
+__all__ = ["Bands", "check_bands", "choose_planes", "header_bands", "own_band"]
 
 Bands = str | Sequence[str | float | None] | None
 
@@ -71,6 +71,12 @@ def header_bands(headers: Iterable[Mapping[str, Any]], n_planes: int) -> list[An
         if names := _numbered(header, n_planes) or _spectral_axis(header, n_planes):
             return names
     return None
+
+
+def own_band(header: Mapping[str, Any], name: str) -> str | None:
+    """Band of an image of one plane, by its header or the `name` of its entry; None if unknown."""
+    names = [*(header_bands([header], 1) or []), name]
+    return next((str(name) for name in names if _wavelengths([name]) is not None), None)
 
 
 def _numbered(header: Mapping[str, Any], n_planes: int) -> list[Any] | None:

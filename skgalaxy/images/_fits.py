@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skgalaxy._optional import require
-from skgalaxy.images._bands import choose_planes, header_bands
+from skgalaxy.images._bands import choose_planes, header_bands, own_band
 from skgalaxy.images._fits_headers import safe_fits
 from skgalaxy.images._opening import MAX_PIXELS, UnfitError, check_n_pixels
 
@@ -124,9 +124,11 @@ def find_image(
     """Find the image in a FITS file: the first entry called SCI, or else the first that is one.
 
     Entries of errors, weights and flags are passed over, and so are those whose planes cannot be
-    shown. The first entry is often empty, for example in files compressed in tiles.
+    shown. The first entry is often empty, for example in files compressed in tiles. Bands in
+    entries of their own are refused where colours are wanted, for one of them is no colour.
     """
     first, primary, reason = None, None, ""
+    single: list[str] = []
     for hdu in hdus:
         primary = hdu.header if primary is None else primary
         name = str(hdu.header.get("EXTNAME", "")).strip().upper()
@@ -140,8 +142,15 @@ def find_image(
         if name in SCIENCE:
             return planes
         first = first or planes
+        if len(planes.axes) == 2 and (band := own_band(hdu.header, name)) and band not in single:
+            single.append(band)
     if first is None:
         raise UnfitError(reason or "it holds no image")
+    if len(single) > 1 and (color or bands is not None):
+        raise UnfitError(
+            f"its bands {', '.join(single)} are entries of their own; write three of them as the "
+            "planes of one cube, or as three files for `read_cutouts`"
+        )
     return first
 
 

@@ -99,7 +99,8 @@ def read_image(
     Notes
     -----
     A FITS file can hold several images. You get the one called SCI, or else the first that can be
-    shown. Those of errors, weights or flags are passed over. It has one plane, or several, of shape
+    shown. Those of errors, weights or flags are passed over. Bands in entries of their own are
+    refused if `color` is True. It has one plane, or several, of shape
     (3, h, w) or (h, w, 3). If their bands are known, by `bands` or by the header's BANDS, FILTER1
     to 3 and such cards, the plane of the longest wavelength is red, and that of the shortest blue.
     Otherwise the planes are red, green and blue, in the order of the file. The rows are turned

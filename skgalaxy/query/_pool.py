@@ -63,7 +63,8 @@ def score_pool(
         File (SQLite) to keep scores in while they are computed. If it is there already, scoring
         goes on where it stopped, with the same result. That you passed the same galaxies is seen
         by their pixels or, if X is paths, by these and the time and size of the files. That you
-        passed the same learner is seen by scoring the first and the last block again.
+        passed the same learner is seen by scoring the first and the last block again; one that
+        predicts the same for these and differs only between them is taken for the same.
     verbose : bool, default=False
         Show a progress bar.
 
