@@ -666,7 +666,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     def embed(self, X: Any) -> NDArray[np.float32]:
         """Learned features of every image: the input of the network's first dropout layer.
 
-        You can use them, for example, to find images that look alike.
+        Without dropout it is that of the last layer. You can use features, for example, to find
+        images that look alike.
 
         Parameters
         ----------
@@ -681,7 +682,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         NotFittedError, ValueError
-            As in `predict`, or if the network has no dropout.
+            As in `predict`, or if the network has no dropout and its last layer is not dense.
         """
         check_is_fitted(self)
         # any number of draws has the same features; for this one there may be a compiled model

@@ -1,5 +1,6 @@
 """Several networks, and the beta-binomial likelihood, behind the same estimator."""
 
+import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -226,8 +227,7 @@ def test_embed_gives_what_dropout_acts_on(rungs, toy):
     outputs = model.network_.model_.predict(X, verbose=0)
     np.testing.assert_allclose(logits, outputs, rtol=1e-4, atol=1e-5)
     assert rungs["ensemble and dropout", "binomial"].embed(X).shape == (9, 48)
-    with pytest.raises(ValueError, match=r"the network has none. Got `dropout` of 0"):
-        rungs["ensemble", "binomial"].embed(X)
+    assert rungs["ensemble", "binomial"].embed(X).shape == (9, 48)  # of last layers
 
 
 def without_dropout(image_shape, *, dropout):
@@ -236,7 +236,40 @@ def without_dropout(image_shape, *, dropout):
 
 def test_embed_with_a_network_that_ignores_dropout(toy):
     model = BayesianCNNRegressor(network=without_dropout, epochs=1).fit(toy[0], toy[1])
-    with pytest.raises(ValueError, match=r"Got `dropout` of 0.5, which `network` does not use"):
+    features = model.embed(toy[0][:9])
+    kernel, bias = model.network_.model_.get_weights()[-2:]
+    outputs = model.network_.model_.predict(toy[0][:9], verbose=0)
+    np.testing.assert_allclose(features @ kernel + bias, outputs, rtol=1e-4, atol=1e-5)
+
+
+def frozen(image_shape, *, dropout):
+    inputs = keras.Input(image_shape)
+    x = keras.layers.Conv2D(4, 3, activation="relu", trainable=False)(inputs)
+    return keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(x)))
+
+
+def test_a_frozen_trunk_stays_and_has_a_last_layer(toy):
+    X, y, _ = toy
+    model = BayesianCNNRegressor(
+        network=frozen, posterior="last_layer", epochs=1, warm_start=True, random_state=0
+    )
+    first = model.fit(X, y).embed(X[:9])
+    before = model.predict_posterior(X[:9])
+    assert (before.draws.std(axis=1) > 0).all()
+    np.testing.assert_array_equal(model.fit(X, y).embed(X[:9]), first)
+    # the last layer that votes make most probable depends on features alone
+    np.testing.assert_array_equal(model.predict(X[:9]), before.mean)
+
+
+def without_a_last_layer(image_shape, *, dropout):
+    inputs = keras.Input(image_shape)
+    x = keras.layers.Conv2D(1, 3)(inputs)
+    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
+
+
+def test_embed_without_dropout_needs_a_dense_layer(toy):
+    model = BayesianCNNRegressor(network=without_a_last_layer, epochs=1).fit(toy[0], toy[1])
+    with pytest.raises(ValueError, match=r"must use `dropout`, or end in a keras.layers.Dense"):
         model.embed(toy[0])
 
 

@@ -195,30 +195,27 @@ class Ensemble:
     def embed(self, images: Any, n_draws: int) -> NDArray[np.float32]:
         """Features of all networks side by side, shape (n_galaxies, n_features).
 
+        They are the input of the first dropout layer or, without dropout, of the last layer.
+
         Raises
         ------
         ValueError
-            If the networks have no dropout, in front of which features are taken.
+            If the networks have no dropout, and their last layer is not dense.
         """
-        features = []
-        for network in self.networks:
-            with network.drawn(n_draws) as drawn:
-                if not drawn.has_spread:
-                    raise self._no_features()
-                features.append(drawn.embed(images))
-        return np.concatenate(features, axis=1)
+        return np.concatenate([_embed(one, images, n_draws) for one in self.networks], axis=1)
 
-    def _no_features(self) -> ValueError:
-        dropout = self.architecture.dropout
-        remedy = (
-            "which `network` does not use: put a keras.layers.Dropout in it"
-            if dropout
-            else "which switches dropout off; use more than 0"
-        )
-        return ValueError(
-            "`embed` needs the input of a dropout layer, but the network has none. "
-            f"Got `dropout` of {dropout}, {remedy}."
-        )
+
+def _embed(network: TrainedNetwork, images: Any, n_draws: int) -> NDArray[np.float32]:
+    with network.drawn(n_draws) as drawn:
+        if drawn.has_spread:
+            return drawn.embed(images)
+    with network.last_features() as last:
+        if last.n_features is None:
+            raise ValueError(
+                "`network` must use `dropout`, or end in a keras.layers.Dense, for its features. "
+                "Got neither; put a keras.layers.Dropout in it, and set `dropout` > 0."
+            )
+        return last.of(images)[0]
 
 
 def _mean(histories: Sequence[History]) -> History:
