@@ -292,7 +292,7 @@ class TestNetwork:
     @pytest.mark.parametrize(
         ("network", "error", "message"),
         [
-            ("vgg", TypeError, r"`network` must be None or a callable.*Got 'vgg'"),
+            ("vgg", TypeError, r"`network` must be None, 'galaxies' or a callable.*Got 'vgg'"),
             (two_outputs, ValueError, r"one logit, shape \(None, 1\).*to \(None, 2\)"),
             (sigmoid, ValueError, r"must end in a logit, .* Got 'sigmoid'"),
             (lambda shape, dropout: "model", ValueError, "`network` must build a functional"),
