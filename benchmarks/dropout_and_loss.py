@@ -1,4 +1,4 @@
-"""Where dropout should sit, and what the likelihood of votes earns: a study on three data sets.
+"""Places of dropout, and the likelihood against squared error: a study on three data sets.
 
 Networks learn from votes and predict the votes of galaxies they have not seen: real galaxies
 (galaxy_zoo_2 of DATA, those whose id is a multiple of 4), real judgements of clothes
@@ -22,7 +22,7 @@ import numpy as np
 from _tasks import add_options, do_all, file_of, keep, open_folder
 from scipy.stats import spearmanr
 
-from skgalaxy import BayesianCNNRegressor
+from skgalaxy import BayesianCNNRegressor, VotePosterior
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 from skgalaxy.exceptions import NoSpreadWarning
 from skgalaxy.metrics import (
@@ -107,8 +107,8 @@ def model(seed, quick, epochs, **parameters):
     return BayesianCNNRegressor(batch_size=32, schedule="constant", precision="auto", **parameters)
 
 
-def judge(posterior, y):
-    """Return how good a posterior is, and whether its spread follows the error."""
+def judge(posterior: VotePosterior, y: np.ndarray) -> dict[str, float]:
+    """Scores of a posterior, and rank correlations of its spread with the error."""
     error = np.abs(y[:, 0] / y[:, 1] - posterior.mean)
     rmse, floor = vote_fraction_rmse(y, posterior.mean), vote_noise_floor(y)
     found = {

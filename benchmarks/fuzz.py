@@ -51,7 +51,7 @@ def main():
 
 
 def _targets(name, counts, escapes):
-    """Return what a part must keep to: no escape, and of bad inputs at most 3 % are unclear."""
+    """Targets of a part: no escape, and of bad inputs at most 3 % are unclear."""
     every = sum(counts.values(), Counter())
     n = every.total()
     if name != "inputs":

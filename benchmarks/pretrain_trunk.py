@@ -13,9 +13,11 @@ give slightly other weights.
 from _report import finish, parser, timed  # first: quietens TensorFlow
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 from _tasks import add_options, kept, open_folder
 from keras import layers, ops
 from tqdm import tqdm
@@ -57,7 +59,7 @@ PHYSICS = {  # targets of a regression, from the columns of a simulated galaxy
 }
 
 
-def main():
+def main() -> None:
     """Simulate, train, measure, write."""
     options = parser(__doc__)
     options.add_argument("--weights", type=Path, required=True, help="file to write, .npz")
@@ -93,7 +95,7 @@ def main():
     finish(options, table, {"seconds": seconds, **provenance})
 
 
-def targets_of(frame):
+def targets_of(frame: pd.DataFrame) -> np.ndarray:
     """Targets of every galaxy, float32: vote fractions, kinds as 0 or 1, and physics.
 
     Physics is standardised; NaN stands for what a galaxy does not have, such as arms.
@@ -106,7 +108,7 @@ def targets_of(frame):
     return np.concatenate([fractions, kinds, physics], axis=1).astype(np.float32)
 
 
-def build(images, n_outputs):
+def build(images: np.ndarray, n_outputs: int) -> tuple[keras.Model, keras.Model]:
     """The network alone, and the model to train it in."""
     shape = (TRUNK_SIZE, TRUNK_SIZE, 1)
     network = GalaxyZooNetwork(n_outputs=n_outputs)(shape, dropout=0.2)
@@ -130,7 +132,7 @@ class Camera(layers.Layer):
         super().__init__()
         self.seed_generator = keras.random.SeedGenerator()
 
-    def call(self, images, training=None):
+    def call(self, images: Any, training: bool | None = None) -> Any:
         """Pictures of grey levels 0 to 255."""
         if not training:
             return images
@@ -150,7 +152,7 @@ def _blurred(x):
     return ops.conv(x, ops.cast(kernel, x.dtype), padding="same", data_format="channels_last")
 
 
-def loss(targets, outputs):
+def loss(targets: Any, outputs: Any) -> Any:
     """Cross-entropies of vote fractions and kinds, and squared errors of physics."""
     ends = len(FRACTIONS), len(FRACTIONS) + len(KINDS)
     rho, kinds, physics = ops.split(targets, ends, axis=1)
@@ -162,7 +164,7 @@ def loss(targets, outputs):
     return ops.sum(of_rho, axis=1) + of_kinds + 0.2 * ops.sum(of_physics, axis=1)
 
 
-def train(model, images, targets, steps):
+def train(model: keras.Model, images: np.ndarray, targets: np.ndarray, steps: int) -> None:
     """Train for so many steps, at a rate that falls to zero."""
     rng = np.random.default_rng(SEED)
     order = np.empty(0, int)
@@ -177,7 +179,7 @@ def train(model, images, targets, steps):
                 bar.set_postfix(loss=float(lost))
 
 
-def explained(model, images, targets):
+def explained(model: keras.Model, images: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Share of the variance of each number that is explained, on galaxies not learned from."""
     outputs = model.predict(images[..., None], batch_size=256, verbose=0)
     n_fractions, n_physics = len(FRACTIONS), len(PHYSICS)

@@ -32,7 +32,7 @@ NETWORKS = ("galaxies", "default")
 KEYS = ("data set", "network", "labels", "seed")
 
 
-def main():
+def main() -> None:
     """Run the study."""
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder with the data sets")

@@ -213,7 +213,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     ----------
     estimator : estimator, default=None
         Any predictor of posteriors: a `BayesianCNNRegressor`, or for example a Pipeline or a
-        search that holds one. None is ``BayesianCNNRegressor()``.
+        search that holds one. None is ``BayesianCNNRegressor()``. Its `warm_start`
+        has no effect here, because every `fit` trains new clones.
     cv : int, cross-validation generator or "prefit", default=None
         None holds out a fifth. You can give a number of folds, into which galaxies are dealt at
         random; one of scikit-learn's splitters; or pairs of rows to train on and to hold out.

@@ -32,7 +32,7 @@ def start(shape=(64, 64, 1), seed=0, **parameters):
 
 
 def features(images, **parameters):
-    """What the last layer is given, before any training."""
+    """Inputs of the last layer, before any training."""
     network = GalaxyZooNetwork(weights="galaxies", **parameters)(images.shape[1:], dropout=0.5)
 
     return np.asarray(keras.Model(network.inputs[0], network.layers[-2].input)(images))
