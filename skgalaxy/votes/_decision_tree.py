@@ -1,14 +1,17 @@
 """Decision trees: questions with answers that lead to further questions."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skgalaxy._arrays import check_numbers
 from skgalaxy._validation import check_bool, check_n_votes
 from skgalaxy.votes._question_names import check_names, without_release
 from skgalaxy.votes._tree_checks import check_mapping, check_parents, fraction_who_say
+from skgalaxy.votes._tree_counts import asked_fractions, check_tree_counts
 from skgalaxy.votes._vote_table import VoteTable
 
 EMPTY_REPORT = pd.DataFrame({"id": [], "question": [], "n_votes": [], "n_allowed": []}).astype(
@@ -36,6 +39,12 @@ class DecisionTree:
     Attributes
     ----------
     questions : tuple of str
+    columns : tuple of str
+        Names of all answers, ``"{question}_{answer}"``, question by question.
+    slices : dict of str to slice
+        Places of the answers to every question in `columns`.
+    n_answers : int
+        Number of answers to all questions.
     name : str
 
     Raises
@@ -100,6 +109,48 @@ class DecisionTree:
     def questions(self) -> tuple[str, ...]:
         """All questions, each after those that lead to it."""
         return tuple(self._answers)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all answers, ``"{question}_{answer}"``, question by question."""
+        return tuple(f"{q}_{answer}" for q, given in self._answers.items() for answer in given)
+
+    @property
+    def n_answers(self) -> int:
+        """Number of answers to all questions."""
+        return sum(map(len, self._answers.values()))
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """Places of the answers to every question in `columns`."""
+        ends = np.cumsum([len(given) for given in self._answers.values()]).tolist()
+        return {
+            question: slice(end - len(given), end)
+            for (question, given), end in zip(self._answers.items(), ends, strict=True)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Questions, answers and parents, from which ``DecisionTree(**tree.to_dict())`` is this."""
+        asked_after = {
+            question: [f"{q}_{answer}" for q, answer in parents]
+            for question, parents in self._parents.items()
+            if parents
+        }
+        answers = {question: list(given) for question, given in self._answers.items()}
+        return {"answers": answers, "asked_after": asked_after, "name": self.name}
+
+    def __eq__(self, other: object) -> bool:
+        """True for a tree of the same questions, answers and parents, in the same order."""
+        if not isinstance(other, DecisionTree):
+            return NotImplemented
+        return self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(self._answers.items()), tuple(self._parents.items())
 
     def __repr__(self) -> str:
         return f"DecisionTree({self.name!r}, {len(self.questions)} questions)"
@@ -231,6 +282,79 @@ class DecisionTree:
             for parent, answer in parents
         ]
         return np.minimum(sum(ways), 1.0)
+
+    def asked_fractions(self, fractions: ArrayLike) -> NDArray[np.float64]:
+        """Return the probability that a volunteer is asked each question.
+
+        Parameters
+        ----------
+        fractions : array-like of shape (..., n_answers)
+            Fraction of every answer among those who are asked its question, in [0, 1], in the
+            order of `columns`.
+
+        Returns
+        -------
+        asked : float64 array of shape (..., n_questions)
+            In the order of `questions`; the product of the fractions that lead to a question,
+            summed over its parents, and at most 1.
+
+        Raises
+        ------
+        ValueError
+            If the last axis is not that of all answers.
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import DecisionTree
+        >>> tree = DecisionTree(
+        ...     {"disc": ["yes", "no"], "arms": ["1", "2"]}, asked_after={"arms": ["disc_yes"]}
+        ... )
+        >>> tree.asked_fractions([0.9, 0.1, 0.5, 0.5])
+        array([1. , 0.9])
+        """
+        values = check_numbers(fractions, "fractions")
+        if values.ndim == 0 or values.shape[-1] != self.n_answers:
+            raise ValueError(
+                f"`fractions` must have the {self.n_answers} answers of {self.name} as last axis. "
+                f"Got shape {values.shape}."
+            )
+        return asked_fractions(self, values)
+
+    def check_counts(self, y: Any, n_galaxies: int | None = None) -> NDArray[np.float64]:
+        """Check the votes on all questions, and put them in the order of `columns`.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_galaxies, n_answers), or DataFrame
+            Counts in the order of `columns`, or a table with these columns, which may have others.
+            A question that is not known is NaN in all its answers, or has no column at all.
+            A masked value is NaN.
+        n_galaxies : int, default=None
+            Number of rows that there must be; None takes any.
+
+        Returns
+        -------
+        counts : float64 array of shape (n_galaxies, n_answers)
+            NaN in questions that are not known.
+
+        Raises
+        ------
+        ValueError
+            If columns are missing, or there twice; if a value is no count, or a question is known
+            in part; or if a question has more votes than were given to the answers before it, by
+            more than two and by more than a tenth, as few galaxies of real tables have.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skgalaxy.votes import DecisionTree
+        >>> tree = DecisionTree(
+        ...     {"disc": ["yes", "no"], "arms": ["1", "2"]}, asked_after={"arms": ["disc_yes"]}
+        ... )
+        >>> tree.check_counts(pd.DataFrame({"disc_no": [9], "disc_yes": [31]}))
+        array([[31.,  9., nan, nan]])
+        """
+        return check_tree_counts(self, y, n_galaxies)
 
     def validate(
         self, tables: VoteTable | Iterable[VoteTable], *, strict: bool = False
