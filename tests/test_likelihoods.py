@@ -4,6 +4,8 @@
 row in `LIKELIHOODS`, and all that stands on likelihoods works with it.
 """
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -297,6 +299,22 @@ def test_beta_binomial_is_scipys(n, mean, s, data):
     k = data.draw(st.integers(0, n))
     expected = stats.betabinom.logpmf(k, n, mean * s, (1 - mean) * s)
     assert beta_binomial.log_pmf(k, n, mean, s) == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("n", [40, 10**4, 10**5])
+@pytest.mark.parametrize("s", [1e-3, 0.7, 60, 90, 110, 9e5, 2e6, 1e12])
+def test_beta_binomial_is_the_sum_of_its_logarithms(n, s):
+    """By exact sums, for many votes and on both sides of where the series begins."""
+    i = np.arange(n)
+    for k in (0, n // 3, n):
+        terms = np.log(0.6 + i[:k] / s), np.log(0.4 + i[: n - k] / s), -np.log1p(i / s)
+        rising = math.fsum(np.concatenate(terms))
+        coefficient = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+        got = beta_binomial.log_pmf(k, n, 0.6, s)
+        assert got == pytest.approx(coefficient + rising, rel=1e-12, abs=1e-14 * n)
+        slope = BetaBinomial([[0.6]], s).slope(np.array([k]), np.array([n]))[0][0, 0]
+        terms = 0.24 / (0.6 + i[:k] / s), -0.24 / (0.4 + i[: n - k] / s)
+        assert slope == pytest.approx(math.fsum(np.concatenate(terms)), rel=1e-11, abs=1e-13 * n)
 
 
 @given(n=st.integers(0, 60), rho=st.floats(0, 1), data=st.data())

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, digamma, gammaln, xlogy
+from scipy.special import betainc, gammaln
 
 from skgalaxy._validation import check_draws, check_numbers
 from skgalaxy.likelihoods.base import (
@@ -31,11 +31,11 @@ from skgalaxy.likelihoods.base import (
     vote_fraction,
 )
 from skgalaxy.likelihoods.entropy import entropy
+from skgalaxy.likelihoods.rising import keras_log_rising, log_rising, rising_slope
 
 __all__ = ["BetaBinomial", "log_pmf"]
 
-_MOST_LOG_S = 14.0  # s of a million is a binomial, for any number of volunteers
-_SMALL = 1e-6
+MOST_LOG_S = 14.0  # s of a million is a binomial, for any number of volunteers
 _BISECTIONS = 30  # of [0, 1]: to 1e-9
 
 
@@ -72,7 +72,7 @@ class BetaBinomial(Likelihood):
 
     def __init__(self, mean: ArrayLike, concentration: ArrayLike) -> None:
         mean = check_draws(mean)
-        super().__init__(mean, _check_concentration(concentration, mean.shape))
+        super().__init__(mean, check_concentration(concentration, mean.shape))
 
     @property
     def concentration(self) -> NDArray[Any]:
@@ -82,7 +82,7 @@ class BetaBinomial(Likelihood):
     @classmethod
     def from_outputs(cls, outputs_GDP: ArrayLike) -> Self:
         outputs = np.asarray(outputs_GDP, dtype=np.float64)
-        log_s = np.clip(outputs[..., 1], -_MOST_LOG_S, _MOST_LOG_S)
+        log_s = np.clip(outputs[..., 1], -MOST_LOG_S, MOST_LOG_S)
         return cls(vote_fraction(outputs[..., 0]), np.exp(log_s))
 
     @staticmethod
@@ -90,10 +90,10 @@ class BetaBinomial(Likelihood):
         from keras import ops
 
         votes, n_votes = y_true[:, 0], y_true[:, 1]
-        log_s = ops.clip(y_pred[:, 1], -_MOST_LOG_S, _MOST_LOG_S)
-        yes = _keras_log_rising(log_s - ops.softplus(-y_pred[:, 0]), votes)  # of log μ s
-        no = _keras_log_rising(log_s - ops.softplus(y_pred[:, 0]), n_votes - votes)
-        return _keras_log_rising(log_s, n_votes) - yes - no
+        log_s = ops.clip(y_pred[:, 1], -MOST_LOG_S, MOST_LOG_S)
+        yes = keras_log_rising(log_s - ops.softplus(-y_pred[:, 0]), votes)  # of log μ s
+        no = keras_log_rising(log_s - ops.softplus(y_pred[:, 0]), n_votes - votes)
+        return keras_log_rising(log_s, n_votes) - yes - no
 
     def log_pmf(self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]) -> NDArray[Any]:
         return log_pmf(votes_G[:, None], n_votes_G[:, None], self.draws, self.concentration)
@@ -127,11 +127,11 @@ class BetaBinomial(Likelihood):
         self, rng: np.random.RandomState, n_votes_G: NDArray[Any], draw: int
     ) -> NDArray[Any]:
         return rng.binomial(
-            n_votes_G, _sample_beta(rng, self.draws[:, draw], self.concentration[:, draw])
+            n_votes_G, sample_beta(rng, self.draws[:, draw], self.concentration[:, draw])
         )
 
     def sample_fractions(self, rng: np.random.RandomState) -> NDArray[Any]:
-        return _sample_beta(rng, self.draws, self.concentration)
+        return sample_beta(rng, self.draws, self.concentration)
 
     def probability_above(self, threshold: float) -> NDArray[Any]:
         above_G = np.empty(len(self))
@@ -145,11 +145,11 @@ class BetaBinomial(Likelihood):
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         votes_G1, n_votes_G1 = votes_G[:, None], n_votes_G[:, None]
         rho, phi = self.draws, 1 / self.concentration
-        yes = _rising_slope(rho, phi, votes_G1)
-        no = _rising_slope(1 - rho, phi, n_votes_G1 - votes_G1)
+        yes = rising_slope(rho, phi, votes_G1)
+        no = rising_slope(1 - rho, phi, n_votes_G1 - votes_G1)
         coin_GD = rho * (1 - rho)  # dρ / dlogit
         # Var[k] = N ρ (1 - ρ) (1 + N φ) / (1 + φ)
-        return coin_GD * (yes - no), n_votes_G1 * coin_GD * (1 + phi) / (1 + n_votes_G1 * phi)
+        return (1 - rho) * yes - rho * no, n_votes_G1 * coin_GD * (1 + phi) / (1 + n_votes_G1 * phi)
 
     def next_yes(self, votes: ArrayLike, n_votes: ArrayLike) -> NDArray[Any]:
         # Pólya's urn: (μ s + k) / (s + N), here in φ = 1 / s
@@ -169,7 +169,7 @@ class BetaBinomial(Likelihood):
         return 1 / self.concentration
 
 
-def _check_concentration(concentration: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+def check_concentration(concentration: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
     """Concentrations as float64 of the shape of the draws."""
     concentration = check_numbers(concentration, "concentration")
     try:
@@ -191,36 +191,10 @@ def log_pmf(votes: ArrayLike, n_votes: ArrayLike, rho: ArrayLike, s: ArrayLike) 
     votes, n_votes = np.asarray(votes), np.asarray(n_votes)
     rho, phi = np.asarray(rho, dtype=np.float64), 1 / np.asarray(s, dtype=np.float64)
     coefficient = gammaln(n_votes + 1) - gammaln(votes + 1) - gammaln(n_votes - votes + 1)
-    yes = _log_rising(rho, phi, votes)
-    no = _log_rising(1 - rho, phi, n_votes - votes)
+    yes = log_rising(rho, phi, votes)
+    no = log_rising(1 - rho, phi, n_votes - votes)
     # Skellam 1948: C(N, k) B(μs + k, (1-μ)s + N - k) / B(μs, (1-μ)s), in rising factorials
-    return coefficient - (_log_rising(1.0, phi, n_votes) - yes - no)
-
-
-def _log_rising(x: NDArray[Any] | float, phi: NDArray[Any], k: NDArray[Any]) -> NDArray[Any]:
-    """Σ_{i<k} log(x + i φ), -inf where a factor is 0.
-
-    It is k log φ + log Γ(x / φ + k) - log Γ(x / φ), in which large x / φ cancel: there by the
-    series of log(1 + i φ / x).
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):  # the branch not taken may overflow
-        ratio = phi / x
-        is_small = (ratio < _SMALL) | (x == 0)
-        inverse = np.where(is_small, 1.0, 1 / ratio)
-        by_gamma = k * np.log(phi) + gammaln(inverse + k) - gammaln(inverse)
-        ratio = np.where(is_small & (x > 0), ratio, 0)
-        series = ratio * k * (k - 1) / 2 * (1 - ratio * (2 * k - 1) / 6)
-        return np.where(is_small, xlogy(k, x) + series, by_gamma)
-
-
-def _rising_slope(x: NDArray[Any], phi: NDArray[Any], k: NDArray[Any]) -> NDArray[Any]:
-    """Derivative of `_log_rising` in x > 0: Σ_{i<k} 1 / (x + i φ)."""
-    ratio = phi / x
-    is_small = ratio < _SMALL
-    inverse = np.where(is_small, 1.0, 1 / np.where(is_small, 1.0, ratio))
-    by_digamma = (digamma(inverse + k) - digamma(inverse)) * inverse / x
-    series = k / x * (1 - ratio * (k - 1) / 2)
-    return np.where(is_small, series, by_digamma)
+    return coefficient - (log_rising(1.0, phi, n_votes) - yes - no)
 
 
 def _log_pmf_KDG(
@@ -265,7 +239,7 @@ def _beta_survival(x: float, rho: NDArray[Any], concentration: NDArray[Any]) -> 
     return np.where(is_point, rho > x, betainc((1 - mean) * s, mean * s, 1 - x))
 
 
-def _sample_beta(
+def sample_beta(
     rng: np.random.RandomState, rho: NDArray[Any], concentration: NDArray[Any]
 ) -> NDArray[Any]:
     """One vote fraction of each Beta(μ s, (1 - μ) s)."""
@@ -279,32 +253,3 @@ def _beta_parameters(
     """Mask of Betas that are points; a mean and concentration that SciPy takes everywhere."""
     is_point = np.isinf(concentration) | (rho == 0) | (rho == 1)
     return is_point, np.where(is_point, 0.5, rho), np.where(is_point, 2, concentration)
-
-
-_SHIFT = 6
-_TINY = 1e-30
-
-
-def _keras_log_rising(log_x: Any, k: Any) -> Any:
-    """Log Γ(x + k) - log Γ(x) to float32, for k >= 0.
-
-    Stirling's series at x + 6, in differences so that large x do not cancel, and the six factors
-    below it by Γ(x + 1) = x Γ(x); the first of them in log x, which may be of an x that is
-    rounded to zero.
-    """
-    from keras import ops
-
-    x = ops.exp(log_x)
-    shifted = x + _SHIFT
-    rising = (shifted + k - 0.5) * ops.log1p(k / shifted) + k * ops.log(shifted) - k
-    rising = rising + _stirling(shifted + k) - _stirling(shifted)
-    for i in range(1, _SHIFT):
-        rising = rising - ops.log1p(k / (x + i))
-    first = ops.log(ops.maximum(x + k, _TINY)) - log_x
-    return rising - ops.where(k > 0, first, 0.0)
-
-
-def _stirling(x: Any) -> Any:
-    """Log Γ(x) - (x - 1/2) log x + x - log(2 π) / 2, to 1e-8 for x >= 6."""
-    square = x * x
-    return (1 / 12 - (1 / 360 - 1 / (1260 * square)) / square) / x
