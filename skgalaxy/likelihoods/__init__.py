@@ -4,6 +4,9 @@
 has the methods that for example posteriors and training need (`Likelihood` lists them). To add
 one, write one file with one class, and one row in `LIKELIHOODS`; ``tests/test_likelihoods.py`` then
 tests it by the contract that holds for all.
+
+`Multinomial` and `DirichletMultinomial` are the same two of a question with several answers, as a
+decision tree has them.
 """
 
 from typing import Any
@@ -11,10 +14,30 @@ from typing import Any
 from skgalaxy.likelihoods.base import Likelihood, concatenate
 from skgalaxy.likelihoods.beta_binomial import BetaBinomial
 from skgalaxy.likelihoods.binomial import Binomial
+from skgalaxy.likelihoods.dirichlet_multinomial import DirichletMultinomial
+from skgalaxy.likelihoods.multinomial import Multinomial
+from skgalaxy.likelihoods.simplex import AnswerLikelihood
 
-__all__ = ["BetaBinomial", "Binomial", "LIKELIHOODS", "Likelihood", "as_likelihood", "combine"]
+__all__ = [
+    "ANSWER_LIKELIHOODS",
+    "AnswerLikelihood",
+    "BetaBinomial",
+    "Binomial",
+    "DirichletMultinomial",
+    "LIKELIHOODS",
+    "Likelihood",
+    "Multinomial",
+    "as_likelihood",
+    "combine",
+]
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {"beta_binomial": BetaBinomial, "binomial": Binomial}
+
+# by the same names, for a question with any number of answers
+ANSWER_LIKELIHOODS: dict[str, type[AnswerLikelihood]] = {
+    "beta_binomial": DirichletMultinomial,
+    "binomial": Multinomial,
+}
 
 
 def as_likelihood(draws: Any) -> Likelihood:
