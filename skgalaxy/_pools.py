@@ -14,7 +14,7 @@ import contextlib
 import math
 import mmap
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,6 +27,7 @@ from skgalaxy._validation import refuse_masked
 
 __all__ = [
     "ALIGNED",
+    "ahead",
     "blocks",
     "blocks_ahead",
     "count_rows",
@@ -34,6 +35,7 @@ __all__ = [
     "is_stored",
     "n_rows",
     "row_parts",
+    "rows_within_budget",
     "take",
     "take_rows",
 ]
@@ -103,7 +105,7 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
 
 def row_parts(X: Any, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
     """Cut rows of a stored array to parts that fit in memory; rows of any other X are one part."""
-    size = _rows_within_budget(X) if is_stored(X) else max(1, len(rows))
+    size = rows_within_budget(X) if is_stored(X) else max(1, len(rows))
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
@@ -118,7 +120,7 @@ def blocks_ahead(
 ) -> Iterator[Any]:
     """Yield `blocks`. The next one is read meanwhile, unless it is in memory already."""
     found = blocks(X, prepare, parts)
-    return _ahead(found) if prepare or is_stored(X) or is_batched(X) else found
+    return ahead(found) if prepare or is_stored(X) or is_batched(X) else found
 
 
 def blocks(
@@ -148,13 +150,13 @@ def blocks(
         return
     total = n_rows(X) or 0  # None is of batches only
     first, start = deque(parts), 0
-    size = _PROBE if prepare else _rows_within_budget(X)
+    size = _PROBE if prepare else rows_within_budget(X)
     while first or start == 0 or start < total:
         part = first.popleft() if first else slice(start, start + size)
         block = _prepared(prepare, _read(X, part))
         yield block
         # Images of paths are larger than paths: the next block is sized by this one.
-        start, size = part.stop, _rows_within_budget(block)
+        start, size = part.stop, rows_within_budget(block)
 
 
 def _batches(X: Any, prepare: Callable[[Any], Any] | None, parts: Sequence[Any]) -> Iterator[Any]:
@@ -182,7 +184,7 @@ def _prepared(prepare: Callable[[Any], Any] | None, rows: Any) -> Any:
     return block
 
 
-def _ahead(items: Iterable[Any]) -> Iterator[Any]:
+def ahead(items: Iterable[Any]) -> Generator[Any]:
     """Yield `items`. The next one is computed in a thread while the caller uses this one."""
     # scikit-learn and joblib keep their settings per thread: the thread gets the caller's.
     items, config, n_jobs = iter(items), sklearn.get_config(), joblib.effective_n_jobs(None)
@@ -198,7 +200,7 @@ def _ahead(items: Iterable[Any]) -> Iterator[Any]:
             yield item
 
 
-def _rows_within_budget(X: Any) -> int:
+def rows_within_budget(X: Any) -> int:
     """Number of rows of a block, by the size of the rows of X."""
     if hasattr(X, "dtype") and hasattr(X, "shape"):
         row_bytes = X.dtype.itemsize * math.prod(X.shape[1:])

@@ -4,6 +4,7 @@ __all__ = [
     "EmptySampleWarning",
     "ModelVersionWarning",
     "NoSpreadWarning",
+    "PretrainingDivergedWarning",
     "TooFewDrawsWarning",
 ]
 
@@ -26,6 +27,10 @@ class NoSpreadWarning(UserWarning):
     Its posterior is one binomial and its mutual information is exactly zero for
     every galaxy: ranking by it is meaningless.
     """
+
+
+class PretrainingDivergedWarning(UserWarning):
+    """Pretraining was stopped: the network is the last one whose weights and losses were finite."""
 
 
 class TooFewDrawsWarning(UserWarning):

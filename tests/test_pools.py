@@ -173,13 +173,13 @@ class TestAhead:
                 turn.set()  # the caller of item number - 1 waits for this
                 yield number
 
-        for number in _pools._ahead(reading()):
+        for number in _pools.ahead(reading()):
             if number < 2:
                 assert turns[number + 1].wait(5)
 
     def test_no_more_than_one_ahead(self):
         read = []
-        for number in _pools._ahead(read.append(i) or i for i in range(10)):
+        for number in _pools.ahead(read.append(i) or i for i in range(10)):
             time.sleep(0.01)
             assert len(read) <= number + 2
 
@@ -188,7 +188,7 @@ class TestAhead:
             yield 1
             raise ValueError("no more")
 
-        items = _pools._ahead(failing())
+        items = _pools.ahead(failing())
         assert next(items) == 1
         with pytest.raises(ValueError, match="no more"):
             next(items)

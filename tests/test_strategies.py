@@ -138,7 +138,7 @@ class TestContract:
             STRATEGIES[name](Oracle(), pool, 5, nonsense=1)
 
     def test_each_galaxy_is_predicted_once(self, name, pool, monkeypatch):
-        monkeypatch.setattr(_pools, "_rows_within_budget", lambda X: 16)
+        monkeypatch.setattr(_pools, "rows_within_budget", lambda X: 16)
         learner = Oracle()
         STRATEGIES[name](learner, pool, n_instances=6, random_state=0)
         beforehand = N_TARGETS if name == "epig" else 0
@@ -161,7 +161,7 @@ class TestContract:
                 STRATEGIES[name](posterior, wrong)
 
     def test_as_if_the_eligible_were_all(self, name, pool, monkeypatch):
-        monkeypatch.setattr(_pools, "_rows_within_budget", lambda X: 16)
+        monkeypatch.setattr(_pools, "rows_within_budget", lambda X: 16)
         eligible = np.random.default_rng(1).uniform(size=N_POOL) < 0.6
         n_eligible = int(eligible.sum())
         indices, scores = STRATEGIES[name](Oracle(), pool, 9, eligible=eligible, random_state=0)
@@ -301,7 +301,7 @@ class TestContract:
     def test_goes_on_after_an_interrupt(self, name, after, pool, tmp_path, monkeypatch):
         if name == "random":
             pytest.skip("it scores nothing")
-        monkeypatch.setattr(_pools, "_rows_within_budget", lambda X: 16)
+        monkeypatch.setattr(_pools, "rows_within_budget", lambda X: 16)
         strategy = partial(STRATEGIES[name], n_instances=8, random_state=0)
         expected = strategy(Oracle(), pool)
         learner = Oracle()

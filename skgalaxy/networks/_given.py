@@ -16,6 +16,7 @@ __all__ = [
     "build_network",
     "check_builder",
     "check_network",
+    "check_trunk",
     "leaves",
     "refuse_noise",
 ]
@@ -87,20 +88,7 @@ def _refuse_global_settings(network: keras.Model) -> None:
 
 def check_network(network: Any, image_shape: tuple[int, ...], likelihood: type[Likelihood]) -> None:
     """Raise ValueError unless `network` is a Keras graph from images to a likelihood's outputs."""
-    if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
-        raise ValueError(
-            "`network` must build a functional or built Sequential keras.Model, whose graph can "
-            f"be split at its dropout. Got {type(network).__name__}."
-        )
-    if any(getattr(variable, "_skgalaxy_taken", False) for variable in network.variables):
-        raise ValueError(
-            "`network` must build new layers at every call. Got layers of an earlier call, or made "
-            "outside `network`; copy them in it with keras.models.clone_model and set_weights."
-        )
-    # a mark on the variable itself is gone when the variable is; a list of ids would go stale
-    for variable in network.variables:
-        variable._skgalaxy_taken = True
-    _refuse_global_settings(network)
+    _check_graph(network)
     shapes = network.input_shape, network.output_shape
     n_most = len(likelihood.outputs)
     allowed = [(None, n) for n in range(n_most - len(likelihood.starts), n_most + 1)]
@@ -115,6 +103,44 @@ def check_network(network: Any, image_shape: tuple[int, ...], likelihood: type[L
             "`network` must end in a logit, a layer without activation. "
             f"Got {getattr(activation, '__name__', activation)!r}."
         )
+
+
+def check_trunk(network: Any, image_shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless a network has layers in front of its last one, which can learn."""
+    _check_graph(network)
+    if network.input_shape != (None, *image_shape):
+        raise ValueError(
+            f"`network` must take images {image_shape}. Got a model of {network.input_shape}."
+        )
+    *trunk, last = network.layers
+    if type(last) is not layers.Dense:
+        raise ValueError(
+            "`network` must end in a keras.layers.Dense: what is in front of it is pretrained. "
+            f"Got {type(last).__name__}."
+        )
+    if not any(layer.trainable_weights for layer in trunk):
+        raise ValueError(
+            "`network` must have weights to pretrain in front of its last layer. Got none; set "
+            "`trainable` of its layers to True."
+        )
+
+
+def _check_graph(network: Any) -> None:
+    """Raise ValueError unless `network` is a Keras graph of new layers."""
+    if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
+        raise ValueError(
+            "`network` must build a functional or built Sequential keras.Model, whose graph can "
+            f"be split at its dropout. Got {type(network).__name__}."
+        )
+    if any(getattr(variable, "_skgalaxy_taken", False) for variable in network.variables):
+        raise ValueError(
+            "`network` must build new layers at every call. Got layers of an earlier call, or made "
+            "outside `network`; copy them in it with keras.models.clone_model and set_weights."
+        )
+    # a mark on the variable itself is gone when the variable is; a list of ids would go stale
+    for variable in network.variables:
+        variable._skgalaxy_taken = True
+    _refuse_global_settings(network)
 
 
 def _outputs_in_words(likelihood: type[Likelihood]) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from skgalaxy.networks.rows import ImageSpec
 
-__all__ = ["Identity", "outputs_for_waves"]
+__all__ = ["Identity", "describe_layers", "outputs_for_waves"]
 
 # They decide how weights begin, and what layers are called. Neither matters once weights are there.
 _NO_MATTER = re.compile(r"name|.*seed|.*initializer")
@@ -52,13 +52,16 @@ class Identity(NamedTuple):
     def of(cls, model: keras.Model, image: ImageSpec) -> Self:
         """Identity of a compiled model with the values it has now."""
         return cls(
-            keras.__version__, _layers(model), _variables(model), outputs_for_waves(model, image)
+            keras.__version__,
+            describe_layers(model),
+            _variables(model),
+            outputs_for_waves(model, image),
         )
 
     def changes(self, model: keras.Model) -> list[str]:
         """Clauses on layers or variables that are others in `model`; the values do not matter."""
         same_keras = self.keras_version == keras.__version__
-        return _layer_changes(self.layers, _layers(model), same_keras) or _variable_changes(
+        return _layer_changes(self.layers, describe_layers(model), same_keras) or _variable_changes(
             self.variables, _variables(model), same_keras
         )
 
@@ -85,7 +88,8 @@ def _waves(image: ImageSpec) -> NDArray[Any]:
     return pictures.astype(image.dtype)
 
 
-def _layers(model: keras.Model) -> list[Any]:
+def describe_layers(model: keras.Model) -> list[Any]:
+    """Class and configuration of each layer, as plain JSON, in the order of the graph."""
     return [[_name(layer), _config(layer)] for layer in _operations(model)]
 
 

@@ -21,6 +21,7 @@ from skgalaxy._validation import check_choice
 from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.networks._building import build_apart
 from skgalaxy.networks._given import build_network, check_network, leaves, refuse_noise
+from skgalaxy.networks._pretrained import PretrainedNetwork
 from skgalaxy.networks._shipped import resized, start_from_trunk
 from skgalaxy.networks.losses import LikelihoodLoss
 from skgalaxy.networks.rows import ImageSpec
@@ -265,8 +266,11 @@ class Architecture(NamedTuple):
 
     @property
     def from_trunk(self) -> bool:
-        """True if networks start from weights that ship with the library."""
-        return isinstance(self.network, GalaxyZooNetwork) and self.network.weights is not None
+        """True if networks start from weights that ship with the library, or went on from them."""
+        network = self.network
+        while isinstance(network, PretrainedNetwork):
+            network = network.network
+        return isinstance(network, GalaxyZooNetwork) and network.weights is not None
 
     def build(self, seed: int) -> keras.Model:
         """Compiled model: standardise, random views, network, global outputs.

@@ -45,6 +45,7 @@ KINDS = {
     "Normalizer": "sklearn.preprocessing",
     "PCA": "sklearn.decomposition",
     "Pipeline": "sklearn.pipeline",
+    "PretrainedNetwork": "skgalaxy.networks",
     "Recalibration": "skgalaxy.calibration",
     "RobustScaler": "sklearn.preprocessing",
     "ShuffleSplit": "sklearn.model_selection",
