@@ -81,7 +81,7 @@ def evaluate(
 
     loader, estimator, metadata = load_model(model)
     _check_question(votes, dialect, question or metadata["question"], metadata["question"])
-    table = read_votes(votes, metadata["question"], dialect=dialect, id_column=id_column)
+    table = read_votes(votes, str(metadata["question"]), dialect=dialect, id_column=id_column)
     counted = _answers(table, answers, metadata["answer"])
     table, paths = join(table, list_images(images), images, quiet)
     y = table.votes(*counted)

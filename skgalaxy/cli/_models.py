@@ -133,10 +133,15 @@ def train(
     from skgalaxy.calibration import recommended
     from skgalaxy.images import ImageLoader
     from skgalaxy.persistence import save
-    from skgalaxy.votes import read_votes
+    from skgalaxy.votes import TreeVotes, read_votes
 
     check_new(model, force)
     table = read_votes(votes, question, dialect=dialect, id_column=id_column)
+    if isinstance(table, TreeVotes):
+        raise ValueError(
+            f"`question` must name one question of {str(votes)!r}: {', '.join(table.questions)}. "
+            "Got None."
+        )
     table.votes(*answers)  # an unknown answer is an error now, before images are listed
     table, paths = join(table, list_images(images), images, quiet)
     y = table.votes(*answers)

@@ -11,6 +11,15 @@ arXiv:2102.08414).
 from skgalaxy.votes._decision_tree import DecisionTree
 from skgalaxy.votes._published_trees import GZ2, GZ_DECALS
 from skgalaxy.votes._read_votes import list_questions, read_votes
+from skgalaxy.votes._tree_votes import TreeVotes
 from skgalaxy.votes._vote_table import VoteTable
 
-__all__ = ["DecisionTree", "GZ2", "GZ_DECALS", "VoteTable", "list_questions", "read_votes"]
+__all__ = [
+    "DecisionTree",
+    "GZ2",
+    "GZ_DECALS",
+    "TreeVotes",
+    "VoteTable",
+    "list_questions",
+    "read_votes",
+]

@@ -3,31 +3,70 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import overload
 
 from skgalaxy._validation import check_choice, check_float
 from skgalaxy.votes._arithmetic import is_doubtful, settle_answers
 from skgalaxy.votes._counting import Question, count_votes
+from skgalaxy.votes._decision_tree import DecisionTree
 from skgalaxy.votes._dialects import DIALECTS, Columns, recognise
 from skgalaxy.votes._question_names import check_names, without_release
+from skgalaxy.votes._read_tree import count_tree, find_tree, match_tree
 from skgalaxy.votes._reductions import find_tasks, rows_of_task
 from skgalaxy.votes._table_file import Table, find_id_columns, open_table
+from skgalaxy.votes._tree_votes import TreeVotes
 from skgalaxy.votes._vote_table import VoteTable
 
 
+@overload
 def read_votes(
     path: str | Path,
-    question: str | None = None,
+    question: str,
     *,
     dialect: str = "auto",
     answers: Sequence[str] | None = None,
     id_column: str | None = None,
     tolerance: float = 0.1,
-) -> VoteTable:
-    """Read the votes on one question from a survey's table.
+) -> VoteTable: ...
+@overload
+def read_votes(
+    path: str | Path,
+    question: None = None,
+    *,
+    tree: DecisionTree,
+    release: str | None = None,
+    dialect: str = "auto",
+    id_column: str | None = None,
+    tolerance: float = 0.1,
+) -> TreeVotes: ...
+@overload
+def read_votes(
+    path: str | Path,
+    question: str | None = None,
+    *,
+    tree: DecisionTree | None = None,
+    release: str | None = None,
+    dialect: str = "auto",
+    answers: Sequence[str] | None = None,
+    id_column: str | None = None,
+    tolerance: float = 0.1,
+) -> VoteTable | TreeVotes: ...
+def read_votes(
+    path: str | Path,
+    question: str | None = None,
+    *,
+    tree: DecisionTree | None = None,
+    release: str | None = None,
+    dialect: str = "auto",
+    answers: Sequence[str] | None = None,
+    id_column: str | None = None,
+    tolerance: float = 0.1,
+) -> VoteTable | TreeVotes:
+    """Read the votes on one question, or on all, from a survey's table.
 
     The file is text (CSV, tab-separated or ECSV, in UTF-8, gzipped or not), Parquet (needs
     pyarrow) or a FITS table (needs astropy), which its content tells. Lines before the table that
-    begin with "#" are comments. Only the columns of the question are kept.
+    begin with "#" are comments. Only the columns of the question, or of the tree, are kept.
 
     Parameters
     ----------
@@ -36,7 +75,13 @@ def read_votes(
     question : str, default=None
         Question, by its name in Zoobot in every dialect, for example "smooth-or-featured", "bar",
         "has-spiral-arms"; or a task of Panoptes such as "T0". A release ("bar-dr5") may be left
-        out if the table has the question once. None is the table's only question.
+        out if the table has the question once. None is the table's only question, or all of
+        them if it has several.
+    tree : DecisionTree, default=None
+        The questions to read, in place of one; also of a table that has only some of them. None
+        finds, for a table with several questions, whether they are those of `GZ2` or `GZ_DECALS`.
+    release : str, default=None
+        Release of the tree's questions, for example "dr5", for a table that has several.
     dialect : {"auto", "gz2", "zoobot", "panoptes", "plain"}, default="auto"
         How the columns are named; "auto" finds out:
 
@@ -57,10 +102,12 @@ def read_votes(
 
     Returns
     -------
-    table : VoteTable
+    table : VoteTable, or TreeVotes for all questions of a tree
         One row per galaxy, in the file's order. N is the question's own total: its column of total
         votes or else the sum over its answers, never the total over all questions. Missing votes
-        are N = 0. `residual` is how far recovered counts were from whole numbers at most.
+        are N = 0; in a `TreeVotes` they are NaN, its N is the sum over the answers, and its
+        `missing` names the tree's questions that the table lacks. `residual` is how far recovered
+        counts were from whole numbers at most.
 
     Raises
     ------
@@ -77,6 +124,7 @@ def read_votes(
     See Also
     --------
     list_questions : Names of a table's questions and answers.
+    reconstruct_counts : Counts of a table that has only fractions below the first question.
 
     Examples
     --------
@@ -95,15 +143,23 @@ def read_votes(
      [ 0  0]]
     """
     tolerance = check_float(tolerance, "tolerance", 0, 0.5, closed="left")
+    _check_tree(tree, release, question, answers)
     with open_table(path) as table:
-        if answers is None:
-            asked = settle(
-                table, _find_question(find_questions(table, dialect), question, table.path)
-            )
-        else:
+        if answers is not None:
             asked = _question_of_answers(table, question, answers)
-        id_column = _find_id_column(table, id_column)
-        return count_votes(table, asked, id_column, tolerance)
+        else:
+            questions = find_questions(table, dialect)
+            if question is None and (tree is not None or len(list_answers(questions)) > 1):
+                questions = settle_all(table, questions)
+                found = {name: questions[name] for name in list_answers(questions)}
+                if tree is None:
+                    tree = find_tree(found, release, table.path)
+                matched = match_tree(found, tree, release, table.path)
+                return count_tree(
+                    table, tree, matched, _find_id_column(table, id_column), tolerance
+                )
+            asked = settle(table, _find_question(questions, question, table.path))
+        return count_votes(table, asked, _find_id_column(table, id_column), tolerance)
 
 
 def list_questions(path: str | Path, *, dialect: str = "auto") -> dict[str, tuple[str, ...]]:
@@ -210,6 +266,20 @@ def _all_reasons(questions: Mapping[str, Question]) -> str:
     """Why no question of a table can be counted."""
     reasons = [reason for each in questions.values() for reason in each.columns.reasons]
     return " and ".join(dict.fromkeys(reasons)) or "no counts"
+
+
+def _check_tree(
+    tree: DecisionTree | None, release: str | None, question: str | None, answers: object
+) -> None:
+    """Refuse a tree, or a release of one, beside a question."""
+    if tree is not None and not isinstance(tree, DecisionTree):
+        raise TypeError(f"`tree` must be a DecisionTree, or None. Got {tree!r}.")
+    for name, value in (("tree", tree), ("release", release)):
+        if value is not None and (question is not None or answers is not None):
+            raise ValueError(
+                f"`{name}` must be left out where you name a `question` or its `answers`. "
+                f"Got {value!r}."
+            )
 
 
 def _question_of_answers(table: Table, question: str | None, answers: Sequence[str]) -> Question:

@@ -18,37 +18,53 @@ _ROUNDING = 1e-6  # that averages of counts may leave
 _FEW, _SHARE = 2, 0.1  # more votes than its parents allow, that a question of a real table may have
 
 
-def check_tree_counts(tree: "DecisionTree", y: Any, n_galaxies: int | None) -> NDArray[np.float64]:
-    """Counts of shape (n_galaxies, n_answers), NaN where a question is not known."""
+def check_tree_counts(
+    tree: "DecisionTree",
+    y: Any,
+    n_galaxies: int | None,
+    *,
+    name: str = "y",
+    whole_walks: bool = True,
+) -> NDArray[np.float64]:
+    """Counts of shape (n_galaxies, n_answers), NaN where a question is not known.
+
+    With `whole_walks`, no question may have many more votes than the answers that lead to it.
+    """
     if isinstance(y, pd.DataFrame):
-        counts, mask = _of_frame(tree, y), None
+        counts, mask = _of_frame(tree, y, name), None
     else:
         plain, mask = without_mask(y)
-        counts = as_float64(plain, "y").copy()
+        counts = as_float64(plain, name).copy()
     if counts.ndim != 2 or counts.shape[1] != tree.n_answers:
         raise ValueError(
-            f"`y` must be counts of the {tree.n_answers} answers of {tree.name}, shape "
+            f"`{name}` must be counts of the {tree.n_answers} answers of {tree.name}, shape "
             f"(n_galaxies, {tree.n_answers}) in the order of `tree.columns`, or a table with these "
             f"columns. Got shape {counts.shape}."
         )
     if n_galaxies is not None and len(counts) != n_galaxies:
+        other = "X" if name == "y" else "ids"
         raise ValueError(
-            f"`X` and `y` must have the same number of rows. Got {n_galaxies} and {len(counts)}."
+            f"`{other}` and `{name}` must have the same number of rows. Got {n_galaxies} and "
+            f"{len(counts)}."
         )
     if mask is not None:
         counts[mask] = np.nan
-    _check_values(tree, counts)
+    _check_values(tree, counts, name)
     for question in tree.questions:
-        _check_question(tree, counts, question)
+        _check_known(tree, counts, question, name)
+        if whole_walks:
+            _check_asked(tree, counts, question, name)
     return counts
 
 
-def _of_frame(tree: "DecisionTree", table: pd.DataFrame) -> NDArray[np.float64]:
+def _of_frame(tree: "DecisionTree", table: pd.DataFrame, called: str) -> NDArray[np.float64]:
     """Columns of the tree's answers; those of a question that is not there are NaN."""
     names = list(table.columns)
     twice = [name for name in tree.columns if names.count(name) > 1]
     if twice:
-        raise ValueError(f"`y` must have each answer once. Got the column {twice[0]!r} twice.")
+        raise ValueError(
+            f"`{called}` must have each answer once. Got the column {twice[0]!r} twice."
+        )
     there = [name in names for name in tree.columns]
     for question in tree.questions:
         here = tree.slices[question]
@@ -56,21 +72,22 @@ def _of_frame(tree: "DecisionTree", table: pd.DataFrame) -> NDArray[np.float64]:
         if any(found) and not all(found):
             missing = tree.columns[here][found.index(False)]
             raise ValueError(
-                f"`y` must have all answers to {question!r}, or none. Got no column {missing!r}."
+                f"`{called}` must have all answers to {question!r}, or none. Got no column "
+                f"{missing!r}."
             )
     if not any(there):
         raise ValueError(
-            f"`y` must have columns of {tree.name}, for example {tree.columns[0]!r}. Got "
+            f"`{called}` must have columns of {tree.name}, for example {tree.columns[0]!r}. Got "
             f"{', '.join(map(repr, names[:5])) or 'none'}."
         )
     counts = np.full((len(table), tree.n_answers), np.nan)
     for place, name in enumerate(tree.columns):
         if there[place]:
-            counts[:, place] = as_float64(table[name], f"y[{name!r}]")
+            counts[:, place] = as_float64(table[name], f"{called}[{name!r}]")
     return counts
 
 
-def _check_values(tree: "DecisionTree", counts: NDArray[np.float64]) -> None:
+def _check_values(tree: "DecisionTree", counts: NDArray[np.float64], name: str) -> None:
     """Refuse what is no count."""
     bad = ~np.isnan(counts) & ~(np.isfinite(counts) & (counts >= 0))
     broken = np.abs(counts - np.rint(counts)) > _ROUNDING
@@ -81,33 +98,41 @@ def _check_values(tree: "DecisionTree", counts: NDArray[np.float64]) -> None:
     if not bad.any() and np.nanmax(counts) <= 1:
         remedy = "; fractions do not tell how many were asked: multiply them by that, and round"
     raise ValueError(
-        "`y` must be counts, whole numbers >= 0, or NaN in a question that is not known. "
+        f"`{name}` must be counts, whole numbers >= 0, or NaN in a question that is not known. "
         f"Got {counts[row, column]:g} of {tree.columns[column]!r} in row {row}{remedy}."
     )
 
 
-def _check_question(tree: "DecisionTree", counts: NDArray[np.float64], question: str) -> None:
-    """Refuse a question that is known in part, or has more votes than its parents allow."""
+def _check_known(
+    tree: "DecisionTree", counts: NDArray[np.float64], question: str, name: str
+) -> None:
+    """Refuse a question that is known in part."""
     here = counts[:, tree.slices[question]]
-    in_part = np.isnan(here).any(axis=1) & ~np.isnan(here).all(axis=1)
+    in_part = np.asarray(np.isnan(here).any(axis=1) & ~np.isnan(here).all(axis=1))
     if in_part.any():
         raise ValueError(
-            f"`y` must be known of all answers to {question!r}, or NaN in all. Got NaN in some of "
-            f"row {first_rows(in_part)}."
+            f"`{name}` must be known of all answers to {question!r}, or NaN in all. Got NaN in "
+            f"some of row {first_rows(in_part)}."
         )
+
+
+def _check_asked(
+    tree: "DecisionTree", counts: NDArray[np.float64], question: str, name: str
+) -> None:
+    """Refuse a question with many more votes than its parents allow."""
     parents = tree.parents(question)
     if not parents:
         return
     columns = [tree.columns.index(f"{parent}_{answer}") for parent, answer in parents]
     allowed = counts[:, columns].sum(axis=1)  # NaN if a parent is not known: all are allowed
-    asked = here.sum(axis=1)
+    asked = counts[:, tree.slices[question]].sum(axis=1)
     over = np.asarray(asked - allowed > np.maximum(_FEW, _SHARE * asked))
     if over.any():
         row = int(np.flatnonzero(over)[0])
         raise ValueError(
-            f"`y` must not have more votes on {question!r} than were given to the answers before "
-            f"it. Got {asked[row]:g} of {allowed[row]:g} in row {first_rows(over)}; leave such "
-            "galaxies out, or look whether columns are mixed up (`DecisionTree.validate`)."
+            f"`{name}` must not have more votes on {question!r} than were given to the answers "
+            f"before it. Got {asked[row]:g} of {allowed[row]:g} in row {first_rows(over)}; leave "
+            "such galaxies out, or look whether columns are mixed up (`DecisionTree.validate`)."
         )
 
 

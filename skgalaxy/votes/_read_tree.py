@@ -1,0 +1,171 @@
+"""The questions of a decision tree in a table: which of them it has, and their counts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skgalaxy.votes._cells import is_missing
+from skgalaxy.votes._counting import Question, count_votes
+from skgalaxy.votes._decision_tree import DecisionTree
+from skgalaxy.votes._published_trees import GZ2, GZ_DECALS
+from skgalaxy.votes._question_names import first_names, without_release
+from skgalaxy.votes._table_file import Table
+from skgalaxy.votes._tree_votes import ORIGIN_COLUMN, ORIGINS, TreeVotes
+from skgalaxy.votes._vote_table import VoteTable
+
+__all__ = ["count_tree", "find_tree", "match_tree"]
+
+
+def find_tree(questions: Mapping[str, Question], release: str | None, path: str) -> DecisionTree:
+    """The published tree that has most of a table's questions; refused if two have as many."""
+    fits = [_fit(questions, tree, release) for tree in (GZ2, GZ_DECALS)]
+    sizes = [max(map(len, fit.values()), default=0) for fit in fits]
+    if sizes[0] == sizes[1]:
+        problem = "are in both published trees" if sizes[0] else "are in neither published tree"
+        raise ValueError(
+            f"`question` must name one question of {path!r}: {', '.join(questions)}; or `tree` "
+            f"must be given for all of them. Got None, and the questions {problem}."
+        )
+    return (GZ2, GZ_DECALS)[int(np.argmax(sizes))]
+
+
+def match_tree(
+    questions: Mapping[str, Question], tree: DecisionTree, release: str | None, path: str
+) -> dict[str, Question]:
+    """A table's questions by their names in a tree, all of one release."""
+    fits = _fit(questions, tree, release)
+    if not fits:
+        _refuse_answers(questions, tree, release)
+        named = "" if release is None else f" of the release {release!r}"
+        raise ValueError(
+            f"{path!r} must have votes on questions of {tree.name}{named}: "
+            f"{', '.join(tree.questions)}. Got {first_names(questions) or 'none'}."
+        )
+    most = max(map(len, fits.values()))
+    best = [name for name, fit in fits.items() if len(fit) == most]
+    if len(best) > 1:
+        raise ValueError(
+            f"`release` must be given for {path!r}, which has {tree.name} in the releases "
+            f"{', '.join(name or '(none)' for name in best)}. Got None."
+        )
+    return fits[best[0]]
+
+
+def _fit(
+    questions: Mapping[str, Question], tree: DecisionTree, release: str | None
+) -> dict[str, dict[str, Question]]:
+    """By release, the questions that a tree has with their answers; "" for no release."""
+    found: dict[str, dict[str, Question]] = {}
+    for name, question in questions.items():
+        bare, of = _bare(name, tree)
+        if bare is None or not set(question.columns.countable) <= set(tree.answers(bare)):
+            continue
+        if release is None or of == str(release).lower().lstrip("-"):
+            found.setdefault(of, {})[bare] = question
+    return found
+
+
+def _bare(name: str, tree: DecisionTree) -> tuple[str | None, str]:
+    """A question's name in a tree, None if it has it not, and the release."""
+    if name in tree.questions:
+        return name, ""
+    bare = without_release(name)
+    return (bare if bare in tree.questions else None), name[len(bare) + 1 :].lower()
+
+
+def _refuse_answers(
+    questions: Mapping[str, Question], tree: DecisionTree, release: str | None
+) -> None:
+    """Name the first answer that a tree has not, of a question that it has."""
+    for name, question in questions.items():
+        bare, of = _bare(name, tree)
+        if bare is None or (release is not None and of != release.lower().lstrip("-")):
+            continue
+        answers = tree.answers(bare)
+        strange = [answer for answer in question.columns.countable if answer not in answers]
+        raise ValueError(
+            f"The answers to {bare!r} must be, in {tree.name}, among {', '.join(answers)}. "
+            f"Got {strange[0]!r}."
+        )
+
+
+def count_tree(
+    table: Table,
+    tree: DecisionTree,
+    questions: Mapping[str, Question],
+    id_column: str,
+    tolerance: float,
+) -> TreeVotes:
+    """Votes on all of a table's questions; other parameters and errors as in `read_votes`."""
+    has_origin = ORIGIN_COLUMN in table.names
+    names = [name for each in questions.values() for name in each.columns.all_names]
+    table.columns([id_column, *names, *([ORIGIN_COLUMN] if has_origin else [])])  # in one go
+    parts, residual = {}, 0.0
+    for name, question in questions.items():
+        counted = count_votes(table, question, id_column, tolerance)
+        counts = np.full((len(counted), tree.n_answers), np.nan)
+        in_rows = question.rows is not None
+        for answer, values in _all_answers(tree, name, counted, in_rows).items():
+            counts[:, tree.columns.index(f"{name}_{answer}")] = values
+        counts[_unknown(table, question)] = np.nan
+        parts[name] = pd.DataFrame(counts[:, tree.slices[name]], index=counted.ids)
+        residual = max(residual, counted.residual)
+    ids = pd.Index(np.concatenate([part.index for part in parts.values()])).unique()
+    whole = np.full((len(ids), tree.n_answers), np.nan)
+    for name, part in parts.items():
+        # a task without a row of its own in a reduction was put to nobody
+        whole[:, tree.slices[name]] = part.reindex(ids, fill_value=0).to_numpy()
+    origin = _origin(table) if has_origin else "counted"
+    return TreeVotes(
+        ids.to_numpy(), tree, whole, residual=residual, source=table.path, origin=origin
+    )
+
+
+def _all_answers(
+    tree: DecisionTree, question: str, counted: VoteTable, in_rows: bool
+) -> dict[str, Any]:
+    """Counts of all answers that a tree has; a single one that is left out is the rest of N.
+
+    A reduction, which has its tasks in rows, has no column of an answer that nobody gave.
+    """
+    found: dict[str, Any] = dict(zip(counted.answers, counted.counts.T, strict=True))
+    lacks = [answer for answer in tree.answers(question) if answer not in found]
+    rest = counted.n_votes - counted.counts.sum(axis=1)
+    if in_rows and not rest.any():
+        return found | dict.fromkeys(lacks, rest)
+    if len(lacks) > 1 or (lacks and not rest.any()):
+        raise ValueError(
+            f"{counted.source!r} must have all answers to {question!r} of {tree.name}, or all but "
+            f"one and N. Got nothing of {', '.join(lacks)}."
+        )
+    return found | dict.fromkeys(lacks, rest)
+
+
+def _unknown(table: Table, question: Question) -> NDArray[np.bool_]:
+    """True for galaxies without anything in a question's columns; a total of 0 is something."""
+    columns = question.columns
+    totals = filter(None, [columns.total])
+    cells = table.columns([*columns.countable.values(), *totals]).values()
+    gone = [is_missing(values) for values in cells]
+    if columns.total:
+        total = pd.to_numeric(
+            pd.Series(table.columns([columns.total])[columns.total], dtype=object), errors="coerce"
+        )
+        missing = np.all(gone[:-1], axis=0) & ~np.asarray(total == 0)
+    else:
+        missing = np.all(gone, axis=0)
+    return missing if question.rows is None else np.zeros(len(question.rows), bool)
+
+
+def _origin(table: Table) -> Any:
+    """How a table's counts came about, as `TreeVotes.to_frame` wrote it."""
+    found = {str(value) for value in table.columns([ORIGIN_COLUMN])[ORIGIN_COLUMN]}
+    if len(found) != 1 or not found <= set(ORIGINS):
+        raise ValueError(
+            f"`{ORIGIN_COLUMN}` must be one of {', '.join(ORIGINS)} in all rows of {table.path!r}. "
+            f"Got {first_names(sorted(found))}."
+        )
+    return found.pop()
