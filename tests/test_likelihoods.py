@@ -1,7 +1,8 @@
 """One contract for every likelihood: pmf, mixture, entropies, loss and samples agree.
 
-`ZeroInflated` and `ThreeAnswers` are toys of this folder: what a newcomer adds is one file and a
-row in `LIKELIHOODS`, and all that stands on likelihoods works with it.
+`ZeroInflated` is a toy of this folder: what a newcomer adds is one file and a row in `LIKELIHOODS`,
+and all that stands on likelihoods works with it. Those of several answers have a contract of their
+own, in ``tests/test_answer_likelihoods.py``.
 """
 
 import math
@@ -10,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import joint_mutual_information, votes_nll
+from oracles import votes_nll
 from scipy import integrate, stats
 from scipy.special import xlogy
-from toy_likelihoods import ThreeAnswers, ZeroInflated
+from toy_likelihoods import ZeroInflated
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior, acquisition, query
 from skgalaxy.acquisition import expected_entropy, mutual_information, predictive_entropy
@@ -22,6 +23,7 @@ from skgalaxy.likelihoods import (
     LIKELIHOODS,
     BetaBinomial,
     Binomial,
+    Likelihood,
     as_likelihood,
     beta_binomial,
     binomial,
@@ -387,10 +389,13 @@ def test_as_likelihood():
 @pytest.mark.parametrize(
     ("concentration", "message"),
     [
-        (0, "`concentration` must be > 0; infinity is the binomial. Got 0"),
+        (0, "`concentration` must be > 0; infinity is no scatter beyond chance. Got 0"),
         ([[-1.0, 2.0]], "`concentration` must be > 0.* Got -1"),
         ([[np.nan, 2.0]], "`concentration` must be > 0"),
-        ([[1.0, 2.0, 3.0]], r"a number or of the shape of `draws`, \(1, 2\). Got shape \(1, 3\)"),
+        (
+            [[1.0, 2.0, 3.0]],
+            r"a number or of shape \(1, 2\), one for each draw. Got shape \(1, 3\)",
+        ),
     ],
 )
 def test_bad_concentrations(concentration, message):
@@ -443,64 +448,12 @@ class TestAThirdLikelihood:
         assert 1 / found.overdispersion == pytest.approx(9, rel=0.15)
 
 
-class TestSeveralAnswers:
-    """Outcomes that are no numbers: pmf, entropies and information hold all the same."""
+def test_refuses_what_it_cannot_say():
+    class Plain(Binomial):
+        next_yes, recalibrated = Likelihood.next_yes, Likelihood.recalibrated
 
-    def likelihood(self, n_galaxies=5, n_draws=6):
-        return ThreeAnswers(np.random.default_rng(0).dirichlet([1, 1, 2], (n_galaxies, n_draws)))
-
-    def test_pmf_is_scipys(self):
-        likelihood = self.likelihood()
-        counts = likelihood.outcomes(4)
-        pmf = VotePosterior(likelihood).pmf(4)
-        assert pmf.shape == (5, 15)
-        expected = [
-            np.mean([stats.multinomial(4, p).pmf(counts) for p in draws], axis=0)
-            for draws in likelihood.draws
-        ]
-        np.testing.assert_allclose(pmf, expected, atol=1e-12)
-        votes = counts[[3, 1, 4, 1, 5]]
-        log_prob = likelihood.mixture_log_prob(votes, np.full(5, 4))
-        np.testing.assert_allclose(log_prob, np.log(pmf[np.arange(5), [3, 1, 4, 1, 5]]))
-        padded = VotePosterior(likelihood).pmf([4, 2, 4, 0, 4])
-        np.testing.assert_allclose(padded.sum(axis=1), 1)
-        assert (padded[3, 1:] == 0).all()
-
-    def test_information(self):
-        likelihood = self.likelihood()
-        pmf_GDK = whole_pmf(likelihood, 7)
-        mixed = -xlogy(pmf_GDK.mean(1), pmf_GDK.mean(1)).sum(axis=1)
-        expected = mixed + xlogy(pmf_GDK, pmf_GDK).sum(axis=2).mean(axis=1)
-        np.testing.assert_allclose(mutual_information(likelihood, 7), expected, atol=1e-12)
-        jackknifed = mutual_information(likelihood, 7, jackknife=True)
-        assert (jackknifed > mutual_information(likelihood, 7)).all()
-        picks, _ = acquisition.greedy_information(likelihood, expected, 5)
-        assert sorted(picks) == [0, 1, 2, 3, 4]
-        gain = acquisition.expected_predictive_information_gain(likelihood, 3, likelihood[:2], 3)
-        pairs = [
-            [joint_mutual_information(likelihood[[g, t]], 3) for t in range(2)] for g in range(2, 5)
-        ]
-        alone = mutual_information(likelihood, 3)
-        shared = alone[2:, None] + alone[:2] - pairs
-        np.testing.assert_allclose(gain[2:], shared.mean(axis=1), atol=1e-12)
-
-    def test_an_answer_that_never_comes_leaves_the_binomial(self):
-        rho = np.random.default_rng(1).uniform(size=(8, 5))
-        three = ThreeAnswers(np.stack([rho, 1 - rho, np.zeros_like(rho)], axis=-1))
-        for n in (1, 9):
-            expected = mutual_information(rho, n)
-            np.testing.assert_allclose(mutual_information(three, n), expected, atol=1e-12)
-        directions = acquisition.standardised_draws(three)
-        plain = acquisition.standardised_draws(rho)
-        np.testing.assert_allclose(directions @ directions.T, plain @ plain.T, atol=1e-12)
-
-    def test_samples(self):
-        votes = VotePosterior(self.likelihood()).sample(9, random_state=0)
-        assert votes.shape == (5, 3)
-        assert (votes.sum(axis=1) == 9).all()
-
-    def test_refuses_what_it_cannot_say(self):
-        with pytest.raises(TypeError, match="ThreeAnswers cannot be recalibrated"):
-            Recalibration().apply(VotePosterior(self.likelihood()))
-        with pytest.raises(TypeError, match="does not say what the next single vote will be"):
-            acquisition.value_of_votes(self.likelihood(), 3)
+    draws = Plain(example("binomial").draws)
+    with pytest.raises(TypeError, match="Plain cannot be recalibrated"):
+        Recalibration().apply(VotePosterior(draws))
+    with pytest.raises(TypeError, match="does not say what the next single vote will be"):
+        acquisition.value_of_votes(draws, 3)

@@ -1,13 +1,11 @@
-"""Two likelihoods that the package does not have, as a newcomer would add them: a file each.
+"""A likelihood that the package does not have, as a newcomer would add it: one file.
 
 `ZeroInflated` is of k of N votes: some galaxies get no yes at all, for example because the image
-is broken. `ThreeAnswers` is a multinomial: its outcome is how often each of three answers is given.
+is broken.
 """
 
-import itertools
-
 import numpy as np
-from scipy.special import expit, gammaln, xlogy
+from scipy.special import expit
 
 from skgalaxy.likelihoods.base import Likelihood, spread_draws, vote_fraction
 from skgalaxy.likelihoods.beta_binomial import BetaBinomial
@@ -77,52 +75,3 @@ class ZeroInflated(Likelihood):
 
     def scatter(self):
         return self._arrays[2]
-
-
-class ThreeAnswers(Likelihood):
-    """Multinomial votes on three answers, of probabilities (G, D, 3)."""
-
-    outputs = ("the logit of the first answer", "of the second", "of the third")
-
-    def __init__(self, probabilities):
-        super().__init__(np.asarray(probabilities, dtype=float))
-
-    @classmethod
-    def from_outputs(cls, outputs_GDP):
-        return cls(np.exp(outputs_GDP) / np.exp(outputs_GDP).sum(axis=-1, keepdims=True))
-
-    @staticmethod
-    def nll(y_true, y_pred):
-        from keras import ops
-
-        return -ops.sum(y_true * ops.log_softmax(y_pred), axis=-1)
-
-    @staticmethod
-    def outcomes(n_votes):
-        """Counts of the answers, one row per outcome."""
-        pairs = itertools.product(range(n_votes + 1), repeat=2)
-        return np.array([(a, b, n_votes - a - b) for a, b in pairs if a + b <= n_votes])
-
-    def n_outcomes(self, n_votes):
-        return (n_votes + 1) * (n_votes + 2) // 2
-
-    def log_pmf(self, votes_GA, n_votes_G):
-        ways = gammaln(n_votes_G + 1) - gammaln(votes_GA + 1).sum(axis=-1)
-        return ways[:, None] + xlogy(votes_GA[:, None], self.draws).sum(axis=-1)
-
-    def pmf_blocks(self, n_votes):
-        counts_KA = self.outcomes(n_votes)
-        ways_K = gammaln(n_votes + 1) - gammaln(counts_KA + 1).sum(axis=1)
-        for rows in self._blocks(n_votes):
-            terms = xlogy(counts_KA, self.draws[rows][:, :, None]).sum(axis=-1)
-            yield rows, np.exp(ways_K + terms)
-
-    def variance(self):
-        return self.draws.var(axis=1)
-
-    def quantile(self, level):
-        return np.quantile(self.draws, level, axis=1)
-
-    def sample(self, rng, n_votes_G, draw):
-        pairs = zip(np.broadcast_to(n_votes_G, len(self)), self.draws[:, draw], strict=True)
-        return np.array([rng.multinomial(n, p) for n, p in pairs])

@@ -176,12 +176,13 @@ def check_concentration(concentration: ArrayLike, shape: tuple[int, ...]) -> NDA
         concentration = np.broadcast_to(concentration, shape)
     except ValueError as error:
         raise ValueError(
-            f"`concentration` must be a number or of the shape of `draws`, {shape}. "
+            f"`concentration` must be a number or of shape {shape}, one for each draw. "
             f"Got shape {concentration.shape}."
         ) from error
     if not (concentration > 0).all():
         raise ValueError(
-            f"`concentration` must be > 0; infinity is the binomial. Got {np.min(concentration):g}."
+            "`concentration` must be > 0; infinity is no scatter beyond chance. "
+            f"Got {np.min(concentration):g}."
         )
     return concentration
 

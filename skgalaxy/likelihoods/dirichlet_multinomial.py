@@ -101,8 +101,11 @@ class DirichletMultinomial(AnswerLikelihood):
 
         log_s = ops.clip(y_pred[:, -1:], -MOST_LOG_S, MOST_LOG_S)
         log_alpha = log_s + keras_log_fractions(y_pred[:, :-1])  # of μ s
-        answers = ops.sum(keras_log_rising(log_alpha, y_true), axis=-1)
-        return keras_log_rising(log_s[:, 0], ops.sum(y_true, axis=-1)) - answers
+        rising = keras_log_rising(log_alpha, y_true)
+        loss = keras_log_rising(log_s[:, 0], ops.sum(y_true, axis=-1))
+        for answer in range(y_true.shape[-1]):  # in this order two answers round as `BetaBinomial`
+            loss = loss - rising[:, answer]
+        return loss
 
     def log_pmf(self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]) -> NDArray[Any]:
         phi_GD = 1 / self.concentration

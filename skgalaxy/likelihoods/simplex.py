@@ -187,7 +187,7 @@ def contrasts(n_answers: int) -> NDArray[np.float64]:
 def fractions_of(z: ArrayLike) -> NDArray[np.float64]:
     """Vote fractions of answers from a network's numbers z, shape (..., K - 1) to (..., K).
 
-    The smallest is 1e-13 of the largest.
+    None is less than 1e-13 of the largest.
     """
     z = np.asarray(z, dtype=np.float64)
     return _softmax(z @ contrasts(z.shape[-1] + 1).T)
@@ -230,6 +230,8 @@ def keras_log_fractions(z: Any) -> Any:
     matrix = contrasts(n_answers).astype("float32")
     # a sum of products: a matrix product may be rounded to few digits on a GPU
     log_odds = ops.sum(ops.expand_dims(z, 1) * matrix, axis=-1)
+    if n_answers == 2:  # the logarithm of a sum of one has a gradient that is rounded
+        return -ops.softplus(ops.flip(log_odds, axis=-1) - log_odds)
     others = [[b for b in range(n_answers) if b != a] for a in range(n_answers)]
     against = ops.logsumexp(ops.take(log_odds, others, axis=1), axis=-1)
     return -ops.softplus(against - log_odds)
