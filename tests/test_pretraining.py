@@ -158,10 +158,13 @@ def interrupted_after(n_steps, monkeypatch):
     monkeypatch.setattr(keras.Model, "train_on_batch", train_or_stop)
 
 
+LIKE_COMPLETE = {"n_steps": np.int64(2), "learning_rate": np.float32(5e-4)}
+
+
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory):
     file = tmp_path_factory.mktemp("complete") / "pretraining"
-    learn(n_steps=2, checkpoint=file)
+    learn(checkpoint=file, **LIKE_COMPLETE)
     return file
 
 
@@ -192,7 +195,7 @@ class TestCheckpoint:
     def test_of_something_else_is_refused(self, complete, settings, message):
         before = complete.read_bytes()
         with pytest.raises(ValueError, match=f"the same pretraining. Got .*{message}"):
-            learn(**{"checkpoint": complete, "n_steps": 2, **settings})
+            learn(**{"checkpoint": complete, **LIKE_COMPLETE, **settings})
         assert complete.read_bytes() == before
 
     def test_of_another_version_is_refused(self, complete, monkeypatch):

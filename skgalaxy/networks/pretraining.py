@@ -152,9 +152,9 @@ def pretrain(
     (40,)
     """
     check_builder(network)
-    check_int(n_steps, "n_steps", 1)
-    check_int(batch_size, "batch_size", 2)
-    check_float(learning_rate, "learning_rate", 0, math.inf, closed="neither")
+    # as plain numbers, which the checkpoint can hold
+    n_steps, batch_size = check_int(n_steps, "n_steps", 1), check_int(batch_size, "batch_size", 2)
+    learning_rate = check_float(learning_rate, "learning_rate", 0, math.inf, closed="neither")
     check_choice(precision, "precision", ("auto", "float32", "bfloat16"))
     check_bool(verbose, "verbose")
     check_seed(random_state)
