@@ -14,7 +14,13 @@ import skgalaxy
 from skgalaxy import BayesianCNNRegressor
 from skgalaxy.exceptions import PretrainingDivergedWarning
 from skgalaxy.images import ImageLoader
-from skgalaxy.networks import GalaxyZooNetwork, PretrainedNetwork, pretrain, pretraining
+from skgalaxy.networks import (
+    GalaxyZooNetwork,
+    PretrainedNetwork,
+    _unlabelled,
+    pretrain,
+    pretraining,
+)
 from skgalaxy.networks._contrast import Contrast
 from skgalaxy.networks.architecture import Architecture
 from skgalaxy.networks.rows import ImageSpec
@@ -117,10 +123,13 @@ class TestNetwork:
 
 class TestPools:
     def test_a_stored_pool_gives_every_picture_once_a_pass(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(pretraining, "rows_within_budget", lambda X: 17)
+        monkeypatch.setattr(_unlabelled, "rows_within_budget", lambda X: 17)
         stored = np.memmap(tmp_path / "pool", np.uint8, "w+", shape=X.shape)
         stored[:] = X
-        for pool in (pretraining._Pool.of(stored, None), pretraining._Pool.of(X, None)):
+        for pool in (
+            _unlabelled.UnlabelledPool.of(stored, None),
+            _unlabelled.UnlabelledPool.of(X, None),
+        ):
             batches = pool.batches(3, 8, 0)
             passes = [np.concatenate([next(batches) for _ in range(5)]) for _ in range(2)]
             assert not np.array_equal(*passes)
@@ -272,11 +281,11 @@ class TestRefusals:
             learn(pool)
 
     def test_nan_in_a_stored_pool_keeps_the_checkpoint(self, often, tmp_path, monkeypatch):
-        monkeypatch.setattr(pretraining, "_N_MEASURED", 20)
+        monkeypatch.setattr(_unlabelled, "_N_MEASURED", 20)
         stored = np.memmap(tmp_path / "pool", np.float32, "w+", shape=X.shape)
         stored[:] = X
         stored[-2, 3, 3] = np.nan
-        monkeypatch.setattr(pretraining, "rows_within_budget", lambda X: 8)
+        monkeypatch.setattr(_unlabelled, "rows_within_budget", lambda X: 8)
         with pytest.raises(ValueError, match=r"must be finite. Got NaN or infinity in row 38"):
             learn(stored, checkpoint=tmp_path / "file")
         assert len(pretraining._Checkpoint.read(tmp_path / "file").losses) == 2

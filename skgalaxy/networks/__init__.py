@@ -6,7 +6,7 @@ The modules, in the order of the data:
 `rows`            checks of X: its rows as images
 `training_set`    images with votes, each image once; images held out; batches
 `architecture`    the paper's network, and the Keras model around it
-`pretraining`     networks that learn from pictures without votes; how, in `_contrast`
+`pretraining`     networks that learn from pictures without votes: how, in `_contrast`
 `_shipped`        weights that come with the library, to start from
 `losses`          likelihoods as Keras losses
 `trained`         a network as arrays, which can be trained further
