@@ -61,6 +61,8 @@ def test_an_answer_left_out_is_the_rest_of_n(table):
     np.testing.assert_array_equal(
         read_votes(path, tree=GZ2).votes("smooth-or-featured").counts, [[10, 28, 2], [1, 2, 0]]
     )
+    path = table(f"{HEAD},smooth-or-featured_total-votes", "a,10,30,40")
+    assert read_votes(path, tree=GZ2).counts[0, 2] == 0
     with pytest.raises(ValueError, match=r"must have all answers .* Got nothing of artifact"):
         read_votes(table(HEAD, "a,10,28"), tree=GZ2)
 

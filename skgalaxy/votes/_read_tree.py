@@ -107,8 +107,7 @@ def count_tree(
     for name, question in questions.items():
         counted = count_votes(table, question, id_column, tolerance)
         counts = np.full((len(counted), tree.n_answers), np.nan)
-        in_rows = question.rows is not None
-        for answer, values in _all_answers(tree, name, counted, in_rows).items():
+        for answer, values in _all_answers(tree, name, question, counted).items():
             counts[:, tree.columns.index(f"{name}_{answer}")] = values
         counts[_unknown(table, question)] = np.nan
         parts[name] = pd.DataFrame(counts[:, tree.slices[name]], index=counted.ids)
@@ -125,20 +124,19 @@ def count_tree(
 
 
 def _all_answers(
-    tree: DecisionTree, question: str, counted: VoteTable, in_rows: bool
+    tree: DecisionTree, name: str, question: Question, counted: VoteTable
 ) -> dict[str, Any]:
     """Counts of all answers that a tree has; a single one that is left out is the rest of N.
 
     A reduction, which has its tasks in rows, has no column of an answer that nobody gave.
     """
     found: dict[str, Any] = dict(zip(counted.answers, counted.counts.T, strict=True))
-    lacks = [answer for answer in tree.answers(question) if answer not in found]
+    lacks = [answer for answer in tree.answers(name) if answer not in found]
     rest = counted.n_votes - counted.counts.sum(axis=1)
-    if in_rows and not rest.any():
-        return found | dict.fromkeys(lacks, rest)
-    if len(lacks) > 1 or (lacks and not rest.any()):
+    nobody_else = question.rows is not None and not rest.any()
+    if not nobody_else and (len(lacks) > 1 or (lacks and question.columns.total is None)):
         raise ValueError(
-            f"{counted.source!r} must have all answers to {question!r} of {tree.name}, or all but "
+            f"{counted.source!r} must have all answers to {name!r} of {tree.name}, or all but "
             f"one and N. Got nothing of {', '.join(lacks)}."
         )
     return found | dict.fromkeys(lacks, rest)
