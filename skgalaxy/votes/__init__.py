@@ -12,6 +12,7 @@ from skgalaxy.votes._decision_tree import DecisionTree
 from skgalaxy.votes._made_counts import draw_counts, reconstruct_counts
 from skgalaxy.votes._published_trees import GZ2, GZ_DECALS
 from skgalaxy.votes._read_votes import list_questions, read_votes
+from skgalaxy.votes._tree_file import read_tree, write_tree
 from skgalaxy.votes._tree_votes import TreeVotes
 from skgalaxy.votes._vote_table import VoteTable
 from skgalaxy.votes._walks import walk_votes
@@ -24,7 +25,9 @@ __all__ = [
     "VoteTable",
     "draw_counts",
     "list_questions",
+    "read_tree",
     "read_votes",
     "reconstruct_counts",
     "walk_votes",
+    "write_tree",
 ]

@@ -1,6 +1,7 @@
 """Decision trees: questions with answers that lead to further questions."""
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from skgalaxy._validation import check_bool, check_n_votes
 from skgalaxy.votes._question_names import check_names, without_release
 from skgalaxy.votes._tree_checks import check_mapping, check_parents, fraction_who_say
 from skgalaxy.votes._tree_counts import asked_fractions, check_tree_counts
+from skgalaxy.votes._tree_texts import check_texts, find_text
 from skgalaxy.votes._vote_table import VoteTable
 
 EMPTY_REPORT = pd.DataFrame({"id": [], "question": [], "n_votes": [], "n_allowed": []}).astype(
@@ -35,6 +37,10 @@ class DecisionTree:
         ``"{question}_{answer}"``. No volunteer may give two of them.
     name : str, default="Decision tree"
         Whose tree it is.
+    texts : dict of str to dict, default=None
+        What volunteers read. For each question a dict with any of the keys "text", "help",
+        "translations" (by language a dict of "text" and "help") and "answers" (by answer a dict
+        with the first three).
 
     Attributes
     ----------
@@ -51,10 +57,12 @@ class DecisionTree:
     ------
     ValueError
         If there is no question, or one without answers or with the same twice; if `asked_after`
-        names an unknown question, or an answer that is unknown or belongs to a later question.
+        names an unknown question, or an answer that is unknown or belongs to a later question; if
+        two answers have one name in `columns`.
 
     See Also
     --------
+    read_tree : Read a tree, with its texts, from a file.
     skgalaxy.plotting.DecisionTreeDisplay : Draw it.
 
     Examples
@@ -82,6 +90,7 @@ class DecisionTree:
         asked_after: Mapping[str, Iterable[str]] | None = None,
         *,
         name: str = "Decision tree",
+        texts: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         if not answers:
             raise ValueError(f"`answers` must hold at least one question. Got {answers!r}.")
@@ -103,7 +112,15 @@ class DecisionTree:
         self._parents, known = {}, {}
         for question, given in self._answers.items():
             self._parents[question] = check_parents(asked_after.get(question, ()), question, known)
-            known |= {f"{question}_{answer}": (question, answer) for answer in given}
+            of_question = {f"{question}_{answer}": (question, answer) for answer in given}
+            twice = [column for column in of_question if column in known]
+            if twice:
+                raise ValueError(
+                    "`answers` must have one '{question}_{answer}' each. Got "
+                    f"{twice[0]!r} for {question!r} and for {known[twice[0]][0]!r}."
+                )
+            known |= of_question
+        self._texts = check_texts(texts, self._answers)
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -130,14 +147,15 @@ class DecisionTree:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Questions, answers and parents, from which ``DecisionTree(**tree.to_dict())`` is this."""
+        """Questions, answers, parents and texts: ``DecisionTree(**tree.to_dict())`` is this."""
         asked_after = {
             question: [f"{q}_{answer}" for q, answer in parents]
             for question, parents in self._parents.items()
             if parents
         }
         answers = {question: list(given) for question, given in self._answers.items()}
-        return {"answers": answers, "asked_after": asked_after, "name": self.name}
+        tree = {"answers": answers, "asked_after": asked_after, "name": self.name}
+        return tree | ({"texts": deepcopy(self._texts)} if self._texts else {})
 
     def __eq__(self, other: object) -> bool:
         """True for a tree of the same questions, answers and parents, in the same order."""
@@ -178,6 +196,67 @@ class DecisionTree:
         ('strong', 'weak', 'no')
         """
         return self._answers[self._check_question(question)]
+
+    def text(self, question: str, answer: str | None = None, *, language: str | None = None) -> str:
+        """Text that volunteers read for a question or an answer.
+
+        Parameters
+        ----------
+        question : str
+            One of `questions`.
+        answer : str, default=None
+            One of its answers; None is the question itself.
+        language : str, default=None
+            A language of the tree's translations, for example "de". None, and a language without
+            that text, is the tree's own.
+
+        Returns
+        -------
+        text : str
+            The name, if the tree has no text for it.
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import DecisionTree
+        >>> texts = {"ring": {"text": "Is there a ring?", "answers": {"yes": {"text": "Yes!"}}}}
+        >>> tree = DecisionTree({"ring": ["yes", "no"]}, texts=texts)
+        >>> tree.text("ring"), tree.text("ring", "yes"), tree.text("ring", "no")
+        ('Is there a ring?', 'Yes!', 'no')
+        """
+        self._check_answer(question, answer)
+        found = find_text(self._texts, question, answer, language, "text")
+        return found or (question if answer is None else answer)
+
+    def help(self, question: str, answer: str | None = None, *, language: str | None = None) -> str:
+        """Help that volunteers can read for a question or an answer, "" if there is none.
+
+        Parameters
+        ----------
+        question, answer, language
+            As in `text`.
+
+        Returns
+        -------
+        text : str
+
+        Examples
+        --------
+        >>> from skgalaxy.votes import DecisionTree
+        >>> texts = {"ring": {"help": "Look at its colour, too."}}
+        >>> DecisionTree({"ring": ["yes", "no"]}, texts=texts).help("ring")
+        'Look at its colour, too.'
+        """
+        self._check_answer(question, answer)
+        return find_text(self._texts, question, answer, language, "help") or ""
+
+    def _check_answer(self, question: str, answer: str | None) -> None:
+        """Refuse what is no answer to a question; None is the question itself."""
+        if answer is not None and answer not in self.answers(question):
+            raise ValueError(
+                f"`answer` to {question!r} must be one of {', '.join(self.answers(question))}. "
+                f"Got {answer!r}."
+            )
+        self._check_question(question)
 
     def parents(self, question: str) -> tuple[tuple[str, str], ...]:
         """Return the answers a question follows.
