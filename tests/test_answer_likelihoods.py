@@ -443,7 +443,7 @@ def test_array_like_over_galaxies_and_draws(name):
     assert likelihood.transpose()[[0, 0]].transpose().agree().all()
     inner = likelihood.interior().draws
     assert (inner > 9e-10).all()
-    np.testing.assert_allclose(inner.sum(axis=2), 1)
+    np.testing.assert_allclose(inner.sum(axis=2), 1, rtol=1e-14)
     np.testing.assert_allclose(inner, likelihood.draws, atol=1e-8)
     with pytest.raises(ValueError, match="read-only"):
         likelihood.draws[0, 0, 0] = 0.5
