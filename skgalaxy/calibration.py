@@ -465,17 +465,19 @@ def recommended(
     """Estimator with the settings that our studies recommend, and with calibrated error bars.
 
     A `skgalaxy.BayesianCNNRegressor` with the beta-binomial likelihood and a Bayesian last layer,
-    in a `CalibratedRegressorCV`. README, command line and demo use it.
+    in a `CalibratedRegressorCV`. For galaxies its network has seen simulated ones. README, command
+    line and demo use it.
 
     Parameters
     ----------
     pictures : {"galaxies", "upright"}, default="galaxies"
         What your pictures show. "galaxies" have no up: they are turned and mirrored in training,
-        and a prediction is the mean over eight views. "upright" pictures, for example of clothes,
-        are shown as they are.
+        and a prediction is the mean over eight views. The network starts from what it has learned
+        of simulated galaxies (``network="galaxies"``), for which pictures must be square. "upright"
+        pictures, for example of clothes, are shown as they are, to a network with random weights.
     **parameters
-        Parameters of `skgalaxy.BayesianCNNRegressor`, for example ``random_state=0``, or
-        ``network="galaxies"`` if you have few votes. Yours take the place of the recommended ones.
+        Parameters of `skgalaxy.BayesianCNNRegressor`, for example ``random_state=0``. Yours take
+        the place of the recommended ones; ``network=None`` starts from random weights.
 
     Returns
     -------
@@ -501,6 +503,7 @@ def recommended(
     check_choice(pictures, "pictures", ("galaxies", "upright"))
     turns = parameters.get("augment", pictures == "galaxies")
     settings = {
+        "network": "galaxies" if pictures == "galaxies" else None,
         "likelihood": "beta_binomial",
         "posterior": "last_layer",
         "n_draws": 200,

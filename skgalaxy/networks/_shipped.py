@@ -100,7 +100,7 @@ def resized(images: Any) -> Any:
         raise ValueError(
             "Images must be square pictures of at least "
             f"{_SMALLEST} x {_SMALLEST} pixels to start from the weights of galaxies. "
-            f"Got shape {shape}; crop or pad them, or start from random weights."
+            f"Got shape {shape}; crop or pad them, or set network=None for random weights."
         )
     if shape[0] == TRUNK_SIZE:
         return images
