@@ -15,12 +15,22 @@ if TYPE_CHECKING:  # what an editor completes and explains
     from skgalaxy.estimator import BayesianCNNRegressor
     from skgalaxy.persistence import load, save
     from skgalaxy.posterior import VotePosterior
+    from skgalaxy.tree_posterior import TreePosterior
 
 __version__ = "0.1.0.dev0"
-__all__ = ["BayesianCNNRegressor", "VotePosterior", "load", "recommended", "save", "__version__"]
+__all__ = [
+    "BayesianCNNRegressor",
+    "TreePosterior",
+    "VotePosterior",
+    "load",
+    "recommended",
+    "save",
+    "__version__",
+]
 
 _HOMES = {
     "BayesianCNNRegressor": "estimator",
+    "TreePosterior": "tree_posterior",
     "VotePosterior": "posterior",
     "load": "persistence",
     "recommended": "calibration",

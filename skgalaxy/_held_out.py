@@ -97,15 +97,19 @@ def last_of(estimator: Any) -> Any:
 
 
 def fit_to_votes_of(estimator: Any, X: Any, votes: NDArray[Any], train: NDArray[np.intp]) -> Any:
-    """Fit to the votes [k, N, weight] of some galaxies; all others are given none."""
-    k, n_votes, weight = votes.T
+    """Fit to the counts and weights of some galaxies; all others are given no votes.
+
+    Counts are [k, N], or of all answers of a tree; the weight comes last.
+    """
+    weight = votes[:, -1]
     trains = np.isin(np.arange(len(votes)), train)
-    counts = np.rint(votes[:, :2])
+    counts = np.rint(votes[:, :-1])
     # counts if possible: a search gives its scorer no weights, and would score galaxies without
     # votes by their fractions
-    if np.allclose(counts, votes[:, :2], rtol=0, atol=1e-6):
+    if np.allclose(counts, votes[:, :-1], rtol=0, atol=1e-6):
         y = np.where(trains[:, None], counts, 0)
         return fit(estimator, X, y, None if (weight == 1).all() else weight)
+    k, n_votes, _ = votes.T
     # for example 2.5 yes among 7.5 votes, which counts cannot express
     y = k / np.where(n_votes > 0, n_votes, 1)
     if _searches(estimator):  # its scores may know no weights, so it gets these rows alone

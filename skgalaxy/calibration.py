@@ -16,7 +16,7 @@ learns the numbers from those held out.
 import numbers
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -24,10 +24,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
-from sklearn.utils import indexable
+from sklearn.utils import Tags, indexable
 from sklearn.utils.validation import check_is_fitted
 
-from skgalaxy._held_out import check_groups, deal, fit_to_votes_of, rows_of
+from skgalaxy._held_out import check_groups, deal, fit_to_votes_of, last_of, rows_of
 from skgalaxy._pools import n_rows
 from skgalaxy._validation import (
     check_choice,
@@ -35,14 +35,18 @@ from skgalaxy._validation import (
     check_votes,
     check_weighted_votes,
 )
-from skgalaxy.exceptions import NoSpreadWarning
-from skgalaxy.metrics import d2_binomial_score
+from skgalaxy.exceptions import NoSpreadWarning, NotCalibratedWarning
+from skgalaxy.likelihoods import Likelihood
+from skgalaxy.likelihoods.counts import first_fraction, has_votes, n_votes_of, weighted_counts
+from skgalaxy.metrics import d2_binomial_score, d2_tree_score
 from skgalaxy.persistence import save
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
 from skgalaxy.query._learners import embed, was_trained_on
+from skgalaxy.tree_posterior import TreePosterior
+from skgalaxy.votes import DecisionTree
 
-__all__ = ["CalibratedRegressorCV", "Recalibration", "recommended"]
+__all__ = ["CalibratedRegressorCV", "Recalibration", "TreeRecalibration", "recommended"]
 
 _HELD_OUT = 0.2
 _DRAWS = 20, 100  # of a network, enough to learn three numbers from
@@ -120,32 +124,105 @@ class Recalibration(NamedTuple):
             If votes are not counts, or if no galaxy has two: one vote does not scatter.
         """
         y = np.stack(check_votes(votes, n_votes, len(posterior)), axis=1)
-        return cls(
-            *_most_likely([posterior], [np.stack(check_weighted_votes(y, sample_weight), 1)])
-        )
+        k, n, weight = check_weighted_votes(y, sample_weight)
+        _check_scatter(n[weight > 0])
+        return cls(*_most_likely([_HeldOut(posterior.likelihood, k, n, weight)]))
 
     def apply(self, posterior: VotePosterior) -> VotePosterior:
         """Recalibrate a posterior."""
         return VotePosterior(posterior.likelihood.recalibrated(*self), folds=posterior.folds)
 
 
-def _most_likely(
-    posteriors: Sequence[VotePosterior], votes: Sequence[NDArray[Any]]
-) -> Recalibration:
-    """Recalibration of all posteriors that makes votes most likely; [k, N, w] for each of them."""
-    _check_scatter(votes)
-    several = [(rows[:, 1] > 1) & (rows[:, 2] > 0) for rows in votes]
-    n_draws = int(np.clip(_MOST_VALUES / sum(map(np.sum, several)), *_DRAWS))
-    votes = [rows[judged] for rows, judged in zip(votes, several, strict=True)]
+class TreeRecalibration(NamedTuple):
+    """Recalibration of every question of a tree.
+
+    Parameters
+    ----------
+    questions : dict of str to Recalibration
+        By the name of the question.
+
+    Examples
+    --------
+    >>> from skgalaxy import TreePosterior
+    >>> from skgalaxy.calibration import Recalibration, TreeRecalibration
+    >>> from skgalaxy.likelihoods import Multinomial, TreeLikelihood
+    >>> from skgalaxy.votes import DecisionTree
+    >>> likelihood = TreeLikelihood(DecisionTree({"bar": ["yes", "no"]}), {
+    ...     "bar": Multinomial([[[0.9, 0.1]]])
+    ... })
+    >>> wider = TreeRecalibration({"bar": Recalibration(overdispersion=0.1)})
+    >>> wider.apply(TreePosterior(likelihood)).std.round(2)
+    array([[0.09, 0.09]])
+    """
+
+    questions: dict[str, Recalibration]
+
+    def apply(self, posterior: TreePosterior) -> TreePosterior:
+        """Recalibrate a posterior, question by question."""
+        likelihood = posterior.likelihood.recalibrated_by(self.questions)
+        return TreePosterior(likelihood, folds=posterior.folds)
+
+
+class _HeldOut(NamedTuple):
+    """Votes on galaxies that were held out, and what networks expected of them."""
+
+    likelihood: Likelihood
+    votes: NDArray[Any]  # k, or counts of all answers
+    n_votes: NDArray[Any]
+    weight: NDArray[Any]
+
+    def telling(self) -> "_HeldOut":
+        """Part that tells how votes scatter: galaxies with two votes or more."""
+        rows = (self.n_votes > 1) & (self.weight > 0)
+        return _HeldOut(
+            self.likelihood[rows], self.votes[rows], self.n_votes[rows], self.weight[rows]
+        )
+
+
+def _recalibration(
+    posteriors: Sequence[Any], votes: Sequence[NDArray[Any]]
+) -> Recalibration | TreeRecalibration:
+    """Recalibration of posteriors that makes votes most likely; `weighted_counts` for each."""
+    if not isinstance(posteriors[0], TreePosterior):
+        pairs = zip(posteriors, votes, strict=True)
+        return _most_likely([_HeldOut(one.likelihood, *rows.T) for one, rows in pairs])
+    found = {}
+    for question, here in posteriors[0].tree.slices.items():
+        parts = [
+            _HeldOut(
+                posterior[question].likelihood,
+                rows[:, here],
+                rows[:, here].sum(axis=1),
+                rows[:, -1],
+            )
+            for posterior, rows in zip(posteriors, votes, strict=True)
+        ]
+        if any(len(part.telling().weight) for part in parts):
+            found[question] = _most_likely(parts)
+    left = [question for question in posteriors[0].tree.questions if question not in found]
+    if left:
+        warnings.warn(
+            f"Intervals of {', '.join(left)} are not calibrated: no galaxy that was held out has "
+            "two votes on it.",
+            NotCalibratedWarning,
+            stacklevel=3,
+        )
+    return TreeRecalibration(found | dict.fromkeys(left, Recalibration()))
+
+
+def _most_likely(held_out: Sequence[_HeldOut]) -> Recalibration:
+    """Recalibration that makes votes most likely, one for the posteriors of all parts."""
+    held_out = [part.telling() for part in held_out]
+    weight = np.concatenate([part.weight for part in held_out])
+    n_draws = int(np.clip(_MOST_VALUES / max(len(weight), 1), *_DRAWS))
     likelihoods = [
-        posterior.likelihood[judged].thinned(-(-posterior.likelihood.n_draws // n_draws)).interior()
-        for posterior, judged in zip(posteriors, several, strict=True)
+        part.likelihood.thinned(-(-part.likelihood.n_draws // n_draws)).interior()
+        for part in held_out
     ]
     parameters = _learnable([likelihood.scatter() for likelihood in likelihoods])
     if not all(likelihood.agree().all() for likelihood in likelihoods):
         parameters["spread"] = 1.0
     prior = np.array([_PRIORS.get(name, np.inf) for name in parameters])
-    weight = np.concatenate([rows[:, 2] for rows in votes])
 
     def recalibration(logarithms: NDArray[Any]) -> Recalibration:
         values = map(float, np.exp(logarithms))
@@ -153,8 +230,10 @@ def _most_likely(
 
     def loss(logarithms: NDArray[Any]) -> float:
         log_prob = [
-            likelihood.recalibrated(*recalibration(logarithms)).mixture_log_prob(*rows[:, :2].T)
-            for likelihood, rows in zip(likelihoods, votes, strict=True)
+            likelihood.recalibrated(*recalibration(logarithms)).mixture_log_prob(
+                part.votes, part.n_votes
+            )
+            for likelihood, part in zip(likelihoods, held_out, strict=True)
         ]
         # Platt 1999: the log-likelihood of held-out votes, here with normal priors
         gained = weight @ np.concatenate(log_prob) - 0.5 * np.sum((logarithms / prior) ** 2)
@@ -177,9 +256,9 @@ def _most_likely(
     return recalibration(found.x)
 
 
-def _check_scatter(votes: Sequence[NDArray[Any]]) -> None:
-    """Raise ValueError if no galaxy has two votes; [k, N, w] of each split."""
-    most = max((rows[rows[:, 2] > 0, 1].max(initial=0) for rows in votes), default=0)
+def _check_scatter(n_votes: NDArray[Any]) -> None:
+    """Raise ValueError if no galaxy has two votes, of the numbers of votes that galaxies have."""
+    most = n_votes.max(initial=0)
     if most <= 1:
         raise ValueError(
             "`n_votes` must be at least two for some galaxy that is held out, to tell how votes "
@@ -227,8 +306,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     ----------
     estimators_ : list of estimators
         One per split.
-    recalibration_ : Recalibration
-        The numbers that were learned.
+    recalibration_ : Recalibration or TreeRecalibration
+        The numbers that were learned; of a tree, for every question.
     n_calibrated_on_ : int
         Number of galaxies that they were learned from: those held out that have two votes or more.
     n_features_in_, feature_names_in_
@@ -259,7 +338,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     True
     """
 
-    recalibration_: Recalibration
+    recalibration_: Recalibration | TreeRecalibration
     n_calibrated_on_: int
 
     def __init__(
@@ -304,8 +383,9 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             votes; or if a network was trained on all galaxies that should have been held out.
         """
         (X,) = indexable(X)
-        votes = np.stack(check_weighted_votes(y, sample_weight, n_rows(X)), axis=1)
-        _check_scatter([votes])
+        tree = getattr(last_of(self.estimator), "tree", None)
+        votes = weighted_counts(y, sample_weight, n_rows(X), tree)
+        _check_scatter(n_votes_of(votes, tree).max(axis=1)[votes[:, -1] > 0])
         if isinstance(self.cv, str):
             check_choice(self.cv, "cv", ("prefit",))
             if groups is not None:
@@ -316,7 +396,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             estimators, held_out = [self.estimator], [np.arange(len(votes))]
             self._check_unseen(X)
         else:
-            splits = self._splits(votes, groups)
+            splits = self._splits(votes, groups, tree)
             estimators = [
                 fit_to_votes_of(one, X, votes, train)
                 for one, (train, _) in zip(self._clones(len(splits)), splits, strict=True)
@@ -328,9 +408,12 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             predict_posterior(one, rows_of(X, rows))
             for one, rows in zip(estimators, held_out, strict=True)
         ]
-        self.recalibration_ = _most_likely(posteriors, [votes[rows] for rows in held_out])
-        tells = (votes[:, 1] > 1) & (votes[:, 2] > 0)  # one vote does not scatter
-        self.n_calibrated_on_ = int(sum(tells[np.unique(np.concatenate(held_out))]))
+        judged = np.concatenate(held_out)
+        _check_scatter(n_votes_of(votes, tree).max(axis=1)[judged][votes[judged, -1] > 0])
+        self.recalibration_ = _recalibration(posteriors, [votes[rows] for rows in held_out])
+        # one vote does not scatter
+        tells = (n_votes_of(votes, tree) > 1).any(axis=1) & (votes[:, -1] > 0)
+        self.n_calibrated_on_ = int(sum(tells[np.unique(judged)]))
         self.estimators_ = estimators
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
@@ -339,21 +422,23 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 setattr(self, name, getattr(estimators[0], name))
         return self
 
-    def _splits(self, votes: NDArray[Any], groups: Any) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    def _splits(
+        self, votes: NDArray[Any], groups: Any, tree: DecisionTree | None
+    ) -> list[tuple[NDArray[Any], NDArray[Any]]]:
         """Pairs of rows to train on and to hold out, of galaxies that have votes."""
         rng = check_seed(self.random_state)
-        has_votes = votes[:, 1] * votes[:, 2] > 0
+        teaches = has_votes(votes)
         groups = check_groups(groups, len(votes))
         cv, rows = self.cv, np.arange(len(votes))
         if cv is None:
             splitter = ShuffleSplit if groups is None else GroupShuffleSplit
             cv = splitter(1, test_size=_HELD_OUT, random_state=rng)
         if self.cv is None or isinstance(self.cv, numbers.Integral):
-            rows = np.flatnonzero(has_votes)  # dealt alone, so that shares and folds are of them
-        fraction = votes[rows, 0] / np.where(has_votes, votes[:, 1], 1)[rows]
+            rows = np.flatnonzero(teaches)  # dealt alone, so that shares and folds are of them
+        fraction = first_fraction(votes, tree)[rows]
         splits = deal(cv, fraction, None if groups is None else groups[rows], rng)
         pairs = [(rows[train], np.sort(rows[test])) for train, test in splits]
-        return [(train[has_votes[train]], test[has_votes[test]]) for train, test in pairs]
+        return [(train[teaches[train]], test[teaches[test]]) for train, test in pairs]
 
     def _clones(self, n_clones: int) -> Iterator[Any]:
         """Yield clones of the estimator, with seeds of their own."""
@@ -377,7 +462,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 "let it be trained here with cv=None."
             )
 
-    def predict_posterior(self, X: Any) -> VotePosterior:
+    def predict_posterior(self, X: Any) -> Any:
         """Recalibrated posterior over vote fractions and votes, of all networks together.
 
         Parameters
@@ -387,7 +472,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        posterior : VotePosterior
+        posterior : VotePosterior, or TreePosterior
             The draws of all networks side by side.
 
         Raises
@@ -402,7 +487,9 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 warnings.simplefilter("ignore", NoSpreadWarning)
             posteriors = [predict_posterior(estimator, X) for estimator in self.estimators_]
         # one by one: `spread` is of the draws of one clone, not of how far clones disagree
-        return VotePosterior.combine([self.recalibration_.apply(one) for one in posteriors])
+        apply: Callable[[Any], Any] = self.recalibration_.apply
+        recalibrated: list[Any] = [apply(one) for one in posteriors]
+        return type(recalibrated[0]).combine(recalibrated)
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Posterior mean of the vote fraction; with `return_std` also its standard deviation."""
@@ -441,8 +528,16 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return self.predict_posterior(X).likelihood.sample_fractions(rng)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """D², `skgalaxy.metrics.d2_binomial_score` of `predict`."""
-        return d2_binomial_score(y, self.predict(X), sample_weight)
+        """D² of `predict`; with a tree that of all its questions."""
+        posterior = self.predict_posterior(X)
+        if isinstance(posterior, TreePosterior):
+            return d2_tree_score(posterior.tree, y, posterior.mean, sample_weight)
+        return d2_binomial_score(y, posterior.mean, sample_weight)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = getattr(last_of(self.estimator), "tree", None) is not None
+        return tags
 
     def save(self, path: str | os.PathLike[str], *, metadata: dict[str, Any] | None = None) -> None:
         """Write this fitted estimator to a file that runs no code; see `skgalaxy.save`."""

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scikeras.wrappers import KerasRegressor
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 from tqdm.keras import TqdmCallback
@@ -40,8 +41,9 @@ from skgalaxy import __version__
 from skgalaxy._pools import blocks_ahead, is_batched, n_rows
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int
 from skgalaxy.exceptions import NoSpreadWarning
-from skgalaxy.likelihoods import LIKELIHOODS
-from skgalaxy.metrics import d2_binomial_score
+from skgalaxy.likelihoods import LIKELIHOODS, TreeLikelihood
+from skgalaxy.likelihoods.counts import check_tree
+from skgalaxy.metrics import d2_binomial_score, d2_tree_score
 from skgalaxy.networks._given import check_builder
 from skgalaxy.networks._runtime import fastest_precision
 from skgalaxy.networks.architecture import Architecture, GalaxyZooNetwork
@@ -66,6 +68,8 @@ from skgalaxy.networks.views import check_n_views
 from skgalaxy.persistence import save
 from skgalaxy.persistence._model import warn_of_version
 from skgalaxy.posterior import VotePosterior
+from skgalaxy.tree_posterior import TreePosterior
+from skgalaxy.votes import DecisionTree
 
 __all__ = ["BayesianCNNRegressor"]
 
@@ -99,7 +103,12 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         "binomial" they scatter like tosses of a coin. With "beta_binomial" they scatter more, and
         training finds out how much more: it learns one concentration for all galaxies, or one for
         each if `network` gives its logarithm as a second output. Choose "beta_binomial" if the
-        posterior is too narrow, for example on real galaxies.
+        posterior is too narrow, for example on real galaxies. With a `tree` the votes on each of
+        its questions are multinomial, or Dirichlet-multinomial with a concentration per question.
+    tree : DecisionTree, default=None
+        Questions that the votes answer, for example `skgalaxy.votes.GZ2`. None is one yes/no
+        question. With a tree one network learns all its questions, and `predict_posterior` gives a
+        `skgalaxy.TreePosterior`.
     dropout : float in [0, 1), default=0.5
         Share of features that dropout switches off, in training and in prediction. A higher rate
         makes the drawn networks differ more. With 0 all draws of one network are equal, so keep it
@@ -229,6 +238,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         *,
         network: Literal["galaxies"] | Callable[..., Any] | None = None,
         likelihood: Literal["binomial", "beta_binomial"] = "binomial",
+        tree: DecisionTree | None = None,
         dropout: float = 0.5,
         n_networks: int = 1,
         n_draws: int = 50,
@@ -251,6 +261,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         # by here. `fit` checks them.
         self.network: Literal["galaxies"] | Callable[..., Any] | None = network
         self.likelihood = likelihood
+        self.tree: DecisionTree | None = tree
         self.dropout = dropout
         self.n_networks = n_networks
         self.n_draws = n_draws
@@ -289,7 +300,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             are read batch by batch.
         y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
             Counts [k, N], such as [32, 40] if 32 of 40 volunteers said yes; or vote fractions
-            in [0, 1]. A galaxy with a masked value has no votes.
+            in [0, 1]. A galaxy with a masked value has no votes. With a `tree`: counts of all its
+            answers, (n_galaxies, n_answers) in the order of ``tree.columns``, or a table with these
+            columns. Where nobody was asked a question its counts are 0; where it is not known how
+            a question was answered they are NaN.
         sample_weight : array-like of shape (n_galaxies,), default=None
             For fractions, the number of votes N behind each (default 1). For counts, a factor on
             the log-likelihood of each galaxy. Galaxies without votes or weight are left out. Rows
@@ -381,7 +395,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         X = check_images(checked, X, like)
         image_shape = like.image_shape if like else image_shape_of(X.shape[1:], self.image_shape)
         check_n_views(self.n_views, image_shape, augment=self.augment)
-        images = TrainingSet.of(X, y, sample_weight)
+        images = TrainingSet.of(X, y, sample_weight, self.tree)
         seeds = self._seeds(before)
         # one split for the whole ensemble: no network may learn an image held out from the others
         training, held_out = images.split(validation_fraction, seeds[0].order)
@@ -442,7 +456,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             )
         X, y, *weight = validation_data
         X = check_images(copy.copy(self), X, image)
-        return TrainingSet.of(X, y, *weight).batches(self.batch_size)
+        return TrainingSet.of(X, y, *weight, tree=self.tree).batches(self.batch_size)
 
     def _architecture(self, image: ImageSpec) -> Architecture:
         """Recipe of the networks, from the parameters."""
@@ -454,6 +468,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             # safe=False: a plain function is no estimator, and is taken as it is
             network=clone(network, safe=False),
             likelihood=self.likelihood,
+            tree=self.tree,
             image=image,
             dropout=self.dropout,
             augment=self.augment,
@@ -563,7 +578,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         mean : ndarray of shape (n_galaxies,)
-            Vote fractions in [0, 1].
+            Vote fractions in [0, 1]. With a `tree` (n_galaxies, n_answers): the fraction of every
+            answer among those who are asked its question.
         std : ndarray of shape (n_galaxies,)
             Their standard deviations; only with ``return_std=True``.
 
@@ -576,6 +592,11 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """
         posterior = self.predict_posterior(X)
         return (posterior.mean, posterior.std) if return_std else posterior.mean
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = self.tree is not None
+        return tags
 
     def sample_posterior(self, X: Any) -> NDArray[np.float64]:
         """Vote fraction that each drawn network predicts.
@@ -594,7 +615,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         draws : ndarray of shape (n_galaxies, n_networks * n_draws)
-            In [0, 1]. Column d is the same network for every galaxy and in every call.
+            In [0, 1]. Column d is the same network for every galaxy and in every call. With a
+            `tree` a last axis has all answers.
 
         Raises
         ------
@@ -603,7 +625,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """
         return self.predict_posterior(X).draws
 
-    def predict_posterior(self, X: Any) -> VotePosterior:
+    def predict_posterior(self, X: Any) -> VotePosterior | TreePosterior:
         """Posterior of the vote fraction and of the votes.
 
         You can ask the result, for example, for the probability of every number of votes
@@ -617,6 +639,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         posterior : VotePosterior
+            With a `tree` a `skgalaxy.TreePosterior`.
 
         Raises
         ------
@@ -625,8 +648,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """
         outputs = self._outputs(X)
         self._warn_if_draws_are_equal()
-        likelihood = LIKELIHOODS[self._ensemble.architecture.likelihood]
-        return VotePosterior(likelihood.from_outputs(outputs))
+        likelihood = self._ensemble.architecture.votes.from_outputs(outputs)
+        if isinstance(likelihood, TreeLikelihood):
+            return TreePosterior(likelihood)
+        return VotePosterior(likelihood)
 
     def _outputs(self, X: Any) -> NDArray[np.float32]:
         """Network outputs of all draws, shape (n_galaxies, n_networks * n_draws, P)."""
@@ -715,7 +740,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         return np.isin(image_digests(X, np.arange(len(X))), self._trained_on)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """D², the fraction of binomial deviance explained.
+        """D², the fraction of binomial deviance explained; with a `tree`, over all questions.
 
         1 is best. You would get 0 by predicting the mean vote fraction for every galaxy, and less
         for worse predictions.
@@ -739,12 +764,21 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         NotFittedError, ValueError
             As in `predict`, or if y is out of range or has a wrong shape.
         """
+        if self._tree is not None:
+            return d2_tree_score(self._tree, y, self.predict(X), sample_weight)
         return d2_binomial_score(y, self.predict(X), sample_weight)
+
+    @property
+    def _tree(self) -> DecisionTree | None:
+        """Tree that the fitted networks answer."""
+        check_is_fitted(self)
+        return self._ensemble.architecture.tree
 
     def _check_parameters(self) -> None:
         """Raise ValueError or TypeError if a parameter is wrong."""
         check_builder(self.network)
         check_choice(self.likelihood, "likelihood", tuple(LIKELIHOODS))
+        check_tree(self.tree)
         check_float(self.dropout, "dropout", 0, 1, closed="left")
         check_int(self.n_networks, "n_networks", 1)
         check_int(self.n_draws, "n_draws", 1)

@@ -4,6 +4,7 @@ __all__ = [
     "EmptySampleWarning",
     "ModelVersionWarning",
     "NoSpreadWarning",
+    "NotCalibratedWarning",
     "PretrainingDivergedWarning",
     "TooFewDrawsWarning",
 ]
@@ -27,6 +28,10 @@ class NoSpreadWarning(UserWarning):
     Its posterior is one binomial and its mutual information is exactly zero for
     every galaxy: ranking by it is meaningless.
     """
+
+
+class NotCalibratedWarning(UserWarning):
+    """Intervals of some questions of a tree are not calibrated, for lack of votes held out."""
 
 
 class PretrainingDivergedWarning(UserWarning):

@@ -32,10 +32,10 @@ from skgalaxy._validation import (
     check_counts,
     check_seed,
     check_weight,
-    check_weighted_votes,
     check_y,
 )
 from skgalaxy.likelihoods import of_one_class
+from skgalaxy.likelihoods.counts import first_fraction, has_votes, weighted_counts
 from skgalaxy.metrics import (
     binomial_log_loss,
     coverage_error,
@@ -44,9 +44,10 @@ from skgalaxy.metrics import (
     vote_fraction_rmse,
 )
 from skgalaxy.metrics._checks import check_asked
-from skgalaxy.posterior import VotePosterior
+from skgalaxy.posterior import Posterior, VotePosterior
 from skgalaxy.query import predict_posterior
 from skgalaxy.query._learners import pool_of, was_trained_on
+from skgalaxy.votes import DecisionTree
 
 __all__ = [
     "cross_val_posterior",
@@ -114,7 +115,7 @@ def cross_val_posterior(
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = None,
-) -> VotePosterior:
+) -> Any:
     """Posterior of every galaxy, out of fold: by networks that were not trained on it.
 
     Galaxies are dealt into folds, and each fold is predicted by a clone of `model` that was trained
@@ -135,7 +136,8 @@ def cross_val_posterior(
         Galaxies as `model` takes them, but no batches. An array on disk is not copied. Its galaxies
         are held out by taking their votes away, and transformers of a Pipeline see all of it.
     y : array-like of shape (n_galaxies, 2) or (n_galaxies,)
-        Counts [k, N] or vote fractions. A galaxy with a masked value has no votes.
+        Counts [k, N] or vote fractions. A galaxy with a masked value has no votes. If `model` has
+        a `tree`, counts of all its answers.
     cv : int or cross-validation generator, default=5
         Number of folds, into which galaxies are dealt at random; one of scikit-learn's splitters;
         or pairs of rows to train on and to hold out. Each galaxy must be held out once. Rows of X
@@ -151,7 +153,7 @@ def cross_val_posterior(
 
     Returns
     -------
-    posterior : VotePosterior
+    posterior : VotePosterior, or TreePosterior
         In the order of X; ``folds`` are numbered in the order of `cv`.
 
     Raises
@@ -187,15 +189,16 @@ def cross_val_posterior(
     (X,) = indexable(X)
     X = pool_of(model, X)
     _check_can_be_held_out(model, X)
-    votes = np.stack(check_weighted_votes(y, sample_weight, n_rows(X)), axis=1)
+    tree = _tree_of(model)
+    votes = weighted_counts(y, sample_weight, n_rows(X), tree)
     groups = check_groups(groups, len(votes))
     equal = _first_equal_rows(X)
-    fraction = votes[:, 0] / np.where(votes[:, 1] > 0, votes[:, 1], 1)
+    fraction = first_fraction(votes, tree)
     if groups is None and isinstance(cv, numbers.Integral):
         groups = equal
     splits = deal(cv, fraction, groups, check_seed(random_state))
-    splits = _check_splits(splits, votes[:, 1] * votes[:, 2] > 0, equal)
-    values, given = check_y(y)
+    splits = _check_splits(splits, has_votes(votes), equal)
+    values, given = (votes[:, :-1], 1) if tree is not None else check_y(y)
     weight = check_weight(sample_weight, len(values)) * (given if values.ndim == 1 else 1)
     weight = None if (weight == 1).all() else weight
     posteriors = []
@@ -283,7 +286,13 @@ def _check_rows(rows: ArrayLike, n_galaxies: int) -> NDArray[np.intp]:
     return np.sort(given.astype(np.intp))
 
 
-def _predict_unseen(fitted: Any, X: Any, rows: NDArray[np.intp]) -> VotePosterior:
+def _tree_of(model: Any) -> DecisionTree | None:
+    """Tree that a model learns, if it does."""
+    last = last_of(model)
+    return getattr(last_of(getattr(last, "estimator", last)), "tree", None)
+
+
+def _predict_unseen(fitted: Any, X: Any, rows: NDArray[np.intp]) -> Posterior:
     """Posterior of rows, none of which the networks were trained on."""
     parts = []
     for part in row_parts(X, rows):
@@ -292,7 +301,7 @@ def _predict_unseen(fitted: Any, X: Any, rows: NDArray[np.intp]) -> VotePosterio
         if hasattr(last_of(fitted), "was_trained_on"):
             _refuse_seen(part[was_trained_on(fitted, galaxies)])
         parts.append(predict_posterior(fitted, galaxies))
-    return VotePosterior.concatenate(parts)
+    return type(parts[0]).concatenate(parts)
 
 
 def _refuse_seen(rows: NDArray[np.intp]) -> None:
@@ -304,12 +313,12 @@ def _refuse_seen(rows: NDArray[np.intp]) -> None:
         )
 
 
-def _in_order(posteriors: list[VotePosterior], held_out: list[NDArray[np.intp]]) -> VotePosterior:
+def _in_order(posteriors: list[Posterior], held_out: list[NDArray[np.intp]]) -> Any:
     """Posteriors of all folds as one, in the order of the rows."""
     likelihoods = of_one_class([one.likelihood for one in posteriors])  # searches choose them, too
     folds = [np.full(len(one), number) for number, one in enumerate(posteriors)]
-    together = VotePosterior.concatenate(
-        VotePosterior(likelihood, folds=fold)
-        for likelihood, fold in zip(likelihoods, folds, strict=True)
+    kind = type(posteriors[0])
+    together = kind.concatenate(
+        kind(likelihood, folds=fold) for likelihood, fold in zip(likelihoods, folds, strict=True)
     )
     return together[np.argsort(np.concatenate(held_out))]

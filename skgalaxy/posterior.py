@@ -9,7 +9,7 @@ of different galaxies are jointly meaningful. Out of fold (`folds`) it is so wit
 """
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,132 @@ from skgalaxy.likelihoods.base import concatenate
 __all__ = ["VotePosterior"]
 
 
-class VotePosterior:
+_Votes = TypeVar("_Votes", bound=Likelihood)
+
+
+class Posterior(Generic[_Votes]):
+    """Equal mixture over drawn networks, of the votes on every galaxy.
+
+    Array-like over galaxies: it has a length, slices like an array, and concatenates. Subclasses
+    say what can be asked of it.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        The votes of every galaxy under every drawn network.
+    folds : array-like of int of shape (n_galaxies,), default=None
+        The fold that each galaxy is in, as in `VotePosterior`.
+    """
+
+    def __init__(self, likelihood: _Votes, *, folds: ArrayLike | None = None) -> None:
+        self.likelihood: _Votes = likelihood
+        self.folds: NDArray[np.intp] | None = _check_folds(folds, len(self.likelihood))
+
+    @property
+    def draws(self) -> NDArray[Any]:
+        """Vote fractions of every draw, ndarray of shape (n_galaxies, n_draws, ...)."""
+        return self.likelihood.draws
+
+    def __repr__(self) -> str:
+        n_galaxies, n_draws = self.draws.shape[:2]
+        folds = "" if self.folds is None else f", n_folds={len(np.unique(self.folds))}"
+        return f"{type(self).__name__}(n_galaxies={n_galaxies}, n_draws={n_draws}{folds})"
+
+    def __len__(self) -> int:
+        return len(self.likelihood)
+
+    def __getitem__(self, rows: Any) -> Self:
+        """Posterior of some galaxies: a slice, mask, index array or one index."""
+        refuse_masked(rows, "rows")
+        folds = None if self.folds is None else np.atleast_1d(self.folds[rows])
+        return self._with(self.likelihood[rows], folds)
+
+    def _with(self, likelihood: Any, folds: ArrayLike | None) -> Self:
+        """Posterior of the same questions with another likelihood."""
+        return type(self)(likelihood, folds=folds)
+
+    @property
+    def mean(self) -> NDArray[Any]:
+        """Posterior mean of the vote fractions, ndarray of shape (n_galaxies, ...)."""
+        return self.draws.mean(axis=1)
+
+    @property
+    def std(self) -> NDArray[Any]:
+        """Standard deviation of the vote fractions, ndarray of shape (n_galaxies, ...)."""
+        return np.sqrt(self.likelihood.variance())
+
+    @classmethod
+    def concatenate(cls, posteriors: Iterable[Self]) -> Self:
+        """Posterior of the galaxies of all `posteriors`, in order.
+
+        Parameters
+        ----------
+        posteriors : iterable of posteriors
+            Of this class, with the same number of draws, from the same networks, and of one
+            likelihood. With `folds` in all of them or in none; folds of the same number have the
+            same networks.
+
+        Returns
+        -------
+        posterior : of this class
+
+        Raises
+        ------
+        ValueError
+            If there is none, the numbers of draws or the likelihoods differ, or some have `folds`
+            and others do not.
+
+        Examples
+        --------
+        >>> from skgalaxy import VotePosterior
+        >>> len(VotePosterior.concatenate([VotePosterior([[0.1]]), VotePosterior([[0.9]])]))
+        2
+        """
+        given = _check_alike(cls, posteriors, "draws")
+        folds = [one.folds for one in given if one.folds is not None]
+        if len(folds) not in (0, len(given)):
+            raise ValueError(
+                "`posteriors` must all be of the same networks. Got some with `folds`, predicted "
+                "out of fold, and others without."
+            )
+        likelihood = concatenate([one.likelihood for one in given], axis=0)
+        return given[0]._with(likelihood, np.concatenate(folds) if folds else None)
+
+    @classmethod
+    def combine(cls, posteriors: Iterable[Self]) -> Self:
+        """Posterior of several models on the same galaxies: all their draws, side by side.
+
+        Parameters
+        ----------
+        posteriors : iterable of posteriors
+            Of this class and of other networks each. Unlike likelihoods are widened to one: a
+            binomial becomes a beta-binomial of infinite concentration. Of unlike `folds`, galaxies
+            are in one fold together if they are in each.
+
+        Returns
+        -------
+        posterior : of this class
+
+        Raises
+        ------
+        ValueError
+            If there is none, or the numbers of galaxies differ.
+
+        Examples
+        --------
+        >>> from skgalaxy import VotePosterior
+        >>> VotePosterior.combine([VotePosterior([[0.1]]), VotePosterior([[0.9]])]).draws
+        array([[0.1, 0.9]])
+        """
+        given = _check_alike(cls, posteriors, "galaxies")
+        folds = [one.folds for one in given if one.folds is not None]
+        return given[0]._with(
+            combine([one.likelihood for one in given]),
+            np.unique(folds, axis=1, return_inverse=True)[1].ravel() if folds else None,
+        )
+
+
+class VotePosterior(Posterior[Likelihood]):
     """Posterior over vote fractions and votes: an equal mixture over drawn networks.
 
     Array-like over galaxies: it has a length, slices like an array, and concatenates. You can
@@ -92,108 +217,9 @@ class VotePosterior:
     def __init__(
         self, draws: "ArrayLike | Likelihood | VotePosterior", *, folds: ArrayLike | None = None
     ) -> None:
-        self.likelihood: Likelihood = as_likelihood(draws)
         if folds is None and isinstance(draws, VotePosterior):
             folds = draws.folds
-        self.folds: NDArray[np.intp] | None = _check_folds(folds, len(self.likelihood))
-
-    @property
-    def draws(self) -> NDArray[Any]:
-        """Vote fractions of every draw, ndarray of shape (n_galaxies, n_draws)."""
-        return self.likelihood.draws
-
-    def __repr__(self) -> str:
-        n_galaxies, n_draws = self.draws.shape[:2]
-        folds = "" if self.folds is None else f", n_folds={len(np.unique(self.folds))}"
-        return f"{type(self).__name__}(n_galaxies={n_galaxies}, n_draws={n_draws}{folds})"
-
-    def __len__(self) -> int:
-        return len(self.likelihood)
-
-    def __getitem__(self, rows: Any) -> Self:
-        """Posterior of some galaxies: a slice, mask, index array or one index."""
-        refuse_masked(rows, "rows")
-        folds = None if self.folds is None else np.atleast_1d(self.folds[rows])
-        return type(self)(self.likelihood[rows], folds=folds)
-
-    @classmethod
-    def concatenate(cls, posteriors: Iterable["VotePosterior"]) -> Self:
-        """Posterior of the galaxies of all `posteriors`, in order.
-
-        Parameters
-        ----------
-        posteriors : iterable of VotePosterior
-            With the same number of draws, from the same networks, and of one likelihood. With
-            `folds` in all of them or in none; folds of the same number have the same networks.
-
-        Returns
-        -------
-        posterior : VotePosterior
-
-        Raises
-        ------
-        ValueError
-            If there is none, the numbers of draws or the likelihoods differ, or some have `folds`
-            and others do not.
-
-        Examples
-        --------
-        >>> from skgalaxy import VotePosterior
-        >>> len(VotePosterior.concatenate([VotePosterior([[0.1]]), VotePosterior([[0.9]])]))
-        2
-        """
-        given = _check_alike(posteriors, "draws")
-        folds = [one.folds for one in given if one.folds is not None]
-        if len(folds) not in (0, len(given)):
-            raise ValueError(
-                "`posteriors` must all be of the same networks. Got some with `folds`, predicted "
-                "out of fold, and others without."
-            )
-        likelihood = concatenate([one.likelihood for one in given], axis=0)
-        return cls(likelihood, folds=np.concatenate(folds) if folds else None)
-
-    @classmethod
-    def combine(cls, posteriors: Iterable["VotePosterior"]) -> Self:
-        """Posterior of several models on the same galaxies: all their draws, side by side.
-
-        Parameters
-        ----------
-        posteriors : iterable of VotePosterior
-            Of other networks each. Unlike likelihoods are widened to one: a binomial becomes a
-            beta-binomial of infinite concentration. Of unlike `folds`, galaxies are in one fold
-            together if they are in each.
-
-        Returns
-        -------
-        posterior : VotePosterior
-
-        Raises
-        ------
-        ValueError
-            If there is none, or the numbers of galaxies differ.
-
-        Examples
-        --------
-        >>> from skgalaxy import VotePosterior
-        >>> VotePosterior.combine([VotePosterior([[0.1]]), VotePosterior([[0.9]])]).draws
-        array([[0.1, 0.9]])
-        """
-        given = _check_alike(posteriors, "galaxies")
-        folds = [one.folds for one in given if one.folds is not None]
-        return cls(
-            combine([one.likelihood for one in given]),
-            folds=np.unique(folds, axis=1, return_inverse=True)[1].ravel() if folds else None,
-        )
-
-    @property
-    def mean(self) -> NDArray[Any]:
-        """Posterior mean of ρ, ndarray of shape (n_galaxies,)."""
-        return self.draws.mean(axis=1)
-
-    @property
-    def std(self) -> NDArray[Any]:
-        """Standard deviation of ρ, ndarray of shape (n_galaxies,)."""
-        return np.sqrt(self.likelihood.variance())
+        super().__init__(as_likelihood(draws), folds=folds)
 
     def pmf(self, n_votes: ArrayLike) -> NDArray[Any]:
         """Probability of every outcome k = 0 ... N.
@@ -423,20 +449,25 @@ def _check_folds(folds: ArrayLike | None, n_galaxies: int) -> NDArray[np.intp] |
     return own
 
 
-def _check_alike(posteriors: Iterable[VotePosterior], alike: str) -> list[VotePosterior]:
-    """Posteriors that have as many galaxies, or as many draws."""
-    rule = "`posteriors` must be a list of VotePosterior."
-    if isinstance(posteriors, VotePosterior):
+_SomePosterior = TypeVar("_SomePosterior", bound=Posterior[Any])
+
+
+def _check_alike(
+    cls: type[_SomePosterior], posteriors: Iterable[_SomePosterior], alike: str
+) -> list[_SomePosterior]:
+    """Posteriors of a class that have as many galaxies, or as many draws."""
+    rule = f"`posteriors` must be a list of {cls.__name__}."
+    if isinstance(posteriors, Posterior):
         raise TypeError(f"{rule} Got one alone.")
     try:
         given = list(posteriors)
     except TypeError as error:
         raise TypeError(f"{rule} Got {type(posteriors).__name__}.") from error
-    others = [type(one).__name__ for one in given if not isinstance(one, VotePosterior)]
+    others = [type(one).__name__ for one in given if not isinstance(one, cls)]
     if others:
         raise TypeError(f"{rule} Got {others[0]} in it.")
     if not given:
-        raise ValueError("`posteriors` must be at least one VotePosterior. Got an empty list.")
+        raise ValueError(f"`posteriors` must be at least one {cls.__name__}. Got an empty list.")
     axis = {"galaxies": 0, "draws": 1}[alike]
     sizes = sorted({posterior.draws.shape[axis] for posterior in given})
     if len(sizes) > 1:

@@ -13,11 +13,11 @@ from skgalaxy.networks.last_layer import LEAST_GALAXIES, LastLayer
 
 
 def binomial(logits):
-    return Binomial(vote_fraction(logits)[:, None])
+    return Binomial(vote_fraction(logits).reshape(-1, 1))
 
 
 def beta_binomial(logits, concentration=8.0):
-    return BetaBinomial(vote_fraction(logits)[:, None], concentration)
+    return BetaBinomial(vote_fraction(logits).reshape(-1, 1), concentration)
 
 
 LIKELIHOODS_OF = [binomial, beta_binomial]
@@ -44,7 +44,7 @@ def test_mean_and_covariance_are_those_of_the_posterior(likelihood_of):
     features, votes, n_votes = make_votes(80, 1, n_votes=12)
     layer = LastLayer.of(features, votes, n_votes, likelihood_of)
     around = 6 * np.sqrt(np.diag(layer.factor @ layer.factor.T))
-    axes = [np.linspace(m - s, m + s, 121) for m, s in zip(layer.mean, around, strict=True)]
+    axes = [np.linspace(m - s, m + s, 121) for m, s in zip(layer.mean[0], around, strict=True)]
     slope, intercept = (x.ravel() for x in np.meshgrid(*axes, indexing="ij"))
     log_posterior = np.array(
         [
@@ -59,7 +59,7 @@ def test_mean_and_covariance_are_those_of_the_posterior(likelihood_of):
     mean = weights @ share
     covariance = (weights - mean[:, None]) * share @ (weights - mean[:, None]).T
     deviation = np.sqrt(np.diag(covariance))
-    np.testing.assert_allclose(layer.mean, mean, atol=0.1 * deviation.max())
+    np.testing.assert_allclose(layer.mean[0], mean, atol=0.1 * deviation.max())
     tolerance = 0.1 * np.outer(deviation, deviation)
     if likelihood_of is beta_binomial:  # its information is a lower bound
         tolerance = 0.25 * np.outer(deviation, deviation)
@@ -128,7 +128,7 @@ def test_votes_that_all_agree_give_a_finite_posterior(likelihood_of, yes):
     layer = LastLayer.of(features, np.full(60, yes), n_votes, likelihood_of)
     assert np.isfinite(layer.mean).all()
     assert np.isfinite(layer.factor).all()
-    logits = layer.logits(features, 50, seed=0)
+    logits = layer.logits(features, 50, seed=0)[..., 0]
     assert ((logits > 0) == (yes > 0)).mean() > 0.9
 
 
@@ -141,7 +141,7 @@ def test_votes_that_a_feature_separates_give_a_finite_posterior(likelihood_of, n
     layer = LastLayer.of(features, np.where(yes, 40, 0), n_votes, likelihood_of)
     assert np.isfinite(layer.mean).all()
     assert np.isfinite(layer.factor).all()
-    logits = layer.logits(features, 200, seed=0)
+    logits = layer.logits(features, 200, seed=0)[..., 0]
     assert np.abs(logits).max() < 1000
     assert ((logits.mean(axis=1) > 0) == yes).all()
     assert (logits.std(axis=1) > 0.5).all()
@@ -165,7 +165,7 @@ def test_a_constant_feature_changes_nothing(likelihood_of, constant):
     more = np.column_stack([features, rounded])
     layer = LastLayer.of(more, votes, n_votes, likelihood_of)
     at_mean = np.column_stack([features, np.full(60, rounded.mean())])
-    np.testing.assert_allclose(layer.mean[:4], expected.mean[:4], rtol=1e-6)
+    np.testing.assert_allclose(layer.mean[0, :4], expected.mean[0, :4], rtol=1e-6)
     np.testing.assert_allclose(spread(layer, at_mean), spread(expected, features), rtol=1e-5)
 
 
@@ -175,7 +175,7 @@ def test_origin_of_the_features_does_not_matter(origin, seed):
     features, votes, n_votes = make_votes(seed=seed)
     layer = LastLayer.of(features, votes, n_votes, binomial)
     other = LastLayer.of(features + origin, votes, n_votes, binomial)
-    np.testing.assert_allclose(other.mean[:-1], layer.mean[:-1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(other.mean[0, :-1], layer.mean[0, :-1], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(spread(other, features + origin), spread(layer, features), rtol=1e-3)
 
 
@@ -195,13 +195,13 @@ def test_too_few_galaxies_are_refused_with_their_number():
 def test_draws_have_the_posteriors_moments_and_more_begin_with_the_same():
     features, votes, n_votes = make_votes()
     layer = LastLayer.of(features, votes, n_votes, binomial)
-    drawn = layer.draw(20_000, seed=1)
+    drawn = layer.draw(20_000, seed=1)[0]
     deviation = np.linalg.norm(layer.factor, axis=1)
-    np.testing.assert_allclose(drawn.mean(axis=1), layer.mean, atol=0.03 * deviation.max())
+    np.testing.assert_allclose(drawn.mean(axis=1), layer.mean[0], atol=0.03 * deviation.max())
     np.testing.assert_allclose(drawn.std(axis=1), deviation, rtol=0.03)
-    np.testing.assert_array_equal(layer.draw(30, seed=1), drawn[:, :30])
+    np.testing.assert_array_equal(layer.draw(30, seed=1)[0], drawn[:, :30])
     np.testing.assert_allclose(
-        layer.logits(features, 30, seed=1), features @ drawn[:-1, :30] + drawn[-1, :30]
+        layer.logits(features, 30, seed=1)[..., 0], features @ drawn[:-1, :30] + drawn[-1, :30]
     )
 
 
@@ -211,7 +211,7 @@ def test_unit_of_the_features_does_not_matter(unit, seed):
     features, votes, n_votes = make_votes(seed=seed)
     layer = LastLayer.of(features, votes, n_votes, binomial)
     other = LastLayer.of(unit * features, votes, n_votes, binomial)
-    np.testing.assert_allclose(unit * other.mean[:-1], layer.mean[:-1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(unit * other.mean[0, :-1], layer.mean[0, :-1], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(spread(other, unit * features), spread(layer, features), rtol=1e-4)
 
 

@@ -62,7 +62,7 @@ def test_draws_are_weights_of_the_last_layer_on_the_features(model, galaxies):
     inside = keras.Model(trunk.inputs, trunk.layers[-2].output)
     standardise = next(x for x in keras_model.layers if type(x).__name__ == "Standardise")
     features = np.array(inside(standardise(X.astype(np.float32))))
-    weights = network.last_layer.draw(20, network.seeds.masks)
+    weights = network.last_layer[0].draw(20, network.seeds.masks)[0]
     expected = features @ weights[:-1] + weights[-1]
     posterior = with_(model, posterior="last_layer").predict_posterior(X)
     np.testing.assert_allclose(posterior.draws, expit(expected), atol=1e-5)
@@ -185,7 +185,7 @@ def scaled(image_shape, *, dropout):
 def test_last_layer_of_a_nested_network(galaxies):
     X, y = galaxies
     model = fit(X, y, network=nested, posterior="last_layer")
-    assert model._ensemble.networks[0].last_layer.mean.shape == (4,)
+    assert model._ensemble.networks[0].last_layer[0].mean.shape == (1, 4)
     assert model.predict(X, return_std=True)[1].min() > 0
 
 

@@ -16,7 +16,9 @@ from skgalaxy.likelihoods.beta_binomial import BetaBinomial
 from skgalaxy.likelihoods.binomial import Binomial
 from skgalaxy.likelihoods.dirichlet_multinomial import DirichletMultinomial
 from skgalaxy.likelihoods.multinomial import Multinomial
+from skgalaxy.likelihoods.named import ANSWER_LIKELIHOODS, LIKELIHOODS
 from skgalaxy.likelihoods.simplex import AnswerLikelihood
+from skgalaxy.likelihoods.tree import TreeLikelihood
 
 __all__ = [
     "ANSWER_LIKELIHOODS",
@@ -27,17 +29,10 @@ __all__ = [
     "LIKELIHOODS",
     "Likelihood",
     "Multinomial",
+    "TreeLikelihood",
     "as_likelihood",
     "combine",
 ]
-
-LIKELIHOODS: dict[str, type[Likelihood]] = {"beta_binomial": BetaBinomial, "binomial": Binomial}
-
-# by the same names, for a question with any number of answers
-ANSWER_LIKELIHOODS: dict[str, type[AnswerLikelihood]] = {
-    "beta_binomial": DirichletMultinomial,
-    "binomial": Multinomial,
-}
 
 
 def as_likelihood(draws: Any) -> Likelihood:

@@ -1,8 +1,8 @@
 """Scores of predictions, judged by the votes of volunteers. Arrays in, numbers out.
 
 For predicted vote fractions: `binomial_log_loss`, `d2_binomial_score`, `vote_fraction_rmse` and
-`reliability_curve`. Votes scatter, so you should compare an RMSE with `vote_noise_floor`, the RMSE
-of a perfect model.
+`reliability_curve`; for all questions of a tree `d2_tree_score`. Votes scatter, so you should
+compare an RMSE with `vote_noise_floor`, the RMSE of a perfect model.
 
 For predicted posteriors you pass `pmf`, an array of shape (n_galaxies, max(N) + 1). It holds the
 probability of every outcome k = 0 ... N of each galaxy, for example ``posterior.pmf(y[:, 1])``, and
@@ -25,6 +25,7 @@ from skgalaxy.metrics._proper_scores import sharpness, vote_crps, vote_log_likel
 from skgalaxy.metrics._vote_fractions import (
     binomial_log_loss,
     d2_binomial_score,
+    d2_tree_score,
     reliability_curve,
     vote_fraction_rmse,
     vote_noise_floor,
@@ -34,6 +35,7 @@ __all__ = [
     "binomial_log_loss",
     "coverage_error",
     "d2_binomial_score",
+    "d2_tree_score",
     "interval_coverage",
     "pit_histogram",
     "pit_values",

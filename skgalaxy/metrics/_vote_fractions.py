@@ -18,9 +18,11 @@ from skgalaxy._validation import (
     check_int,
     check_numbers,
     check_targets,
+    check_weight,
     first_rows,
 )
 from skgalaxy.metrics._checks import check_asked
+from skgalaxy.votes import DecisionTree
 
 ROUNDING = 1e-12  # a weighted mean of fractions may end this far from where it should
 
@@ -139,6 +141,70 @@ def d2_binomial_score(
     # the deviance of one ρ for all galaxies, the mean over votes
     null = _binomial_deviance(votes, n_votes, np.full_like(y_pred, votes.sum() / n_votes.sum()))
     return float(1 - lost / null)
+
+
+def d2_tree_score(
+    tree: DecisionTree, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
+    """D² over all questions of a tree: the fraction of multinomial deviance explained.
+
+    Parameters
+    ----------
+    tree : DecisionTree
+    y_true : array-like of shape (n_galaxies, n_answers)
+        Counts of all answers, as for `skgalaxy.BayesianCNNRegressor.fit`.
+    y_pred : array-like of shape (n_galaxies, n_answers)
+        Predicted fraction of every answer among those who are asked its question.
+    sample_weight : array-like of shape (n_galaxies,), default=None
+        Factor on the log-likelihood of each galaxy.
+
+    Returns
+    -------
+    score : float
+        1 for the galaxies' own fractions, 0 for the mean fractions of every question, negative for
+        worse. If there is nothing to explain it is 1 for perfect predictions and else 0.
+
+    Raises
+    ------
+    ValueError
+        If counts are none of this tree, if there is no vote, or if `y_pred` leaves [0, 1].
+
+    Examples
+    --------
+    >>> from skgalaxy.metrics import d2_tree_score
+    >>> from skgalaxy.votes import DecisionTree
+    >>> tree = DecisionTree({"bar": ["strong", "weak", "no"]})
+    >>> votes = [[8, 1, 1], [0, 1, 9]]
+    >>> print(round(d2_tree_score(tree, votes, [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]), 3))
+    0.911
+    """
+    counts = np.nan_to_num(tree.check_counts(y_true, None), nan=0.0)
+    predicted = check_numbers(y_pred, "y_pred")
+    if predicted.shape != counts.shape or not ((predicted >= 0) & (predicted <= 1)).all():
+        raise ValueError(
+            f"`y_pred` must be fractions in [0, 1] of shape {counts.shape}. "
+            f"Got shape {predicted.shape}, from {np.min(predicted):g} to {np.max(predicted):g}."
+        )
+    weighted = counts * check_weight(sample_weight, len(counts))[:, None]
+    if not weighted.any():
+        raise ValueError("`y_true` must hold a vote of weight > 0. Got none.")
+    lost, null = 0.0, 0.0
+    for question in tree.questions:
+        k = weighted[:, tree.slices[question]]
+        mean = k.sum(axis=0) / max(k.sum(), 1)
+        lost += _multinomial_deviance(k, predicted[:, tree.slices[question]])
+        null += _multinomial_deviance(k, np.broadcast_to(mean, k.shape))
+    if null <= ROUNDING * weighted.sum():
+        return float(lost <= ROUNDING * weighted.sum()) if np.isfinite(lost) else -np.inf
+    return float(1 - lost / null)
+
+
+def _multinomial_deviance(counts: NDArray[np.float64], fractions: NDArray[np.float64]) -> float:
+    """Multinomial deviance: twice the log-likelihood lost against the galaxies' own fractions."""
+    # McCullagh & Nelder 1989, 2 Σ_a k_a log(k_a / N p_a)
+    saturated = xlogy(counts, counts).sum() - xlogy(counts.sum(axis=1), counts.sum(axis=1)).sum()
+    with np.errstate(divide="ignore"):  # an impossible vote makes the deviance infinite
+        return float(2 * (saturated - xlogy(counts, fractions).sum()))
 
 
 @describe_scored

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from skgalaxy.likelihoods import Likelihood
+from skgalaxy.likelihoods.named import TreeModel, VoteModel
 from skgalaxy.networks._identity import outputs_for_waves
 from skgalaxy.networks.rows import ImageSpec
 
@@ -86,7 +86,7 @@ def _refuse_global_settings(network: keras.Model) -> None:
         )
 
 
-def check_network(network: Any, image_shape: tuple[int, ...], likelihood: type[Likelihood]) -> None:
+def check_network(network: Any, image_shape: tuple[int, ...], likelihood: VoteModel) -> None:
     """Raise ValueError unless `network` is a Keras graph from images to a likelihood's outputs."""
     _check_graph(network)
     shapes = network.input_shape, network.output_shape
@@ -143,13 +143,16 @@ def _check_graph(network: Any) -> None:
     _refuse_global_settings(network)
 
 
-def _outputs_in_words(likelihood: type[Likelihood]) -> str:
+def _outputs_in_words(likelihood: VoteModel) -> str:
     """Words for the outputs that a network must have, and for those that it may have."""
     n_needed = len(likelihood.outputs) - len(likelihood.starts)
     needed, others = likelihood.outputs[:n_needed], likelihood.outputs[n_needed:]
     if n_needed == 1:
         kind, _, subject = needed[0].removeprefix("the ").partition(" of ")
         words = f"one {kind}, shape (None, 1), of {subject} (no sigmoid)"
+    elif isinstance(likelihood, TreeModel):
+        words = f"{n_needed} outputs (no softmax), one less for each question than it has answers"
+        others = [f"the logarithms of {len(others)} concentrations"] if others else []
     else:
         words = f"{', '.join(needed)} (no sigmoid), shape (None, {n_needed})"
     also = "".join(f" and {name}" for name in others)

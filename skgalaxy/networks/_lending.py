@@ -23,7 +23,6 @@ import keras
 from numpy.typing import NDArray
 
 from skgalaxy._lru import LRU
-from skgalaxy.likelihoods import LIKELIHOODS
 from skgalaxy.networks._building import build_apart, refuse_in_fork
 from skgalaxy.networks._stream import BatchStream
 from skgalaxy.networks.dropout import DrawnNetworks
@@ -189,8 +188,7 @@ def signature(model: keras.Model) -> Hashable:
     digest = hashlib.sha256(text.encode()).hexdigest()
     loss = getattr(model, "loss", None)
     # classes themselves, not their names: in a notebook a class may be defined again
-    likelihood = LIKELIHOODS.get(getattr(loss, "likelihood", ""))
-    return digest, frozenset(_classes(model)), type(loss), likelihood
+    return digest, frozenset(_classes(model)), type(loss), getattr(loss, "model", None)
 
 
 def _numbered(config: Any, numbers: dict[str, str]) -> Any:

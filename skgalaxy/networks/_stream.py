@@ -31,7 +31,8 @@ class BatchStream:
 
     def __init__(self, model: keras.Model) -> None:
         (images,) = model.inputs
-        shapes = (images.shape, images.dtype), ((None, 2), "float32"), ((None,), "float32")
+        n_counts = getattr(model.loss, "n_counts", 2)
+        shapes = (images.shape, images.dtype), ((None, n_counts), "float32"), ((None,), "float32")
         self._dataset = dataset_of(self._read, shapes)
         self._held: tuple[VoteBatches, int] | None = None
         self._given: list[_Passes] = []

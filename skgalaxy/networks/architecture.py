@@ -15,16 +15,17 @@ from typing import Any, Literal, NamedTuple
 
 import keras
 from keras import layers, ops
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from skgalaxy._validation import check_choice
-from skgalaxy.likelihoods import LIKELIHOODS
+from skgalaxy.likelihoods.named import VoteModel, vote_model
 from skgalaxy.networks._building import build_apart
 from skgalaxy.networks._given import build_network, check_network, leaves, refuse_noise
 from skgalaxy.networks._pretrained import PretrainedNetwork
 from skgalaxy.networks._shipped import resized, start_from_trunk
 from skgalaxy.networks.losses import LikelihoodLoss
 from skgalaxy.networks.rows import ImageSpec
+from skgalaxy.votes import DecisionTree
 
 __all__ = ["Architecture", "GalaxyZooNetwork", "RandomView"]
 
@@ -46,8 +47,9 @@ class GalaxyZooNetwork(BaseEstimator):
         faster network.
     dense_units : int, default=128
         Number of units of the dense layer.
-    n_outputs : int, default=1
-        Number of outputs per galaxy. 1 is the logit of the vote fraction. With 2, for
+    n_outputs : int, default=None
+        Number of outputs per galaxy. None is as many as the estimator needs: one, the logit of the
+        vote fraction, or with a `tree` those of all its questions. With 2, for
         ``likelihood="beta_binomial"``, the network also gives every galaxy a concentration of its
         own, as a logarithm.
     dropout_before : {"output", "dense"}, default="output"
@@ -83,7 +85,7 @@ class GalaxyZooNetwork(BaseEstimator):
         self,
         filters: Sequence[Sequence[int]] = ((32, 32), (64, 64), (128,), (128,)),
         dense_units: int = 128,
-        n_outputs: int = 1,
+        n_outputs: int | None = None,
         *,
         dropout_before: Literal["output", "dense"] = "output",
         weights: Literal["galaxies"] | None = None,
@@ -108,7 +110,7 @@ class GalaxyZooNetwork(BaseEstimator):
         if self.dropout_before == "output":
             x = layers.Dropout(dropout)(x)
         # logits, without a sigmoid: the loss is exact where a float32 sigmoid would be 0 or 1
-        network = keras.Model(inputs, layers.Dense(self.n_outputs)(x))
+        network = keras.Model(inputs, layers.Dense(self.n_outputs or 1)(x))
         if self.weights is not None:
             start_from_trunk(network)
         return network
@@ -255,6 +257,8 @@ class Architecture(NamedTuple):
     dropout : float
     augment : bool
     precision : {"float32", "bfloat16"}
+    tree : DecisionTree, default=None
+        Questions that the votes answer; None is one yes/no question.
     """
 
     network: Callable[..., keras.Model]
@@ -263,6 +267,7 @@ class Architecture(NamedTuple):
     dropout: float
     augment: bool
     precision: Literal["float32", "bfloat16"]
+    tree: DecisionTree | None = None
 
     @property
     def from_trunk(self) -> bool:
@@ -271,6 +276,11 @@ class Architecture(NamedTuple):
         while isinstance(network, PretrainedNetwork):
             network = network.network
         return isinstance(network, GalaxyZooNetwork) and network.weights is not None
+
+    @property
+    def votes(self) -> VoteModel:
+        """What a network gives, and how likely this makes votes."""
+        return vote_model(self.likelihood, self.tree)
 
     def build(self, seed: int) -> keras.Model:
         """Compiled model: standardise, random views, network, global outputs.
@@ -287,9 +297,23 @@ class Architecture(NamedTuple):
         """
         return build_apart(self._build, seed)
 
+    @property
+    def _network(self) -> Callable[..., keras.Model]:
+        """Builder of the network, with as many outputs as the votes need if it leaves that open."""
+        network, n_needed = self.network, len(self.votes.outputs) - len(self.votes.starts)
+        parameters = network.get_params() if isinstance(network, BaseEstimator) else {}
+        left_open = [  # also of a network inside another, such as a pretrained one
+            name
+            for name, value in parameters.items()
+            if name.split("__")[-1] == "n_outputs" and value is None
+        ]
+        if not left_open:
+            return network
+        return clone(network).set_params(**dict.fromkeys(left_open, n_needed))
+
     def _build(self) -> keras.Model:
-        image, likelihood = self.image, LIKELIHOODS[self.likelihood]
-        network = build_network(self.network, image.image_shape, self.dropout)
+        image, likelihood = self.image, self.votes
+        network = build_network(self._network, image.image_shape, self.dropout)
         check_network(network, image.image_shape, likelihood)
         set_precision(network, self.precision)
         inputs = x = keras.Input(image.shape, dtype=image.dtype)
@@ -307,7 +331,7 @@ class Architecture(NamedTuple):
         model = keras.Model(inputs, outputs)
         refuse_noise(model, image)
         # dtype: the default of losses is Keras' global float type
-        compile_in_float32(model, LikelihoodLoss(self.likelihood, dtype="float32"))
+        compile_in_float32(model, LikelihoodLoss(self.likelihood, self.tree, dtype="float32"))
         # now, not at the first step: its variables are part of the state that is put in
         model.optimizer.build(model.trainable_variables)
         return model

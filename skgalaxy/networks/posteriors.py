@@ -5,15 +5,17 @@ D, P). Outputs are means over views of every image (`skgalaxy.networks.views`), 
 that a draw is still one network.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skgalaxy._pools import take
-from skgalaxy.likelihoods import LIKELIHOODS, Likelihood
+from skgalaxy.likelihoods import Likelihood
 from skgalaxy.likelihoods.base import row_blocks
+from skgalaxy.likelihoods.named import TreeModel, VoteModel
 from skgalaxy.networks.last_layer import LEAST_GALAXIES, LastLayer
 from skgalaxy.networks.rows import ImageSpec
 from skgalaxy.networks.trained import TrainedNetwork
@@ -61,28 +63,36 @@ def last_layer_outputs(
             "keras.layers.Dense. Got one that was trained otherwise, for example by "
             "`partial_fit`; use `fit`, or posterior='dropout'."
         )
-    # logits are linear in features: those of the mean features are the mean logits over views
+    # outputs are linear in features: those of the mean features are the mean outputs over views
     with network.last_features() as last:
         parts = [last.of(view) for view in _views_of_rows(X, network.architecture.image, n_views)]
     features, fixed = (np.mean(part, axis=0) for part in zip(*parts, strict=True))
-    logits = network.last_layer.logits(features, n_draws, network.seeds.masks)
+    masks = network.seeds.masks
+    drawn = [  # each question's weights are drawn apart
+        layer.logits(features, n_draws, [masks, number] if number else masks)
+        for number, layer in enumerate(network.last_layer)
+    ]
+    logits = np.concatenate(drawn, axis=-1)
     # the other outputs, for example the logarithm of a concentration, stay as they are
-    others = np.broadcast_to(fixed[:, None, 1:], (*logits.shape, fixed.shape[1] - 1))
-    return np.concatenate([logits[..., None], others], axis=-1)
+    n_logits = logits.shape[-1]
+    others = np.broadcast_to(
+        fixed[:, None, n_logits:], (*logits.shape[:2], fixed.shape[1] - n_logits)
+    )
+    return np.concatenate([logits, others], axis=-1)
 
 
 # how networks are drawn from a trained one, by the estimator's `posterior`
 POSTERIORS = {"dropout": dropout_outputs, "last_layer": last_layer_outputs}
 
 
-def _has_slope(likelihood: type[Likelihood]) -> bool:
+def _has_slope(votes: VoteModel) -> bool:
     """True if a likelihood has the derivatives that a last layer needs."""
-    return likelihood.slope is not Likelihood.slope
+    return isinstance(votes, TreeModel) or votes.slope is not Likelihood.slope
 
 
 def check_last_layer(network: TrainedNetwork, n_galaxies: int) -> None:
     """Raise ValueError unless this network, trained on so many galaxies, has such a posterior."""
-    if not _has_slope(LIKELIHOODS[network.architecture.likelihood]):
+    if not _has_slope(network.architecture.votes):
         raise ValueError(
             "`posterior` 'last_layer' needs a likelihood with a `slope`. Got "
             f"likelihood={network.architecture.likelihood!r}, which has none; use "
@@ -102,10 +112,10 @@ def check_last_layer(network: TrainedNetwork, n_galaxies: int) -> None:
         )
 
 
-def find_last_layer(network: TrainedNetwork, training: TrainingSet) -> LastLayer | None:
-    """Posterior of the last layer after `training`; None where there can be none."""
-    likelihood = LIKELIHOODS[network.architecture.likelihood]
-    if len(training) < LEAST_GALAXIES or not _has_slope(likelihood):
+def find_last_layer(network: TrainedNetwork, training: TrainingSet) -> list[LastLayer] | None:
+    """Posterior of the last layer after `training`, one per question; None where there is none."""
+    votes = network.architecture.votes
+    if len(training) < LEAST_GALAXIES or not _has_slope(votes):
         return None
     with network.last_features() as last:
         if last.n_features is None:
@@ -115,9 +125,52 @@ def find_last_layer(network: TrainedNetwork, training: TrainingSet) -> LastLayer
             for chunk in row_blocks(len(training), _CHUNK)
         ]
     features, fixed = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
+    questions = list(_questions(votes, training.votes.astype(np.float64), fixed))
+    weight = training.votes[:, -1].astype(np.float64)
+    layers = [
+        LastLayer.of(features, *question, weight) if question.tells_its_prior else None
+        for question in questions
+    ]
+    known = [layer.prior_precision for layer in layers if layer]
+    if not known:
+        return None
+    # a question that hardly anyone was asked has the prior that the others have in the median
+    prior = float(np.median(known))
+    return [
+        layer or LastLayer.of(features, *question, weight, prior_precision=prior)
+        for layer, question in zip(layers, questions, strict=True)
+    ]
 
-    def likelihood_of(logits: NDArray[np.float64]) -> Likelihood:
-        return likelihood.from_outputs(np.column_stack([logits, fixed[:, 1:]])[:, None])
 
-    votes, n_votes, weight = training.votes.T.astype(np.float64)
-    return LastLayer.of(features, votes, n_votes, likelihood_of, weight)
+class _Question(NamedTuple):
+    """Votes on one question, and their likelihood given the outputs of the last layer."""
+
+    votes: NDArray[np.float64]  # k, or counts of all answers
+    n_votes: NDArray[np.float64]
+    likelihood_of: Callable[[NDArray[np.float64]], Likelihood]
+
+    @property
+    def tells_its_prior(self) -> bool:
+        """True if enough galaxies have votes to find the prior of the weights."""
+        return int((self.n_votes > 0).sum()) >= LEAST_GALAXIES
+
+
+def _questions(
+    votes: VoteModel, counts: NDArray[np.float64], fixed: NDArray[np.floating]
+) -> Iterator[_Question]:
+    """Yield the questions of a model. `fixed` are the outputs of the network as it was trained."""
+    if not isinstance(votes, TreeModel):
+        yield _Question(counts[:, 0], counts[:, 1], partial(_likelihood_of, votes, fixed[:, 1:]))
+        return
+    for _, here, outputs in votes.columns():
+        n_own = here.stop - here.start - 1
+        asked = counts[:, here].sum(axis=1)
+        others = fixed[asked > 0][:, outputs[n_own:]]  # of the galaxies that a regression is given
+        yield _Question(counts[:, here], asked, partial(_likelihood_of, votes.of_answers, others))
+
+
+def _likelihood_of(
+    of: type[Likelihood], others: NDArray[np.floating], logits: NDArray[np.float64]
+) -> Likelihood:
+    """Likelihood of outputs of a last layer, one draw per galaxy, beside other outputs."""
+    return of.from_outputs(np.column_stack([logits, others])[:, None])

@@ -77,14 +77,14 @@ class TrainedNetwork:
 
     Attributes
     ----------
-    last_layer : LastLayer or None
-        Posterior of the last layer's weights; None if it is not known.
+    last_layer : list of LastLayer or None
+        Posterior of the last layer's weights, one for each question; None if it is not known.
     """
 
     def __init__(
         self, architecture: Architecture, seeds: Seeds, state: State | None = None
     ) -> None:
-        self.last_layer: LastLayer | None = None
+        self.last_layer: list[LastLayer] | None = None
         self.architecture: Architecture = architecture
         self.seeds: Seeds = seeds
         self._key: Hashable | None = None
@@ -101,7 +101,7 @@ class TrainedNetwork:
             "seeds": self.seeds._asdict(),
             "variables": self.state,
             "identity": self.identity._asdict(),
-            "last_layer": self.last_layer and self.last_layer._asdict(),
+            "last_layer": self.last_layer and [one._asdict() for one in self.last_layer],
         }
 
     @classmethod
@@ -112,11 +112,11 @@ class TrainedNetwork:
         seeds: dict[str, int],
         variables: State,
         identity: dict[str, Any],
-        last_layer: dict[str, Any] | None,
+        last_layer: list[dict[str, Any]] | None,
     ) -> Self:
         """Network that `saved` described."""
         network = cls(architecture, Seeds(**seeds), variables)
-        network.last_layer = LastLayer(**last_layer) if last_layer else None
+        network.last_layer = [LastLayer(**one) for one in last_layer] if last_layer else None
         network._identity = Identity(**identity)
         if [list(x.shape) for x in variables] != [shape for _, shape in identity["variables"]]:
             raise ValueError(
@@ -242,7 +242,7 @@ class TrainedNetwork:
         """Features that the last layer is given, to use in a ``with`` statement."""
         return lent_features(self._signature, self._build, self.state)
 
-    def with_last_layer(self, last_layer: LastLayer | None) -> "TrainedNetwork":
+    def with_last_layer(self, last_layer: list[LastLayer] | None) -> "TrainedNetwork":
         """Same network with another posterior of its last layer."""
         # not `copy.copy`, which goes by way of __getstate__ and so forgets the key
         other = TrainedNetwork(self.architecture, self.seeds, self.state)

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._pools import n_rows, take
-from skgalaxy._validation import check_weighted_votes, without_mask
+from skgalaxy._validation import without_mask
 from skgalaxy.likelihoods.base import row_blocks
+from skgalaxy.likelihoods.counts import has_votes, weighted_counts
 from skgalaxy.networks.rows import ImageSpec
+from skgalaxy.votes import DecisionTree
 
 __all__ = ["TrainingSet", "VoteBatches", "image_digests"]
 
@@ -35,8 +37,9 @@ class TrainingSet:
         All rows. It is never copied; rows of a stored array are read when they are needed.
     rows : ndarray of int of shape (n_images,)
         Rows of `X` in the set. Their order depends on the images, not on the order of `X`.
-    votes : ndarray of shape (n_images, 3)
-        Counts k and N, and the weight of the image, float32.
+    votes : ndarray of shape (n_images, n_counts + 1)
+        Counts, and last the weight of the image, float32. Counts are k and N, or those of every
+        answer of a tree.
     digests : ndarray of shape (n_images,)
         One text per image; see `image_digests`.
     """
@@ -47,28 +50,34 @@ class TrainingSet:
     digests: NDArray[np.bytes_]
 
     @classmethod
-    def of(cls, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def of(
+        cls,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        tree: DecisionTree | None = None,
+    ) -> Self:
         """Training set from the arguments of `BayesianCNNRegressor.fit`.
 
         Galaxies without votes or weight are left out, because they teach nothing. A masked value
-        in y is a galaxy without votes.
+        in y is a galaxy without votes. With a tree NaN is a question that nobody was asked.
 
         Raises
         ------
         ValueError
             If `y` or `sample_weight` is out of range or of the wrong shape.
         """
-        votes, n_votes, weight = check_weighted_votes(y, sample_weight, n_rows(X))
-        rows = np.flatnonzero(n_votes * weight > 0)
-        votes, n_votes, weight = votes[rows], n_votes[rows], weight[rows]
+        votes = weighted_counts(y, sample_weight, n_rows(X), tree)
+        rows = np.flatnonzero(has_votes(votes))
+        counts, weight = votes[rows, :-1], votes[rows, -1]
         # sorted by digest: the set, and so the fit, does not depend on the order of X
         digests, first, image = np.unique(
             image_digests(X, rows), return_index=True, return_inverse=True
         )
         total = np.bincount(image, weight)
-        counts = np.stack([np.bincount(image, weight * x) / total for x in (votes, n_votes)], 1)
+        counts = np.stack([np.bincount(image, weight * x) / total for x in counts.T], axis=1)
         # fractions: each row is further votes, not the same again
-        if np.shape(without_mask(y)[0])[1:] != (2,):
+        if tree is None and np.shape(without_mask(y)[0])[1:] != (2,):
             n_equal = np.bincount(image)
             counts, total = counts * n_equal[:, None], total / n_equal
         return cls(X, rows[first], np.column_stack([counts, total]).astype(np.float32), digests)
@@ -137,7 +146,7 @@ class TrainingSet:
 
 
 class VoteBatches:
-    """Batches of (images, [k, N], weights), each read from X when it is asked for."""
+    """Batches of (images, counts, weights), each read from X when it is asked for."""
 
     def __init__(self, training_set: TrainingSet, batch_size: int, seed: int | None = None) -> None:
         self.training_set: TrainingSet = training_set
@@ -152,7 +161,7 @@ class VoteBatches:
     def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         picked = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         images = self.training_set[picked]
-        return take(images.X, images.rows), images.votes[:, :2], images.votes[:, 2]
+        return take(images.X, images.rows), images.votes[:, :-1], images.votes[:, -1]
 
     def shuffle(self) -> None:
         """Put the images in a new random order, if there is a seed."""

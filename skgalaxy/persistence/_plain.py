@@ -35,6 +35,7 @@ __all__ = ["code_names", "flatten", "rebuild"]
 KINDS = {
     "BayesianCNNRegressor": "skgalaxy.estimator",
     "CalibratedRegressorCV": "skgalaxy.calibration",
+    "DecisionTree": "skgalaxy.votes",
     "GalaxyZooNetwork": "skgalaxy.networks",
     "GroupKFold": "sklearn.model_selection",
     "GroupShuffleSplit": "sklearn.model_selection",
@@ -50,6 +51,7 @@ KINDS = {
     "RobustScaler": "sklearn.preprocessing",
     "ShuffleSplit": "sklearn.model_selection",
     "StandardScaler": "sklearn.preprocessing",
+    "TreeRecalibration": "skgalaxy.calibration",
 }
 _FITTED = re.compile(r"[a-z]\w*[a-z0-9]_")  # scikit-learn's names of what `fit` learns
 # How PCA was fitted, and which metadata scikit-learn may pass on: it asks again.
@@ -150,6 +152,8 @@ def _parts(value: Any, place: tuple[str, ...]) -> tuple[dict[str, Any], dict[str
     """Parameters of an object, and its learned state."""
     if hasattr(value, "_asdict"):  # a named tuple
         return value._asdict(), {}
+    if hasattr(value, "to_dict") and type(value).__name__ in KINDS:  # a value of ours
+        return value.to_dict(), {}
     if hasattr(value, "get_n_splits") and type(value).__name__ in KINDS:
         # scikit-learn's splitters have no get_params, and keep parameters under their names
         return {name: getattr(value, name) for name in signature(type(value)).parameters}, {}

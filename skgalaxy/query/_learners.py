@@ -15,7 +15,7 @@ from skgalaxy._validation import (
     check_int,
     refuse_masked,
 )
-from skgalaxy.posterior import VotePosterior
+from skgalaxy.posterior import Posterior
 
 __all__ = [
     "MANY_DRAWS",
@@ -33,8 +33,10 @@ __all__ = [
 MANY_DRAWS = 1000  # nearly free, and enough to tell batches of hundreds of galaxies apart
 
 
-def predict_posterior(learner: Any, X: Any) -> VotePosterior:
+def predict_posterior(learner: Any, X: Any) -> Any:
     """Posterior of every galaxy in `X`, from any fitted learner.
+
+    It is a `VotePosterior`, or of a tree a `TreePosterior`.
 
     Parameters
     ----------
@@ -66,14 +68,14 @@ def predict_posterior(learner: Any, X: Any) -> VotePosterior:
     VotePosterior(n_galaxies=1, n_draws=2)
     """
     X = pool_of(learner, X)
-    if isinstance(learner, VotePosterior):
+    if isinstance(learner, Posterior):
         return learner[X]
     return _call(learner, "predict_posterior", X)
 
 
 def posterior_method(
     learner: Any,
-) -> tuple[Callable[[Any], Any] | None, Callable[[Any], VotePosterior]]:
+) -> tuple[Callable[[Any], Any] | None, Callable[[Any], Any]]:
     """Transform of the rows of a pool, or None, and the posterior of a block of its result."""
     return _find(learner, "predict_posterior")
 
@@ -93,10 +95,18 @@ def check_method(learner: Any, method: str) -> None:
     _find(learner, method)
 
 
+def _concatenate(posteriors: list[Any]) -> Any:
+    return type(posteriors[0]).concatenate(posteriors)
+
+
+def _combine(posteriors: list[Any]) -> Any:
+    return type(posteriors[0]).combine(posteriors)
+
+
 # For each method: the function that joins blocks of galaxies, and that for members of a committee.
 _JOINED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "embed": (np.concatenate, np.hstack),
-    "predict_posterior": (VotePosterior.concatenate, VotePosterior.combine),
+    "predict_posterior": (_concatenate, _combine),
     "was_trained_on": (np.concatenate, partial(np.any, axis=0)),
 }
 
@@ -121,7 +131,7 @@ def _call_checked(learner: Any, method: str, X: Any) -> Any:
 
 
 def _check_is_posterior(found: Any) -> None:
-    if not isinstance(found, VotePosterior):
+    if not isinstance(found, Posterior):
         raise TypeError(
             "`predict_posterior` of `learner` must return a VotePosterior. "
             f"Got {type(found).__name__}; make one of draws with `VotePosterior(draws)`."
@@ -135,7 +145,7 @@ def _call_members(members: list[Any], method: str, X: Any) -> Any:
 
 def _find(learner: Any, method: str) -> tuple[Callable[..., Any] | None, Callable[..., Any]]:
     """Transform of the Pipelines on the way to an estimator, and the bound `method` of that."""
-    if isinstance(learner, VotePosterior) and method == "predict_posterior":
+    if isinstance(learner, Posterior) and method == "predict_posterior":
         return None, learner.__getitem__  # its galaxies are row numbers
     # first of all its own: a Pipeline or a recalibrated estimator may know better than its parts
     if hasattr(learner, method) and not _is_class(learner):
@@ -186,7 +196,7 @@ def held_by(learner: Any) -> list[Any]:
 
 def pool_of(learner: Any, X: Any) -> Any:
     """Check X; with a VotePosterior X is row numbers of it, and None becomes all of them."""
-    if not isinstance(learner, VotePosterior):
+    if not isinstance(learner, Posterior):
         if X is None:
             raise ValueError(
                 "`X` must be galaxies as `learner` takes them; it may be None only of a "

@@ -1,0 +1,305 @@
+"""All questions of a decision tree in one network: training, posteriors, calibration, files."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+import skgalaxy
+from skgalaxy import BayesianCNNRegressor, TreePosterior
+from skgalaxy.calibration import CalibratedRegressorCV
+from skgalaxy.exceptions import NotCalibratedWarning
+from skgalaxy.likelihoods import DirichletMultinomial, Multinomial, TreeLikelihood
+from skgalaxy.metrics import d2_tree_score
+from skgalaxy.model_selection import cross_val_posterior
+from skgalaxy.networks import GalaxyZooNetwork
+from skgalaxy.votes import DecisionTree
+
+TREE = DecisionTree(
+    {"bright": ["yes", "no"], "half": ["top", "bottom", "neither"], "odd": ["yes", "no"]},
+    asked_after={"half": ["bright_yes"]},
+    name="Toy",
+)
+YES_NO = DecisionTree({"bright": ["yes", "no"]})
+SMALL = GalaxyZooNetwork(((4,),), 16)
+
+
+def small(**parameters):
+    """Return an estimator that learns the toy in a second."""
+    defaults = {"network": SMALL, "tree": TREE, "epochs": 6, "augment": False, "random_state": 0}
+    return BayesianCNNRegressor(**(defaults | parameters))
+
+
+@pytest.fixture(scope="module")
+def sky():
+    """Pictures with a brightness, and one half that is brighter; votes of 20 walks on each."""
+    rng = np.random.default_rng(0)
+    bright, top = rng.uniform(size=(2, 160))
+    X = rng.normal(size=(160, 8, 8)) * 0.1 + bright[:, None, None]
+    X[:, :4] += (top - 0.5)[:, None, None]
+    yes = rng.binomial(20, bright)
+    half = np.stack([0.8 * top, 0.8 * (1 - top), np.full(160, 0.2)], axis=1)
+    halves = np.stack([rng.multinomial(n, p) for n, p in zip(yes, half, strict=True)])
+    odd = rng.binomial(20, 0.1, size=160)
+    return X, np.column_stack([yes, 20 - yes, halves, odd, 20 - odd])
+
+
+@pytest.fixture(scope="module")
+def model(sky):
+    return small(epochs=25).fit(*sky)
+
+
+def posterior_of(seed, n_galaxies=3, n_draws=4, concentration=None):
+    """Return a random posterior of the toy's questions."""
+    rng = np.random.default_rng(seed)
+    questions = {}
+    for question in TREE.questions:
+        n_answers = len(TREE.answers(question))
+        mean = rng.dirichlet(np.ones(n_answers), size=(n_galaxies, n_draws))
+        questions[question] = (
+            Multinomial(mean)
+            if concentration is None
+            else DirichletMultinomial(mean, concentration)
+        )
+    return TreePosterior(TreeLikelihood(TREE, questions))
+
+
+class TestOneQuestion:
+    """A tree of one yes/no question is that question."""
+
+    @pytest.mark.parametrize(
+        ("parameters", "rounding"),
+        [
+            ({"likelihood": "binomial"}, 1e-6),
+            ({"likelihood": "beta_binomial"}, 1e-6),
+            # training differs in the last digit of float32, which the features carry on
+            ({"likelihood": "beta_binomial", "posterior": "last_layer"}, 1e-5),
+        ],
+    )
+    def test_it_gives_the_numbers_of_the_question(self, sky, parameters, rounding):
+        X, y = sky[0], sky[1][:, :2]
+        k_of_n = np.column_stack([y[:, 0], y.sum(axis=1)])
+        plain = small(tree=None, **parameters).fit(X, k_of_n)
+        tree = small(tree=YES_NO, **parameters).fit(X, y)
+        ours = tree.predict_posterior(X)["bright", "yes"]
+        theirs = plain.predict_posterior(X)
+        np.testing.assert_allclose(ours.draws, theirs.draws, atol=rounding)
+        np.testing.assert_allclose(ours.std, theirs.std, atol=rounding)
+        np.testing.assert_allclose(tree.score(X, y), plain.score(X, k_of_n), atol=1e-5)
+
+    def test_its_recalibration_is_that_of_the_question(self, sky):
+        X, y = sky[0], sky[1][:, :2]
+        k_of_n = np.column_stack([y[:, 0], y.sum(axis=1)])
+        theirs = CalibratedRegressorCV(small(tree=None), random_state=0).fit(X, k_of_n)
+        ours = CalibratedRegressorCV(small(tree=YES_NO), random_state=0).fit(X, y)
+        np.testing.assert_allclose(
+            ours.recalibration_.questions["bright"], theirs.recalibration_, rtol=1e-2
+        )
+        assert ours.n_calibrated_on_ == theirs.n_calibrated_on_
+
+
+class TestLearning:
+    def test_every_question_is_learned(self, model, sky):
+        X, y = sky
+        for question in ("bright", "half"):
+            here = TREE.slices[question]
+            one = DecisionTree({question: TREE.answers(question)})
+            assert d2_tree_score(one, y[:, here], model.predict(X)[:, here]) > 0.15
+        assert 0 < model.score(X, y) < 1
+
+    def test_shapes(self, model, sky):
+        X = sky[0][:5]
+        mean, std = model.predict(X, return_std=True)
+        assert mean.shape == std.shape == (5, 7)
+        assert model.sample_posterior(X).shape == (5, 50, 7)
+        for here in TREE.slices.values():
+            np.testing.assert_allclose(mean[:, here].sum(axis=1), 1, atol=1e-6)
+
+    def test_a_table_is_the_array(self, sky):
+        X, y = sky
+        table = pd.DataFrame(y, columns=TREE.columns)[list(TREE.columns[::-1])]
+        np.testing.assert_array_equal(
+            small(epochs=1).fit(X, table).predict(X[:9]), small(epochs=1).fit(X, y).predict(X[:9])
+        )
+
+    def test_a_question_not_known_is_one_that_nobody_was_asked(self, sky):
+        X, y = sky[0], sky[1].astype(float)
+        y[::2, 5:] = np.nan
+        nobody = np.nan_to_num(y)
+        np.testing.assert_array_equal(
+            small(epochs=1).fit(X, y).predict(X[:9]), small(epochs=1).fit(X, nobody).predict(X[:9])
+        )
+
+    def test_an_integer_weight_is_that_many_rows(self, sky):
+        X, y = sky[0][:40], sky[1][:40]
+        weighted = small(epochs=2).fit(X, y, sample_weight=np.full(40, 2))
+        twice = small(epochs=2).fit(np.concatenate([X, X]), np.concatenate([y, y]))
+        np.testing.assert_array_equal(weighted.predict(X), twice.predict(X))
+
+    @pytest.mark.parametrize("likelihood", ["binomial", "beta_binomial"])
+    def test_a_last_layer_is_wider_where_hardly_anyone_was_asked(self, sky, likelihood):
+        X, y = sky[0], sky[1].copy()
+        y[5:, 5:] = 0  # "odd" is known of five galaxies
+        model = small(likelihood=likelihood, posterior="last_layer").fit(X, y)
+        posterior = model.predict_posterior(X)
+        assert np.isfinite(posterior.draws).all()
+        spread = posterior.draws.std(axis=1).mean(axis=0)
+        assert spread[5] > 1.5 * spread[0]
+
+    def test_a_network_of_ours_learns_its_own_concentrations(self, sky):
+        network = GalaxyZooNetwork(((4,),), 16, n_outputs=4 + 3)
+        model = small(network=network, likelihood="beta_binomial").fit(*sky)
+        concentration = model.predict_posterior(sky[0]).likelihood.concentration
+        assert (np.ptp(concentration, axis=0) > 0).all()
+
+    def test_partial_fit_and_warm_start(self, sky):
+        model = small(warm_start=True).fit(*sky).fit(*sky).partial_fit(*sky)
+        assert model.n_iter_ == 13
+
+
+class TestScikitLearn:
+    def test_clones_and_searches(self, sky):
+        X, y = sky
+        assert clone(small()).tree == TREE
+        search = GridSearchCV(small(), {"dropout": [0.1, 0.5]}, cv=2).fit(X, y)
+        assert search.best_score_ == max(search.cv_results_["mean_test_score"])
+        assert cross_val_score(small(), X, y, cv=2).shape == (2,)
+
+    def test_pickles_and_files_keep_the_tree(self, model, sky, tmp_path):
+        model.save(tmp_path / "model.skgalaxy")
+        for again in (
+            skgalaxy.load(tmp_path / "model.skgalaxy"),
+            pickle.loads(pickle.dumps(model)),
+        ):
+            assert again.tree == TREE
+            np.testing.assert_array_equal(again.predict(sky[0]), model.predict(sky[0]))
+
+    def test_out_of_fold(self, sky):
+        posterior = cross_val_posterior(small(), *sky, cv=2, random_state=0)
+        assert isinstance(posterior, TreePosterior)
+        assert len(np.unique(posterior["half", "top"].folds)) == 2
+        with pytest.raises(ValueError, match="one fold"):
+            posterior.sample(10)
+
+
+class TestCalibration:
+    def test_every_question_has_numbers_of_its_own(self, sky, tmp_path):
+        calibrated = CalibratedRegressorCV(small(likelihood="beta_binomial"), random_state=0)
+        numbers = calibrated.fit(*sky).recalibration_.questions
+        assert list(numbers) == list(TREE.questions)
+        assert len(set(numbers.values())) == 3
+        calibrated.save(tmp_path / "model.skgalaxy")
+        again = skgalaxy.load(tmp_path / "model.skgalaxy")
+        np.testing.assert_array_equal(again.predict(sky[0]), calibrated.predict(sky[0]))
+        assert calibrated.sample_posterior(sky[0][:3]).shape == (3, 50, 7)
+
+    def test_a_question_without_votes_held_out_is_said(self, sky):
+        X, y = sky[0], sky[1].copy()
+        y[:, 5:] = 0
+        model = CalibratedRegressorCV(small(epochs=1), random_state=0)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(X, y)
+        (said,) = [w.message for w in caught if w.category is NotCalibratedWarning]
+        assert str(said).startswith("Intervals of odd are not calibrated")
+        assert model.recalibration_.questions["odd"] == (0, 1, 1)
+
+
+class TestPosterior:
+    def test_parts_are_those_of_the_whole(self):
+        posterior = posterior_of(0, concentration=5)
+        assert posterior["half"].answers == ("top", "bottom", "neither")
+        np.testing.assert_array_equal(posterior["half"].mean, posterior.mean[:, 2:5])
+        np.testing.assert_allclose(posterior["half", "top"].std, posterior.std[:, 2], rtol=1e-12)
+        low, high = posterior.interval(0.8)
+        np.testing.assert_allclose(posterior["odd", "no"].interval(0.8), (low[:, 6], high[:, 6]))
+        np.testing.assert_array_equal(posterior[1:].mean, posterior.mean[1:])
+        np.testing.assert_array_equal(posterior[1:]["odd"].mean, posterior["odd"].mean[1:])
+
+    def test_log_prob_is_the_mixture_over_draws_of_the_product_over_questions(self):
+        from scipy.stats import multinomial
+
+        posterior = posterior_of(1)
+        votes = np.array([[7, 3, 2, 4, 1, 0, 10]] * 3)
+        expected = []
+        for rho in posterior.draws:
+            each = [
+                np.prod(
+                    [
+                        multinomial.pmf(votes[0, s], votes[0, s].sum(), p[s])
+                        for s in TREE.slices.values()
+                    ]
+                )
+                for p in rho
+            ]
+            expected.append(np.log(np.mean(each)))
+        np.testing.assert_allclose(posterior.log_prob(votes), expected, rtol=1e-10)
+
+    def test_walks_obey_the_tree_and_its_expectation(self):
+        posterior = posterior_of(2, n_draws=1)
+        votes = np.mean([posterior.sample(40, random_state=i) for i in range(1000)], axis=0)
+        np.testing.assert_allclose(votes[:, 2:5].sum(axis=1), votes[:, 0])  # after "yes"
+        expected = posterior.expected_votes(40)
+        asked = np.stack([votes[:, s].sum(axis=1) for s in TREE.slices.values()], axis=1)
+        np.testing.assert_allclose(asked, expected, atol=0.5)
+        fractions = votes / np.repeat(asked, [2, 3, 2], axis=1)
+        np.testing.assert_allclose(fractions, posterior.mean, atol=0.03)
+
+    def test_networks_that_differ_on_a_parent_differ_on_who_is_asked(self):
+        draws = {"bright": [[[1.0, 0.0], [0.0, 1.0]]], "half": [[[1, 0, 0], [0, 1, 0]]]}
+        draws["odd"] = [[[0.5, 0.5]] * 2]
+        questions = {question: Multinomial(values) for question, values in draws.items()}
+        posterior = TreePosterior(TreeLikelihood(TREE, questions))
+        np.testing.assert_allclose(posterior.expected_votes(40), [[40, 20, 40]])
+
+    def test_a_frame_has_every_answer(self):
+        frame = posterior_of(3).to_frame(index=["a", "b", "c"])
+        assert [f"{name}_mean" in frame for name in TREE.columns] == [True] * 7
+        assert frame.loc["a", "bright_asked"] == 1
+
+    def test_joined(self):
+        one, other = posterior_of(4), posterior_of(5)
+        assert len(TreePosterior.concatenate([one, other])) == 6
+        both = TreePosterior.combine([one, other])
+        np.testing.assert_array_equal(both.draws[:, 4:], other.draws)
+        assert both.tree == TREE
+
+    @pytest.mark.parametrize(
+        ("call", "message"),
+        [
+            (lambda p: p["halves"], "Got 'halves'; the nearest is 'half'"),
+            (lambda p: p["half", "tops"], "Got 'tops'; the nearest is 'top'"),
+            (lambda p: p.log_prob(np.ones((3, 6))), "7 answers of Toy"),
+            (lambda p: p["half"].log_prob(np.ones((3, 2))), "counts of the 3 answers"),
+            (lambda p: p["half"].log_prob(np.full((3, 3), 0.5)), "whole numbers"),
+            (lambda p: p.interval(1), "`level`"),
+            (lambda p: p.to_frame(index=["a"]), "each of the 3 galaxies"),
+        ],
+    )
+    def test_bad_questions_are_refused(self, call, message):
+        with pytest.raises(ValueError, match=message):
+            call(posterior_of(0))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "y", "error", "message"),
+    [
+        ({"tree": "gz2"}, None, TypeError, "`tree` must be a skgalaxy.votes.DecisionTree"),
+        ({}, np.zeros((160, 7)), ValueError, "at least one vote"),
+        ({}, np.ones((160, 2)), ValueError, "counts of the 7 answers of Toy"),
+        ({}, np.full((160, 7), 0.5), ValueError, "fractions do not tell"),
+        (
+            {"network": GalaxyZooNetwork(((4,),), 16, n_outputs=3)},
+            None,
+            ValueError,
+            r"4 outputs .* Got a model from .* to \(None, 3\)",
+        ),
+    ],
+)
+def test_bad_input_is_refused(sky, parameters, y, error, message):
+    with pytest.raises(error, match=message):
+        small(**parameters).fit(sky[0], sky[1] if y is None else y)
