@@ -2,8 +2,8 @@
 
 For example ``mutual_information(draws, n_votes=40)`` scores every galaxy of your pool by the vote
 fractions that drawn networks expect of it. The mathematics stands in `skgalaxy.information`:
-``single`` (one galaxy's votes), ``joint`` (several galaxies' votes together) and ``budget`` (the
-next votes of galaxies that have some).
+``single`` (one galaxy's votes), ``joint`` (several galaxies' votes together), ``budget`` (the next
+votes of galaxies that have some) and ``tree`` (votes on the questions of a decision tree).
 """
 
 from skgalaxy.information import (
@@ -13,8 +13,10 @@ from skgalaxy.information import (
     mutual_information,
     plan_votes,
     predictive_entropy,
+    question_information,
     standardised_draws,
     value_of_votes,
+    walk_information,
 )
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "mutual_information",
     "plan_votes",
     "predictive_entropy",
+    "question_information",
     "standardised_draws",
     "value_of_votes",
+    "walk_information",
 ]

@@ -44,6 +44,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "recommended": "DATA --sets fashion_mnist_h --jobs 1 --figures OUT",
     "training_length": "DATA --sets galaxy_zoo_2 --jobs 1",
     "training_steps": "DATA --sets shirt",
+    "tree_information": "",
     "trunk": "DATA --networks galaxies --jobs 1",
     "what_is_asked": "DATA --jobs 1 --resume OUT --figures OUT",
 }

@@ -1,7 +1,8 @@
 """Information in votes about the networks: of one galaxy, of several, and for a budget of clicks.
 
 All functions take draws of vote fractions, an array (n_galaxies, n_draws), or a posterior of any
-likelihood. They return arrays, in nats. You reach them as `skgalaxy.acquisition`.
+likelihood; those about a decision tree take draws of all its answers. They return arrays, in nats.
+You reach them as `skgalaxy.acquisition`.
 """
 
 from skgalaxy.information.budget import plan_votes, value_of_votes
@@ -11,6 +12,7 @@ from skgalaxy.information.joint import (
     standardised_draws,
 )
 from skgalaxy.information.single import expected_entropy, mutual_information, predictive_entropy
+from skgalaxy.information.tree import question_information, walk_information
 
 __all__ = [
     "expected_entropy",
@@ -19,6 +21,8 @@ __all__ = [
     "mutual_information",
     "plan_votes",
     "predictive_entropy",
+    "question_information",
     "standardised_draws",
     "value_of_votes",
+    "walk_information",
 ]

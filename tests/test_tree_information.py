@@ -1,0 +1,357 @@
+"""The laws of information over a decision tree, and proof that they can fail."""
+
+from itertools import product
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skgalaxy.acquisition import mutual_information, question_information, walk_information
+from skgalaxy.information.sampled import sampled_information
+from skgalaxy.information.walks import as_walks, outcomes
+from skgalaxy.likelihoods import BetaBinomial, DirichletMultinomial, Multinomial
+from skgalaxy.votes import GZ2, DecisionTree
+
+# two answers lead to "odd", and "odd" stands between a question and its follower
+SMALL = DecisionTree(
+    {"disc": ["yes", "no", "star"], "odd": ["yes", "no"], "arms": ["1", "2"]},
+    asked_after={"odd": ["disc_yes", "disc_no"], "arms": ["disc_yes"]},
+)
+ONE = DecisionTree({"bar": ["yes", "no"]})
+
+
+def random_draws(tree, n_galaxies, n_draws, seed=0, spread=0.7):
+    """Draws of the last layer of a network: each galaxy's features, times each draw's weights."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(n_galaxies, 4))
+    weights = rng.normal(size=(4, tree.n_answers)) + spread * rng.normal(
+        size=(n_draws, 4, tree.n_answers)
+    )
+    logits = 0.5 * np.einsum("gf,dfa->gda", features, weights)
+    for here in tree.slices.values():
+        odds = np.exp(logits[..., here])
+        logits[..., here] = odds / odds.sum(axis=2, keepdims=True)
+    return logits
+
+
+def random_concentrations(tree, n_galaxies, n_draws, seed=0):
+    rng = np.random.default_rng(seed)
+    values = np.exp(rng.normal(2, 1, (n_galaxies, n_draws, len(tree.questions))))
+    values[..., 0] = np.inf  # one question is multinomial
+    return values
+
+
+def paths(tree):
+    """All ways to walk down a tree, as lists of (number of question, column)."""
+    found = []
+    for said in product(*(tree.answers(question) for question in tree.questions)):
+        said = dict(zip(tree.questions, said, strict=True))
+        asked = tree.asked(said)
+        path = tuple((tree.questions.index(q), tree.columns.index(f"{q}_{said[q]}")) for q in asked)
+        if path not in found:
+            found.append(path)
+    return found
+
+
+def by_definition(tree, draws, n, concentrations=None):
+    """Information of sequences of walks, urns that grow answer by answer: no counts, no tables."""
+    values = []
+    for g, fractions_DA in enumerate(draws):
+        probabilities = []
+        for walks in product(paths(tree), repeat=n):
+            likely_D = np.ones(len(fractions_DA))
+            k_A, n_Q = np.zeros(tree.n_answers), np.zeros(len(tree.questions))
+            for question, column in (step for path in walks for step in path):
+                s_D = np.inf if concentrations is None else concentrations[g, :, question]
+                phi_D = 1 / np.asarray(s_D)
+                likely_D = likely_D * (fractions_DA[:, column] + phi_D * k_A[column])
+                likely_D = likely_D / (1 + phi_D * n_Q[question])
+                k_A[column] += 1
+                n_Q[question] += 1
+            probabilities.append(likely_D)
+        p_SD = np.array(probabilities)
+        values.append((p_SD * np.log(p_SD / p_SD.mean(1, keepdims=True))).sum(0).mean())
+    return np.array(values)
+
+
+def information(draws, n, tree=SMALL, **parameters):
+    return walk_information(draws, n, tree=tree, **parameters)[0]
+
+
+class TestExact:
+    @pytest.mark.parametrize("scattered", [False, True])
+    def test_all_sequences_of_walks(self, scattered):
+        draws = random_draws(SMALL, 3, 4)
+        s = random_concentrations(SMALL, 3, 4) if scattered else None
+        found, error = walk_information(draws, 3, tree=SMALL, concentrations=s)
+        np.testing.assert_allclose(found, by_definition(SMALL, draws, 3, s), atol=1e-12)
+        assert (error == 0).all()
+
+    @pytest.mark.parametrize("n", [1, 7, 40])
+    def test_a_tree_of_one_yes_no_question_is_todays_value(self, n):
+        draws = random_draws(ONE, 20, 8)
+        rho, s = draws[..., 0], np.full((20, 8, 1), 12.0)
+        np.testing.assert_allclose(
+            information(draws, n, ONE), mutual_information(rho, n), atol=1e-12
+        )
+        np.testing.assert_allclose(
+            information(draws, n, ONE, concentrations=s),
+            mutual_information(BetaBinomial(rho, s[..., 0]), n),
+            atol=1e-12,
+        )
+
+    def test_the_chain_rule(self):
+        # the whole is the first question and, after its votes, what those who are led on say
+        tree = DecisionTree(
+            {"disc": ["yes", "no"], "arms": ["1", "2", "3"]}, asked_after={"arms": ["disc_yes"]}
+        )
+        draws, s = random_draws(tree, 4, 5), random_concentrations(tree, 4, 5)[..., ::-1]
+        n, whole = 6, information(draws, 6, tree, concentrations=s)
+        first = DirichletMultinomial(draws[..., :2], s[..., 0])
+        rest = np.zeros(4)
+        for k, likely_G in enumerate(first.mixture_pmf(n).T):
+            votes = np.tile([k, n - k, np.nan, np.nan, np.nan], (4, 1))
+            rest += (
+                likely_G
+                * question_information(
+                    draws, "arms", k, tree=tree, concentrations=s, votes=votes, only_asked=True
+                )[0]
+            )
+        np.testing.assert_allclose(mutual_information(first, n) + rest, whole, atol=1e-12)
+        assert (rest > 0.01).any()
+
+    @pytest.mark.parametrize("scattered", [False, True])
+    def test_next_votes_add_up(self, scattered):
+        draws = random_draws(SMALL, 3, 4)
+        s = random_concentrations(SMALL, 3, 4) if scattered else None
+        walks, _ = as_walks(draws, SMALL, s)
+        counts_AS, log_S = outcomes(walks.questions, 2, 1000)
+        likely_GS = np.exp(walks.log_likelihood(counts_AS[None]) + log_S).mean(axis=1)
+        np.testing.assert_allclose(likely_GS.sum(axis=1), 1)
+        later = np.zeros(3)
+        for counts_A, likely_G in zip(counts_AS.T, likely_GS.T, strict=True):
+            votes = np.tile(counts_A, (3, 1))
+            later += likely_G * information(draws, 2, votes=votes, concentrations=s)
+        both = information(draws, 2, concentrations=s) + later
+        np.testing.assert_allclose(both, information(draws, 4, concentrations=s), atol=1e-12)
+
+    def test_a_question_alone(self):
+        draws = random_draws(SMALL, 5, 6)
+        alone = question_information(draws, "arms", 9, tree=SMALL, only_asked=True)[0]
+        np.testing.assert_allclose(alone, mutual_information(draws[..., 5], 9), atol=1e-12)
+        # those who are not led to it are an answer more
+        asked = SMALL.asked_fractions(draws)[..., 1, None]
+        fractions = np.concatenate([1 - asked, asked * draws[..., 3:5]], axis=2)
+        found = question_information(draws, "odd", 9, tree=SMALL)[0]
+        np.testing.assert_allclose(found, mutual_information(Multinomial(fractions), 9), atol=1e-12)
+        assert (found <= information(draws, 9) + 1e-12).all()
+
+    def test_votes_of_a_frame(self):
+        draws = random_draws(SMALL, 2, 4)
+        frame = pd.DataFrame({"disc_star": [1, 0], "disc_no": [2, 1], "disc_yes": [3, 9]})
+        votes = [[3, 2, 1, 0, 0, 0, 0], [9, 1, 0, 0, 0, 0, 0]]
+        np.testing.assert_array_equal(
+            information(draws, 3, votes=frame), information(draws, 3, votes=votes)
+        )
+
+
+class TestSampled:
+    @pytest.mark.parametrize("scattered", [False, True])
+    def test_it_is_the_exact_value_within_its_error(self, scattered):
+        draws = random_draws(SMALL, 30, 12)
+        s = random_concentrations(SMALL, 30, 12) if scattered else None
+        walks, _ = as_walks(draws, SMALL, s)
+        votes = np.random.default_rng(0).multinomial(3, [1 / 3] * 3, size=30)
+        walks = walks.given(np.concatenate([votes, np.zeros((30, 4))], axis=1))  # unequal weights
+        listed = outcomes(walks.questions, 5, 10**6)
+        exact = walk_value(walks, *listed)
+        z = []
+        for seed in range(8):
+            found, error = sampled_information(walks, 5, 0.01, seed, 1)
+            assert (error <= 0.01).all()
+            z.append((found - exact) / error)
+        assert abs(np.mean(z)) < 0.25
+        assert 0.7 < np.mean(np.square(z)) < 1.5
+
+    def test_galaxies_do_not_depend_on_those_beside_them(self):
+        draws = np.tile(random_draws(GZ2, 25, 20), (6, 1, 1))
+        found, error = walk_information(draws, 40, tree=GZ2, n_jobs=2)
+        rows = [140, 3, 77]
+        again, _ = walk_information(draws[rows], 40, tree=GZ2, n_jobs=1)
+        np.testing.assert_allclose(again, found[rows], atol=1e-5)  # float32
+        np.testing.assert_allclose(found[:25], found[-25:], atol=1e-5)
+        assert (error > 0).all()
+        assert (error <= 0.02).all()
+        assert (walk_information(draws[:3], 40, tree=GZ2, random_state=1)[0] != found[:3]).all()
+
+    def test_whole_walks_tell_no_less_than_a_question(self):
+        draws = random_draws(GZ2, 10, 20)
+        whole, error = walk_information(draws, 20, tree=GZ2)
+        for question in ("bar", "something-odd", "odd-feature"):
+            alone, of_alone = question_information(draws, question, 20, tree=GZ2)
+            assert (alone <= whole + 4 * (error + of_alone)).all()
+
+
+def walk_value(walks, counts_AS, log_S):
+    """Information from all outcomes, from its definition."""
+    p_GDS = np.exp(walks.log_likelihood(counts_AS[None]) + log_S)
+    w_GD = np.exp(walks.log_weight)
+    mixed_GS = np.einsum("gd,gds->gs", w_GD, p_GDS)
+    return np.einsum("gd,gds->g", w_GD, p_GDS * np.log(p_GDS / mixed_GS[:, None]))
+
+
+# Each law takes the function, draws of SMALL or GZ2 with n walks, what it may err by, and asserts.
+
+
+def within_its_bounds(info, draws, n, tree, error):
+    found = info(draws, n, tree)
+    assert (found >= 0).all()
+    assert (found <= np.log(draws.shape[1])).all()
+
+
+def zero_if_draws_agree(info, draws, n, tree, error):
+    assert (info(np.repeat(draws[:, :1], 5, axis=1), n, tree) == 0).all()
+
+
+def more_walks_tell_more(info, draws, n, tree, error):
+    assert (info(draws, 2 * n, tree) > info(draws, n, tree) - error).all()
+
+
+def unreached_questions_tell_nothing(info, draws, n, tree, error):
+    alike = np.repeat(draws[:, :1], draws.shape[1], axis=1)
+    first = tree.questions[0]
+    alike[..., tree.slices[first]] = 0
+    alike[..., tree.slices[first].stop - 1] = 1  # a star, or an artifact: the walk ends
+    later = slice(tree.slices[first].stop, None)
+    alike[..., later] = draws[..., later]
+    assert (info(alike, n, tree) <= 1e-5).all()
+
+
+def same_for_any_order_of_draws(info, draws, n, tree, error):
+    found = info(draws[:, ::-1], n, tree)
+    np.testing.assert_allclose(found, info(draws, n, tree), atol=max(error, 1e-9))
+
+
+def same_for_any_order_of_answers(info, draws, n, tree, error):
+    given = tree.to_dict()
+    turned = DecisionTree(
+        {q: answers[::-1] for q, answers in given["answers"].items()}, given["asked_after"]
+    )
+    places = [tree.columns.index(name) for name in turned.columns]
+    found = info(draws[..., places], n, turned)
+    np.testing.assert_allclose(found, info(draws, n, tree), atol=max(error, 1e-9))
+
+
+def more_questions_tell_more(info, draws, n, tree, error):
+    first = tree.questions[0]
+    stem = DecisionTree({first: tree.answers(first)})
+    alone = info(draws[..., tree.slices[first]], n, stem)
+    whole = info(draws, n, tree)
+    assert (whole > alone - error).all()
+    assert (whole > alone + 0.01).any()
+
+
+LAWS = [
+    within_its_bounds,
+    zero_if_draws_agree,
+    more_walks_tell_more,
+    unreached_questions_tell_nothing,
+    same_for_any_order_of_draws,
+    same_for_any_order_of_answers,
+    more_questions_tell_more,
+]
+CASES = [(SMALL, 2, 1e-9), (GZ2, 15, 0.12)]
+
+
+@pytest.mark.parametrize(("tree", "n", "error"), CASES, ids=["exact", "sampled"])
+@pytest.mark.parametrize("law", LAWS)
+def test_law(law, tree, n, error):
+    law(information, random_draws(tree, 12, 10), n, tree, error)
+
+
+def noise(draws):
+    return np.random.default_rng(int(draws[0, 0, 0] * 2**40)).random(len(draws))
+
+
+WRONG = {
+    "in bits": lambda d, n, t: information(d, n, t) / np.log(2),
+    "noise": lambda d, n, t: noise(d),
+    "one walk whatever n": lambda d, n, t: information(d, 10 // n, t),
+    "all questions of everyone": lambda d, n, t: sum(
+        question_information(d, q, n, tree=t, only_asked=True)[0] for q in t.questions
+    ),
+    "first question": lambda d, n, t: mutual_information(
+        Multinomial(d[..., t.slices[t.questions[0]]]), n
+    ),
+    "spread of the first answer": lambda d, n, t: n * d[..., 0].var(axis=1),
+    "first draws": lambda d, n, t: information(d[:, :3], n, t),
+}
+
+
+def rejects(law, wrong):
+    try:
+        law(wrong, random_draws(SMALL, 12, 10), 2, SMALL, 1e-9)
+        law(wrong, random_draws(SMALL, 12, 3, spread=20), 4, SMALL, 1e-9)  # nearly log 3
+    except AssertionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_every_mistake_breaks_some_law(name):
+    assert any(rejects(law, WRONG[name]) for law in LAWS)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_every_law_is_broken_by_some_mistake(law):
+    assert any(rejects(law, wrong) for wrong in WRONG.values())
+
+
+def test_a_posterior_brings_its_tree():
+    draws, s = random_draws(SMALL, 2, 4), random_concentrations(SMALL, 2, 4)
+    held = SimpleNamespace(tree=SMALL, draws=draws, concentration=s)
+    found = walk_information(SimpleNamespace(likelihood=held), 3)[0]
+    np.testing.assert_array_equal(found, information(draws, 3, concentrations=s))
+    with pytest.raises(ValueError, match="must be left out"):
+        walk_information(held, 3, tree=SMALL)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tree": None}, "`tree` must be the DecisionTree"),
+        ({"draws": np.full((2, 3, 4), 0.5)}, r"`draws` must have shape \(n_galaxies, n_draws, 7\)"),
+        ({"draws": np.full((2, 3, 7), 0.9)}, "`draws of 'disc'` must sum to 1"),
+        ({"concentrations": np.ones((2, 4))}, "`concentrations` must have shape"),
+        ({"concentrations": np.zeros((2, 4, 3))}, "`concentrations` must be at least 0.05"),
+        ({"n_walks": -1}, "`n_walks` must be whole"),
+        ({"n_walks": 5000}, "`n_walks` must be at most 1,000"),
+        ({"n_walks": [1, 2, 3]}, "`n_walks` must be one integer or one per galaxy"),
+        ({"tolerance": 0}, "`tolerance` must be a number in"),
+        ({"random_state": "a"}, "`random_state` must be"),
+        ({"n_jobs": 0}, "`n_jobs` must be"),
+        ({"votes": [[1, 0, 0, 1, 0, 0, 0]]}, "must have the same number of rows"),
+    ],
+)
+def test_bad_input(change, message):
+    given = {"draws": random_draws(SMALL, 2, 4), "n_walks": 3, "tree": SMALL} | change
+    with pytest.raises((ValueError, TypeError), match=message):
+        walk_information(**given)
+
+
+def test_bad_questions_and_impossible_votes():
+    draws = random_draws(SMALL, 1, 2)
+    with pytest.raises(ValueError, match="`question` must be one of disc, odd, arms"):
+        question_information(draws, "bar", 3, tree=SMALL)
+    draws[..., :3] = [0.5, 0.5, 0]
+    with pytest.raises(ValueError, match="possible under one of the draws"):
+        information(draws, 3, votes=[[0, 0, 1, 0, 0, 0, 0]])
+
+
+def test_nobody_and_no_galaxies():
+    draws = random_draws(GZ2, 3, 4)
+    assert (information(draws, 0, GZ2) == 0).all()
+    assert information(draws[:0], 40, GZ2).shape == (0,)
+    one_each = information(draws, [0, 1, 1], GZ2)
+    np.testing.assert_allclose(one_each[1:], information(draws, 1, GZ2)[1:])
