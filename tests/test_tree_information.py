@@ -7,8 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skgalaxy.acquisition import mutual_information, question_information, walk_information
+from skgalaxy.acquisition import (
+    greedy_information,
+    greedy_walks,
+    joint_walk_information,
+    mutual_information,
+    plan_clicks,
+    question_information,
+    walk_information,
+)
 from skgalaxy.information.sampled import sampled_information
+from skgalaxy.information.tree_budget import _concave_steps
+from skgalaxy.information.tree_joint import _scales, _signals
 from skgalaxy.information.walks import as_walks, outcomes
 from skgalaxy.likelihoods import BetaBinomial, DirichletMultinomial, Multinomial
 from skgalaxy.votes import GZ2, DecisionTree
@@ -201,6 +211,162 @@ def walk_value(walks, counts_AS, log_S):
     return np.einsum("gd,gds->g", w_GD, p_GDS * np.log(p_GDS / mixed_GS[:, None]))
 
 
+class TestJoint:
+    @pytest.mark.parametrize("scattered", [False, True])
+    def test_votes_on_a_batch_add_up(self, scattered):
+        draws = random_draws(SMALL, 2, 4)
+        s = random_concentrations(SMALL, 2, 4) if scattered else None
+        walks = as_walks(draws, SMALL, s)[0].together()
+        counts_AS, log_S = outcomes(walks.questions, 1, 10**4)
+        likely_S = np.exp(walks.log_likelihood(counts_AS[None])[0] + log_S).mean(axis=0)
+        once, _ = joint_walk_information(draws, 1, tree=SMALL, concentrations=s)
+        later = sum(
+            likely
+            * joint_walk_information(
+                draws, 1, tree=SMALL, concentrations=s, votes=counts_A.reshape(2, -1)
+            )[0]
+            for likely, counts_A in zip(likely_S, counts_AS.T, strict=True)
+        )
+        twice, error = joint_walk_information(draws, 2, tree=SMALL, concentrations=s)
+        assert error == 0
+        assert once + later == pytest.approx(twice, abs=1e-12)
+
+    def test_a_twin_is_as_many_walks_more(self):
+        draws = random_draws(SMALL, 1, 5)
+        twins, _ = joint_walk_information(np.repeat(draws, 2, axis=0), 2, tree=SMALL)
+        assert twins == pytest.approx(information(draws, 4)[0], abs=1e-12)
+
+    def test_it_is_between_the_largest_and_the_sum(self):
+        draws = random_draws(GZ2, 4, 30, spread=0.3)
+        own, _ = walk_information(draws, 5, tree=GZ2)
+        together, _ = joint_walk_information(draws, 5, tree=GZ2)
+        assert own.max() + 0.1 < together < own.sum() - 0.1
+
+
+class TestGreedy:
+    def test_one_yes_no_question_is_nearly_as_today(self):
+        draws = random_draws(ONE, 30, 20, spread=0.3)
+        own = mutual_information(draws[..., 0], 20)
+        picks, gains = greedy_walks(draws, own, 8, tree=ONE)
+        today, gains_today = greedy_information(draws[..., 0], own, 8)
+        np.testing.assert_array_equal(picks[:3], today[:3])
+        np.testing.assert_allclose(gains, gains_today, rtol=0.05)
+
+    @pytest.mark.parametrize("scattered", [False, True])
+    def test_each_pick_adds_most(self, scattered):
+        draws = random_draws(SMALL, 15, 12)
+        s = random_concentrations(SMALL, 15, 12) if scattered else None
+        own = np.random.default_rng(0).random(15)
+        picks, gains = greedy_walks(draws, own, 15, tree=SMALL, concentrations=s, n_walks=7)
+        walks, n_G = as_walks(draws, SMALL, s)[0], np.full(15, 7)
+        signals = _signals(walks, n_G) * np.sqrt(_scales(walks, n_G, own))[:, None, None]
+        alone = [joint_of(signals[[row]]) for row in range(15)]
+        np.testing.assert_allclose(alone, own, rtol=1e-6)
+        for number in range(15):
+            before = joint_of(signals[picks[:number]])
+            each = [joint_of(signals[[*picks[:number], row]]) - before for row in range(15)]
+            free = np.setdiff1d(np.arange(15), picks[:number])
+            assert gains[number] == pytest.approx(each[picks[number]], abs=1e-9)
+            assert gains[number] >= max(np.array(each)[free]) - 1e-9
+        assert sorted(picks) == list(range(15))
+
+    def test_of_twins_the_second_comes_last(self):
+        draws = random_draws(GZ2, 8, 30)
+        draws[5] = draws[2]
+        picks, gains = greedy_walks(draws, np.ones(8), 8, tree=GZ2)
+        assert picks[-1] == 5
+        assert (np.diff(gains) <= 0).all()
+
+    def test_bad_input(self):
+        draws = random_draws(SMALL, 3, 4)
+        with pytest.raises(ValueError, match="`n_instances` must not exceed the 3 galaxies"):
+            greedy_walks(draws, np.ones(3), 4, tree=SMALL)
+        with pytest.raises(ValueError, match="`information` must be one finite number"):
+            greedy_walks(draws, np.ones(2), 2, tree=SMALL)
+        held = SimpleNamespace(tree=SMALL, draws=draws, concentration=None)
+        folds = SimpleNamespace(likelihood=held, folds=np.array([0, 1, 1]))
+        for work in (
+            lambda: greedy_walks(folds, np.ones(3), 2),
+            lambda: joint_walk_information(folds, 2),
+        ):
+            with pytest.raises(ValueError, match="all are of the same networks"):
+                work()
+
+
+def joint_of(signals_GDA):
+    """Information of all galaxies together in the Gaussian channel."""
+    n_draws = signals_GDA.shape[1]
+    total_DD = np.eye(n_draws) + np.einsum("gda,gea->de", signals_GDA, signals_GDA)
+    return np.linalg.slogdet(total_DD)[1] / 2
+
+
+class TestPlan:
+    sizes = (2, 3)
+
+    def items(self, draws):
+        """Value and clicks of all that a galaxy can get; the first is nothing."""
+        clicks = SMALL.asked_fractions(draws).sum(axis=2).mean(axis=1)
+        values, costs = [np.zeros(len(draws))], [np.zeros(len(draws))]
+        for n in self.sizes:
+            values.append(information(draws, n))
+            costs.append(n * clicks)
+            for question in SMALL.questions:
+                values.append(question_information(draws, question, n, tree=SMALL)[0])
+                costs.append(np.full(len(draws), float(n)))
+        return np.array(values).T, np.array(costs).T
+
+    @pytest.mark.parametrize("n_clicks", [0, 3, 7.5, 12, 100])
+    def test_nothing_tells_much_more_for_the_clicks(self, n_clicks):
+        draws = random_draws(SMALL, 3, 5, seed=1)
+        values, costs = self.items(draws)
+        n_walks, n_votes = plan_clicks(draws, n_clicks, sizes=self.sizes, tree=SMALL)
+        bought = [
+            (information(draws[[g]], n_walks[g])[0], n_walks[g] * costs[g, 1] / 2)
+            if n_walks[g]
+            else (
+                sum(
+                    question_information(draws[[g]], q, n, tree=SMALL)[0][0]
+                    for q, n in zip(SMALL.questions, n_votes[g].tolist(), strict=True)
+                ),
+                n_votes[g].sum(),
+            )
+            for g in range(3)
+        ]
+        told, spent = np.sum(bought, axis=0)
+        assert spent <= n_clicks + 1e-9
+        plans = [
+            (sum(values[range(3), plan]), sum(costs[range(3), plan]))
+            for plan in product(range(values.shape[1]), repeat=3)
+        ]
+        best = max(value for value, cost in plans if cost <= n_clicks)
+        assert told >= best - values.max()  # the last item of the knapsack
+        if n_clicks == 100:
+            assert told == pytest.approx(best)
+
+    def test_steps_by_hand(self):
+        # the second item is below the line from the first to the third, the last tells less
+        steps = _concave_steps(np.array([1, 1.2, 2, 2.5, 1.9]), np.array([1.0, 2, 3, 8, 4]))
+        assert steps == [(1, 1, 0), (0.5, 2, 2), (pytest.approx(0.1), 5, 3)]
+
+    def test_galaxies_on_which_networks_agree_get_nothing(self):
+        draws = random_draws(SMALL, 4, 5)
+        draws[1] = draws[1, :1]
+        n_walks, n_votes = plan_clicks(draws, 1000, sizes=[2], tree=SMALL)
+        assert n_walks[1] == 0
+        assert n_votes[1].sum() == 0
+        assert ((n_walks > 0).astype(int) + (n_votes > 0).sum(axis=1))[[0, 2, 3]].tolist() == [
+            1
+        ] * 3
+
+    def test_bad_input(self):
+        draws = random_draws(SMALL, 2, 4)
+        with pytest.raises(ValueError, match="`n_clicks` must be a number in"):
+            plan_clicks(draws, -1, tree=SMALL)
+        for sizes in ([], [0, 5], 5):
+            with pytest.raises(ValueError, match="`sizes` must be integers >= 1"):
+                plan_clicks(draws, 10, sizes=sizes, tree=SMALL)
+
+
 # Each law takes the function, draws of SMALL or GZ2 with n walks, what it may err by, and asserts.
 
 
@@ -353,5 +519,7 @@ def test_nobody_and_no_galaxies():
     draws = random_draws(GZ2, 3, 4)
     assert (information(draws, 0, GZ2) == 0).all()
     assert information(draws[:0], 40, GZ2).shape == (0,)
+    many = information(draws, 300, GZ2)  # more than are in memory together
+    assert (many > information(draws, 30, GZ2) - 0.1).all()
     one_each = information(draws, [0, 1, 1], GZ2)
     np.testing.assert_allclose(one_each[1:], information(draws, 1, GZ2)[1:])

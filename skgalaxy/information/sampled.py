@@ -238,4 +238,5 @@ def _mean_and_error(total: NDArray[Any], n_G: NDArray[Any]) -> tuple[NDArray[Any
     slope_G = np.divide(yx_G, xx_G, out=np.zeros_like(xx_G), where=xx_G > 0)
     n_pairs_G = n_G / 2
     rest_G = np.maximum(yy_G - slope_G * yx_G, 0) * n_pairs_G / (n_pairs_G - 1)
-    return (y_G - slope_G * x_G) / n_G, np.sqrt(rest_G) / n_G
+    # what happens less than once in n simulated counts is not seen; it may be worth a bit
+    return (y_G - slope_G * x_G) / n_G, np.sqrt(rest_G + np.log(2) ** 2) / n_G

@@ -103,8 +103,8 @@ def walk_information(
     [0.513] [0.]
     """
     walks, tree = as_walks(draws, tree, concentrations)
-    simulation = _Simulation(tolerance, random_state, n_jobs)
-    return _information(_after(walks, tree, votes), n_walks, "n_walks", simulation)
+    simulation = Simulation(tolerance, random_state, n_jobs)
+    return information_of(after_votes(walks, tree, votes), n_walks, "n_walks", simulation)
 
 
 def question_information(
@@ -170,19 +170,19 @@ def question_information(
     walks, tree = as_walks(draws, tree, concentrations)
     number = tree.questions.index(tree._check_question(question))
     only_asked = check_bool(only_asked, "only_asked")
-    alone = _after(walks, tree, votes).alone(number, only_asked=only_asked)
-    simulation = _Simulation(tolerance, random_state, n_jobs)
-    return _information(alone, n_votes, "n_votes", simulation)
+    alone = after_votes(walks, tree, votes).alone(number, only_asked=only_asked)
+    simulation = Simulation(tolerance, random_state, n_jobs)
+    return information_of(alone, n_votes, "n_votes", simulation)
 
 
-def _after(walks: Walks, tree: DecisionTree, votes: Any) -> Walks:
+def after_votes(walks: Walks, tree: DecisionTree, votes: Any) -> Walks:
     """Networks after the votes that galaxies have; a question that is not known has none."""
     if votes is None:
         return walks
     return walks.given(np.nan_to_num(tree.check_counts(votes, len(walks))))
 
 
-class _Simulation:
+class Simulation:
     """How to simulate where outcomes cannot be listed, checked."""
 
     def __init__(self, tolerance: float, random_state: Any, n_jobs: int | None) -> None:
@@ -196,8 +196,8 @@ class _Simulation:
         return sampled_information(walks, n, self.tolerance, self.seed, self.n_jobs)
 
 
-def _information(
-    walks: Walks, n_votes: ArrayLike, name: str, simulation: _Simulation
+def information_of(
+    walks: Walks, n_votes: ArrayLike, name: str, simulation: Simulation
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Information and its standard error, for each number of volunteers exact or simulated."""
     n_G = check_n_votes(n_votes, len(walks), name=name)

@@ -122,6 +122,27 @@ class Walks:
         questions = (Question(slice(0, 2)), Question(slice(2, 2 + n_answers), (0,)))
         return type(self)(questions, fractions, scatter, self.log_weight)
 
+    def together(self) -> Self:
+        """All galaxies as one, each with a tree of its own; networks weigh the same for all."""
+        n_galaxies, n_draws, n_answers = self.fractions.shape
+        questions = tuple(
+            Question(
+                slice(
+                    number * n_answers + one.answers.start, number * n_answers + one.answers.stop
+                ),
+                tuple(number * n_answers + column for column in one.asked_after),
+            )
+            for number in range(n_galaxies)
+            for one in self.questions
+        )
+        arrays = [self.fractions] if self.scatter is None else [self.fractions, self.scatter]
+        side_by_side = [values.swapaxes(0, 1).reshape(1, n_draws, -1) for values in arrays]
+        # every galaxy's votes weigh the networks, which are the same ones
+        log_D = (self.log_weight + np.log(n_draws)).sum(axis=0)
+        log_weight = (log_D - logsumexp(log_D))[None]
+        scatter = None if self.scatter is None else side_by_side[1]
+        return type(self)(questions, side_by_side[0], scatter, log_weight)
+
     def given(self, counts_GA: NDArray[Any]) -> Self:
         """The same networks after votes: weighted by them, and with Pólya's urns that hold them.
 
