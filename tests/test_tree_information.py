@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skgalaxy import TreePosterior
 from skgalaxy.acquisition import (
     greedy_information,
     greedy_walks,
@@ -20,7 +21,7 @@ from skgalaxy.information.sampled import sampled_information
 from skgalaxy.information.tree_budget import _concave_steps
 from skgalaxy.information.tree_joint import _scales, _signals
 from skgalaxy.information.walks import as_walks, outcomes
-from skgalaxy.likelihoods import BetaBinomial, DirichletMultinomial, Multinomial
+from skgalaxy.likelihoods import BetaBinomial, DirichletMultinomial, Multinomial, TreeLikelihood
 from skgalaxy.votes import GZ2, DecisionTree
 
 # two answers lead to "odd", and "odd" stands between a question and its follower
@@ -476,11 +477,15 @@ def test_every_law_is_broken_by_some_mistake(law):
 
 def test_a_posterior_brings_its_tree():
     draws, s = random_draws(SMALL, 2, 4), random_concentrations(SMALL, 2, 4)
-    held = SimpleNamespace(tree=SMALL, draws=draws, concentration=s)
-    found = walk_information(SimpleNamespace(likelihood=held), 3)[0]
-    np.testing.assert_array_equal(found, information(draws, 3, concentrations=s))
+    questions = {
+        question: DirichletMultinomial(draws[..., here], s[..., number])
+        for number, (question, here) in enumerate(SMALL.slices.items())
+    }
+    posterior = TreePosterior(TreeLikelihood(SMALL, questions))
+    expected = information(draws, 3, concentrations=s)
+    np.testing.assert_allclose(walk_information(posterior, 3)[0], expected, atol=1e-12)
     with pytest.raises(ValueError, match="must be left out"):
-        walk_information(held, 3, tree=SMALL)
+        walk_information(posterior, 3, tree=SMALL)
 
 
 @pytest.mark.parametrize(
