@@ -33,7 +33,9 @@ from skgalaxy.simulation._population import (
     draw_neighbours,
 )
 from skgalaxy.simulation._results import SimulatedGalaxies, as_bunch
+from skgalaxy.simulation._tree_volunteers import cast_tree_votes, tree_fractions
 from skgalaxy.simulation._volunteers import QUESTIONS, VOTES_CAST, cast_votes, look, vote_fractions
+from skgalaxy.votes import GZ2, DecisionTree
 
 __all__ = ["make_galaxies"]
 
@@ -58,6 +60,7 @@ class Sky(NamedTuple):
     pixel_scale: float | None
     votes_cast: NDArray[np.int_]
     spread: float
+    walks: bool  # down the tree of Galaxy Zoo 2
 
 
 @overload
@@ -67,6 +70,7 @@ def make_galaxies(
     *,
     kinds: dict[str, float] | None = None,
     question: Question = "featured",
+    tree: DecisionTree | None = None,
     magnitude: float | tuple[float, float] = (14.0, 17.0),
     radius: float | tuple[float, float] | None = None,
     seeing: float | tuple[float, float] = (1.2, 1.8),
@@ -85,6 +89,7 @@ def make_galaxies(
     *,
     kinds: dict[str, float] | None = None,
     question: Question = "featured",
+    tree: DecisionTree | None = None,
     magnitude: float | tuple[float, float] = (14.0, 17.0),
     radius: float | tuple[float, float] | None = None,
     seeing: float | tuple[float, float] = (1.2, 1.8),
@@ -102,6 +107,7 @@ def make_galaxies(
     *,
     kinds: dict[str, float] | None = None,
     question: Question = "featured",
+    tree: DecisionTree | None = None,
     magnitude: float | tuple[float, float] = (14.0, 17.0),
     radius: float | tuple[float, float] | None = None,
     seeing: float | tuple[float, float] = (1.2, 1.8),
@@ -136,6 +142,13 @@ def make_galaxies(
         The question of `votes` and `vote_fraction`. As in Galaxy Zoo, "edge-on" is asked only
         after the answer "featured", and "bar" only after "not edge-on". N counts the volunteers
         who are asked, and may be 0.
+    tree : DecisionTree, default=None
+        `skgalaxy.votes.GZ2`: volunteers walk the whole tree of Galaxy Zoo 2, and `votes` are the
+        counts of all its answers. None is the three questions above. The fractions of bars, edge-on
+        discs, arms and their winding and number, bulges and roundness follow from what the galaxy
+        is and how well it is seen. The simulation has no rings, mergers or other odd features and
+        no boxy bulges: the fractions of the answers to "odd-feature", and of "boxy", are constants
+        near those of Galaxy Zoo 2, and "something-odd" depends on how uneven the arms are.
     magnitude : float or (float, float), default=(14.0, 17.0)
         Apparent magnitude in r, or the ends of a range, mag in [8, 22]. The number of galaxies
         grows with magnitude, as 10^(0.6 m).
@@ -155,7 +168,8 @@ def make_galaxies(
         to draw the numbers from. 0 is allowed.
     vote_spread : float in [0, 1), default=0.0
         Correlation between two votes on a galaxy, for volunteers who differ from the average
-        crowd by chance. Votes are beta-binomial with a concentration of ``1 / vote_spread - 1``.
+        crowd by chance. Votes are beta-binomial with a concentration of ``1 / vote_spread - 1``,
+        and with a `tree` Dirichlet-multinomial.
         Their variance is ``1 + (N - 1) vote_spread`` times that of the binomial.
     return_X_y : bool, default=False
         Return only ``(images, votes)``.
@@ -172,10 +186,15 @@ def make_galaxies(
     galaxies : sklearn.utils.Bunch
         images : uint8 array of shape (n_galaxies, image_size, image_size)
             Grey pictures, as `load_galaxy_zoo` reads those of SDSS.
-        votes : int64 array of shape (n_galaxies, 2)
-            Columns [k, N].
+        votes : int64 array of shape (n_galaxies, 2), or (n_galaxies, n_answers) with a `tree`
+            Columns [k, N]; with a `tree`, counts in the order of its `columns`.
         vote_fraction : float64 array of shape (n_galaxies,)
-            The true probability that a volunteer who is asked says yes.
+            The true probability that a volunteer who is asked says yes to `question`.
+        tree : DecisionTree
+            As given; only with a `tree`.
+        fractions : float64 array of shape (n_galaxies, n_answers)
+            The true fraction of every answer among those who are asked, in the order of the tree's
+            `columns`; only with a `tree`.
         question : str
             As given.
         ids : str array of shape (n_galaxies,)
@@ -212,6 +231,15 @@ def make_galaxies(
     ((3, 64, 64), dtype('uint8'))
     >>> make_galaxies(3, n_votes=40, random_state=0).votes[:, 1]
     array([40, 40, 40])
+
+    Votes on all questions of Galaxy Zoo 2:
+
+    >>> from skgalaxy.votes import GZ2
+    >>> galaxies = make_galaxies(3, n_votes=40, tree=GZ2, random_state=0)
+    >>> galaxies.votes[:, GZ2.slices["smooth-or-featured"]].sum(axis=1)
+    array([40, 40, 40])
+    >>> galaxies.fractions.shape
+    (3, 37)
     """
     n_galaxies = check_int(n_galaxies, "n_galaxies", 1)
     sky = Sky(
@@ -223,6 +251,7 @@ def make_galaxies(
         pixel_scale=_check_scale(pixel_scale),
         votes_cast=_check_votes(n_votes),
         spread=check_float(vote_spread, "vote_spread", 0, 1, closed="left"),
+        walks=_check_tree(tree),
     )
     check_choice(question, "question", tuple(QUESTIONS))
     return_X_y = check_bool(return_X_y, "return_X_y")
@@ -230,7 +259,7 @@ def make_galaxies(
     check_n_jobs(n_jobs)
     seed = _root_seed(random_state)
     require("galsim", "simulate", for_="make_galaxies")  # before processes are started
-    galaxies = as_bunch(*_draw_all(n_galaxies, seed, sky, n_jobs, verbose), question)
+    galaxies = as_bunch(*_draw_all(n_galaxies, seed, sky, n_jobs, verbose), question, tree)
     return (galaxies.images, galaxies.votes) if return_X_y else galaxies
 
 
@@ -281,6 +310,9 @@ def _draw_one(
     rho = vote_fractions(galaxy)
     galaxy |= {f"rho_{question}": value for question, value in rho.items()}
     image = take_picture(light.total, camera, sky.size, noise)
+    if sky.walks:
+        fractions = tree_fractions(galaxy)
+        return image, galaxy, cast_tree_votes(voting, fractions, sky.votes_cast, sky.spread)
     return image, galaxy, cast_votes(voting, rho, sky.votes_cast, sky.spread)
 
 
@@ -297,6 +329,18 @@ def _check_kinds(kinds: Any) -> dict[str, float]:
     if abs(sum(shares.values()) - 1) > 1e-6:
         raise ValueError(f"`kinds` must add up to 1. Got {sum(shares.values()):g}.")
     return shares
+
+
+def _check_tree(tree: Any) -> bool:
+    """True for the tree that volunteers can walk, False for None."""
+    if tree is not None and not isinstance(tree, DecisionTree):
+        raise TypeError(f"`tree` must be a DecisionTree, or None. Got {tree!r}.")
+    if tree is not None and tree != GZ2:
+        raise ValueError(
+            "`tree` must be skgalaxy.votes.GZ2: no other follows from the simulation. Got "
+            f"{tree!r}; `skgalaxy.votes.walk_votes` draws votes of any tree."
+        )
+    return tree is not None
 
 
 def _check_scale(pixel_scale: Any) -> float | None:

@@ -8,7 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from skgalaxy.simulation._tree_volunteers import tree_fractions
 from skgalaxy.simulation._volunteers import QUESTIONS
+from skgalaxy.votes import DecisionTree
 
 __all__ = ["SimulatedGalaxies", "as_bunch"]
 
@@ -20,9 +22,13 @@ made-up rule for how visible features persuade volunteers. Use them to try code,
 test; draw no astronomical conclusion from them.
 
 images         uint8 (n_galaxies, image_size, image_size), grey, asinh stretch
-votes          int64 (n_galaxies, 2): of N volunteers asked the question, k said yes
+votes          int64 (n_galaxies, 2): of N volunteers asked the question, k said yes; with a
+               tree, int64 (n_galaxies, n_answers): counts of all answers
 vote_fraction  float64 (n_galaxies,): the true rho of the question, in [0, 1]
 question       the question that votes and vote_fraction answer
+tree           only if you gave one: the questions that votes and fractions answer
+fractions      only with a tree, float64 (n_galaxies, n_answers): the true fraction of every answer
+               among those who are asked
 ids            str (n_galaxies,): "sim-000000", ...
 table          counts of all questions, one row per galaxy, in Zoobot's column names
 frame          one row of physical parameters per galaxy:
@@ -66,12 +72,16 @@ class SimulatedGalaxies(Bunch):
     ----------
     images : uint8 array of shape (n_galaxies, image_size, image_size)
         Grey pictures.
-    votes : int64 array of shape (n_galaxies, 2)
-        Columns [k, N].
+    votes : int64 array of shape (n_galaxies, 2), or (n_galaxies, n_answers) with a tree
+        Columns [k, N]; with a tree, counts in the order of its columns.
     vote_fraction : float64 array of shape (n_galaxies,)
         True probability that a volunteer who is asked says yes.
     question : str
         The question, for example "featured".
+    tree : DecisionTree
+        The questions of `votes`, only if you gave a tree.
+    fractions : float64 array of shape (n_galaxies, n_answers)
+        True fraction of every answer among those who are asked, only with a tree.
     ids : str array of shape (n_galaxies,)
         Names of the galaxies.
     table : pandas.DataFrame of n_galaxies rows
@@ -86,6 +96,8 @@ class SimulatedGalaxies(Bunch):
     votes: NDArray[np.int64]
     vote_fraction: NDArray[np.float64]
     question: str
+    tree: DecisionTree
+    fractions: NDArray[np.float64]
     ids: NDArray[np.str_]
     table: pd.DataFrame
     frame: pd.DataFrame
@@ -97,13 +109,18 @@ def as_bunch(
     rows: Sequence[Mapping[str, Any]],
     counts: Sequence[Mapping[str, int]],
     question: str,
+    tree: DecisionTree | None = None,
 ) -> SimulatedGalaxies:
-    """Pictures, parameters and counts as `make_galaxies` returns them for a `question`."""
+    """Pictures, parameters and counts as `make_galaxies` returns them for a question, or a tree."""
     ids = np.array([f"sim-{i:06d}" for i in range(len(images))])
     frame, table = pd.DataFrame(rows), pd.DataFrame(counts)
     answer = "_".join(QUESTIONS[question])
     total = f"{QUESTIONS[question][0]}_total-votes"
-    votes = table[[answer, total]].to_numpy(dtype=np.int64)
+    columns = [answer, total] if tree is None else list(tree.columns)
+    votes = table[columns].to_numpy(dtype=np.int64)
+    of_tree = {}
+    if tree is not None:
+        of_tree = {"tree": tree, "fractions": np.stack([tree_fractions(row) for row in rows])}
     table.insert(0, "id_str", ids)
     return SimulatedGalaxies(
         images=images,
@@ -114,4 +131,5 @@ def as_bunch(
         table=table,
         frame=frame,
         DESCR=DESCR,
+        **of_tree,
     )

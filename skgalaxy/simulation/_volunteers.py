@@ -138,14 +138,14 @@ def vote_fractions(galaxy: Mapping[str, Any]) -> dict[str, float]:
     edge = expit((EDGE_AXIS_RATIO - axis_ratio) / EDGE_SOFTNESS)
     shape = PLAIN + INCLINED * (1 - axis_ratio) + EDGE * edge
     return {
-        "featured": _persuaded(shape + arms + bar),
+        "featured": persuaded(shape + arms + bar),
         "edge-on": RHO_LOW + (RHO_HIGH - RHO_LOW) * edge,
-        "bar": _persuaded(PLAIN + bar),
+        "bar": persuaded(PLAIN + bar),
         "artifact": 0.01,
     }
 
 
-def _persuaded(evidence: float) -> float:
+def persuaded(evidence: float) -> float:
     # the module's rho = 1 - exp(-evidence), within the two limits
     return RHO_LOW + (RHO_HIGH - RHO_LOW) * -np.expm1(-evidence)
 
