@@ -39,10 +39,11 @@ from skgalaxy.exceptions import NoSpreadWarning, NotCalibratedWarning
 from skgalaxy.likelihoods import Likelihood
 from skgalaxy.likelihoods.counts import first_fraction, has_votes, n_votes_of, weighted_counts
 from skgalaxy.metrics import d2_binomial_score, d2_tree_score
+from skgalaxy.novelty import FEWEST, Novelty, Reference
 from skgalaxy.persistence import save
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
-from skgalaxy.query._learners import embed, was_trained_on
+from skgalaxy.query._learners import check_method, describe, embed, was_trained_on
 from skgalaxy.tree_posterior import TreePosterior
 from skgalaxy.votes import DecisionTree
 
@@ -53,6 +54,7 @@ _DRAWS = 20, 100  # of a network, enough to learn three numbers from
 _MOST_VALUES = 10**6  # draws of all galaxies together, so that many galaxies take seconds
 _PRIORS = {"scatter": 0.25, "spread": 1.0}  # standard deviations of their logarithms
 _RANGE = np.log([1e-4, 1e4])  # of either number
+_MOST_COMPARED = 2000  # galaxies trained on, and held out, that tell what is usual
 
 
 class Recalibration(NamedTuple):
@@ -310,6 +312,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         The numbers that were learned; of a tree, for every question.
     n_calibrated_on_ : int
         Number of galaxies that they were learned from: those held out that have two votes or more.
+    references_ : list of skgalaxy.novelty.Reference, or str
+        What is usual to each network, for `novelty`; or the reason why that is not known.
     n_features_in_, feature_names_in_
         As the estimator has them.
 
@@ -340,6 +344,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     recalibration_: Recalibration | TreeRecalibration
     n_calibrated_on_: int
+    references_: list[Reference] | str
 
     def __init__(
         self,
@@ -394,6 +399,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                     "leave them out."
                 )
             estimators, held_out = [self.estimator], [np.arange(len(votes))]
+            trained: list[NDArray[Any] | None] = [None]
             self._check_unseen(X)
         else:
             splits = self._splits(votes, groups, tree)
@@ -401,6 +407,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 fit_to_votes_of(one, X, votes, train)
                 for one, (train, _) in zip(self._clones(len(splits)), splits, strict=True)
             ]
+            trained = [rows for rows, _ in splits]
             held_out = [
                 _unseen(one, X, rows) for one, (_, rows) in zip(estimators, splits, strict=True)
             ]
@@ -415,6 +422,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         tells = (n_votes_of(votes, tree) > 1).any(axis=1) & (votes[:, -1] > 0)
         self.n_calibrated_on_ = int(sum(tells[np.unique(judged)]))
         self.estimators_ = estimators
+        self.references_ = _usual(estimators, X, trained, held_out)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 delattr(self, name)
@@ -527,6 +535,53 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         rng = check_seed(random_state)
         return self.predict_posterior(X).likelihood.sample_fractions(rng)
 
+    def novelty(self, X: Any) -> Novelty:
+        """How unlike the galaxies held out others are, for example those of another survey.
+
+        Parameters
+        ----------
+        X : array-like
+            Galaxies, as the estimator takes them. As a pool they are compared with the galaxies
+            held out, so a part of the sky that you chose is unlike a random one, too.
+
+        Returns
+        -------
+        novelty : skgalaxy.novelty.Novelty
+            A p-value for each galaxy, and one for all of them as a pool.
+
+        Raises
+        ------
+        NotFittedError
+            If not fitted.
+        ValueError
+            As the estimator does; or if there is nothing to compare with, because the estimator has
+            no features, fewer than 20 galaxies were held out, or the model was saved before models
+            kept it.
+
+        Examples
+        --------
+        See `skgalaxy.novelty.Novelty`.
+        """
+        references = self._references()
+        if isinstance(references, str):
+            raise ValueError(
+                "The model must know what is usual among galaxies that it held out. Got one that "
+                f"does not: {references}."
+            )
+        (X,) = indexable(X)
+        described = (describe(estimator, X) for estimator in self.estimators_)
+        pairs = zip(references, described, strict=True)
+        return Novelty([(reference, reference.place(*found)) for reference, found in pairs])
+
+    def novelty_unknown(self) -> str:
+        """Reason why `novelty` cannot tell; empty if it can."""
+        references = self._references()
+        return references if isinstance(references, str) else ""
+
+    def _references(self) -> list[Reference] | str:
+        check_is_fitted(self)
+        return getattr(self, "references_", "it was fitted by an older skgalaxy")
+
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """D² of `predict`; with a tree that of all its questions."""
         posterior = self.predict_posterior(X)
@@ -622,3 +677,37 @@ def _unseen(estimator: Any, X: Any, rows: NDArray[Any]) -> NDArray[Any]:
             "cv='prefit' with new galaxies if the estimator is frozen."
         )
     return unseen
+
+
+def _usual(
+    estimators: Sequence[Any],
+    X: Any,
+    trained: Sequence[NDArray[Any] | None],
+    held_out: Sequence[NDArray[Any]],
+) -> list[Reference] | str:
+    """What is usual to each network, or the reason why that cannot be known."""
+    fewest = min(map(len, held_out))
+    if fewest < (2 * FEWEST if trained[0] is None else FEWEST):
+        return f"only {fewest} galaxies were held out"
+    try:
+        check_method(estimators[0], "embed")
+        splits = zip(estimators, trained, held_out, strict=True)
+        return [_reference(one, X, train, held) for one, train, held in splits]
+    except (TypeError, ValueError) as error:  # for example of a network without a dense layer
+        return f"its features are not known ({str(error).rstrip('.')})"
+
+
+def _reference(
+    estimator: Any, X: Any, trained: NDArray[Any] | None, held_out: NDArray[Any]
+) -> Reference:
+    """What is usual to a network, by galaxies that it was trained on and others.
+
+    A network that came fitted has its training set elsewhere: half of the others stands for it.
+    """
+    if trained is None:
+        trained, held_out = held_out[::2], held_out[1::2]
+    described = [
+        describe(estimator, rows_of(X, np.sort(rows[:: -(-len(rows) // _MOST_COMPARED)])))
+        for rows in (trained, held_out)
+    ]
+    return Reference.fit(*described)

@@ -7,6 +7,7 @@ __all__ = [
     "NotCalibratedWarning",
     "PretrainingDivergedWarning",
     "TooFewDrawsWarning",
+    "UnlikeTrainingWarning",
 ]
 
 
@@ -42,4 +43,11 @@ class TooFewDrawsWarning(UserWarning):
     """More galaxies are picked jointly than the draws can tell apart.
 
     What two galaxies have in common is told by their draws; with few of them it is told by chance.
+    """
+
+
+class UnlikeTrainingWarning(UserWarning):
+    """Galaxies are unlike those that the model learned from, for example of another telescope.
+
+    Their predictions can be wrong by more than their intervals say.
     """

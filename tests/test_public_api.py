@@ -40,6 +40,7 @@ WITHOUT_EXAMPLE = {
     "exceptions.NotCalibratedWarning": "the library warns with it",
     "exceptions.PretrainingDivergedWarning": "the library warns with it",
     "exceptions.TooFewDrawsWarning": "the library warns with it",
+    "exceptions.UnlikeTrainingWarning": "the library warns with it",
     "active.Result": "returned by `run`, whose example prints one",
     "likelihoods.Likelihood": "what others implement; its subclasses have one",
     "query.Candidates": "given to selectors, whose examples make one",

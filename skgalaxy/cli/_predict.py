@@ -32,6 +32,9 @@ if TYPE_CHECKING:  # as in _common.py
     import pandas as pd
 
     from skgalaxy import VotePosterior
+    from skgalaxy.novelty import Novelty
+
+_LIKE = "like_training_p_value"  # name of a column
 
 
 class _Goal(NamedTuple):
@@ -113,6 +116,12 @@ def predict(
     votes to expect from N volunteers; and the mutual information of their votes with the model, in
     nats.
 
+    Images may be unlike those that MODEL learned from, for example of another telescope, scale or
+    depth, and its predictions are then wrong by more than they say. A warning tells if they are
+    unlike as a whole, or one by one. The column like_training_p_value holds, for each galaxy, the
+    share of galaxies held out in training that are as unlike: below 0.01 is 1 % of galaxies like
+    them. A model that is not calibrated has held none out, and cannot tell.
+
     --select marks a sample of the galaxies with a vote fraction above --threshold: the largest
     sample of that purity, or the smallest of that completeness. Both are expectations, and as good
     as the calibration of the model.
@@ -135,8 +144,16 @@ def predict(
     show_progress(estimator, wants_bars(quiet))
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         posterior = estimator.predict_posterior(pixels)[readable]
+        novelty = _novelty_of(estimator, pixels, readable)
     ids = [id_ for id_, good in zip(files, readable, strict=True) if good]
     table, sample = _make_table(posterior, ids, named, n_votes, goal)
+    if isinstance(novelty, str):
+        header["novelty"] = "not known"
+        note(f"Not known whether images are like those of training: {novelty}.", quiet)
+    else:
+        table[_LIKE] = novelty.p_values
+        header |= _novelty_header(novelty)
+        novelty.warn()
     write_catalogue(catalogue, table, model=model.name, metadata={**header, **sample})
     if sample:
         _say_sample(sample, quiet)
@@ -163,7 +180,29 @@ def _rehearse(
         )
     # ρ = 1: any sample has galaxies
     table, sample = _make_table(VotePosterior(np.ones((len(ids), 1))), ids, named, 1, goal)
-    check_writable(path, table, model=header["model"], metadata={**header["metadata"], **sample})
+    table[_LIKE] = 1.0
+    more = {**sample, "novelty": "", "pool_p_value": 1.0, "pool_differs_by": ""}
+    check_writable(path, table, model=header["model"], metadata={**header["metadata"], **more})
+
+
+def _novelty_of(estimator: Any, pixels: Any, readable: Any) -> "Novelty | str":
+    """Compare images with those of training, or say why that cannot be done."""
+    if not hasattr(estimator, "novelty"):
+        return "the model is not calibrated, and has held no galaxies out"
+    if reason := estimator.novelty_unknown():
+        return reason
+    return estimator.novelty(pixels)[readable]
+
+
+def _novelty_header(novelty: "Novelty") -> dict[str, Any]:
+    """Entries of a catalogue's header about how unlike training its galaxies are."""
+    from skgalaxy.novelty import FEWEST
+
+    header: dict[str, Any] = {"novelty": f"p-values by {novelty.n_held_out} galaxies held out"}
+    if len(novelty) >= FEWEST:
+        shift = novelty.pool
+        header |= {"pool_p_value": float(f"{shift.p_value:.3g}"), "pool_differs_by": shift.by}
+    return header
 
 
 def _make_table(

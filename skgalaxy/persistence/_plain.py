@@ -48,6 +48,7 @@ KINDS = {
     "Pipeline": "sklearn.pipeline",
     "PretrainedNetwork": "skgalaxy.networks",
     "Recalibration": "skgalaxy.calibration",
+    "Reference": "skgalaxy.novelty",
     "RobustScaler": "sklearn.preprocessing",
     "ShuffleSplit": "sklearn.model_selection",
     "StandardScaler": "sklearn.preprocessing",

@@ -24,8 +24,8 @@ from skgalaxy.query._batch import (
     joint_sampling,
     power_sampling,
 )
-from skgalaxy.query._compose import make_query, mix_random
-from skgalaxy.query._learners import ensure_draws, predict_posterior
+from skgalaxy.query._compose import limit_unlike, make_query, mix_random
+from skgalaxy.query._learners import ensure_draws, predict_novelty, predict_posterior
 from skgalaxy.query._pool import score_pool
 from skgalaxy.query._selectors import (
     Candidates,
@@ -48,10 +48,12 @@ __all__ = [
     "epig_sampling",
     "joint_sampling",
     "largest_batch",
+    "limit_unlike",
     "make_query",
     "mix_random",
     "mutual_information_sampling",
     "power_sampling",
+    "predict_novelty",
     "predict_posterior",
     "predictive_entropy_sampling",
     "random_sampling",

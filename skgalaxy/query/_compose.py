@@ -1,4 +1,4 @@
-"""Strategies that you put together: a score, a selector, and a random share."""
+"""Strategies that you put together: a score, a selector, and a share that is picked otherwise."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike
 
 from skgalaxy._pools import count_rows
 from skgalaxy._validation import check_float, check_int, check_seed
-from skgalaxy.query._learners import pool_of
+from skgalaxy.novelty import FALSE_ALARMS
+from skgalaxy.query._learners import pool_of, predict_novelty
 from skgalaxy.query._pool import Score, check_eligible, check_n_instances
 from skgalaxy.query._selectors import Select, select_best
 from skgalaxy.query._strategy import Picked, Query, Strategy, pick, strategy
 
-__all__ = ["make_query", "mix_random"]
+__all__ = ["limit_unlike", "make_query", "mix_random"]
 
 P = ParamSpec("P")
 
@@ -146,3 +147,85 @@ def _mixed(
         picked, scores = strategy(learner, X, n_picked, random_state=rng, **options)
     at_random = rng.choice(np.setdiff1d(rows, picked), n_random, replace=False)
     return np.append(picked, at_random), np.append(scores, np.full(n_random, np.nan))
+
+
+def limit_unlike(
+    strategy: Callable[P, Picked], share: float = 0.0, *, false_alarms: float = FALSE_ALARMS
+) -> Callable[P, Picked]:
+    """Make a strategy that asks about few galaxies unlike those learned from, or about none.
+
+    Networks may disagree most about pictures that show no galaxy, or come from another survey.
+    Votes on these are lost, unless you want to learn about that survey.
+
+    Parameters
+    ----------
+    strategy : callable
+        Any strategy in modAL's signature that takes `eligible` and `random_state`, for example
+        `joint_sampling`.
+    share : float, default=0
+        Share of every batch in [0, 1] that may be unlike; rounded up or down at random so that it
+        is right on average. 0 leaves all of them out.
+    false_alarms : float, default=0.01
+        Share of galaxies like those learned from that are called unlike, too.
+
+    Returns
+    -------
+    strategy : callable
+        In the same signature, for learners that `predict_novelty` takes. Those unlike come last.
+        They are fewer than their share where the pool has fewer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `strategy` is not callable, or `share` or `false_alarms` is out of range.
+
+    Examples
+    --------
+    >>> from skgalaxy import query
+    >>> strategy = query.limit_unlike(query.joint_sampling, share=0.1)
+    >>> query.limit_unlike(query.joint_sampling, share=10)
+    Traceback (most recent call last):
+        ...
+    ValueError: `share` must be a number in [0, 1]. Got 10.
+    """
+    if not callable(strategy):
+        raise TypeError(f"`strategy` must be callable. Got {strategy!r}.")
+    check_float(false_alarms, "false_alarms", 0, 1, closed="neither")
+    return partial(_limited, strategy, check_float(share, "share", 0, 1), false_alarms)
+
+
+def _limited(
+    strategy: Callable[..., Picked],
+    share: float,
+    false_alarms: float,
+    learner: Any,
+    X: Any,
+    n_instances: int = 1,
+    *,
+    eligible: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    **options: Any,
+) -> Picked:
+    X = pool_of(learner, X)
+    unlike = predict_novelty(learner, X).is_unlike(false_alarms)
+    mask = check_eligible(eligible, len(unlike))
+    check_n_instances(n_instances, len(unlike), mask)
+    allowed = np.ones(len(unlike), dtype=bool) if mask is None else mask
+    unlike, like = unlike & allowed, ~unlike & allowed
+    rng = check_seed(random_state)
+    n_unlike = min(int(share * n_instances + rng.uniform()), int(unlike.sum()))
+    n_like = n_instances - n_unlike
+    if n_like > like.sum():
+        raise ValueError(
+            f"`n_instances` must be at most {like.sum() + n_unlike}, as many as are like the "
+            f"galaxies learned from, or within `share`. Got {n_instances}; ask about fewer, or "
+            "raise `share`."
+        )
+    picked: list[Picked] = []
+    for count, rows in ((n_like, like), (n_unlike, unlike)):
+        if count:
+            picked.append(strategy(learner, X, count, eligible=rows, random_state=rng, **options))
+            # a checkpoint is of one choice
+            options.pop("checkpoint", None)
+    indices, scores = zip(*picked, strict=True)
+    return np.concatenate(indices), np.concatenate(scores)

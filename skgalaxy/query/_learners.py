@@ -15,17 +15,20 @@ from skgalaxy._validation import (
     check_int,
     refuse_masked,
 )
+from skgalaxy.novelty import Looks, Novelty
 from skgalaxy.posterior import Posterior
 
 __all__ = [
     "MANY_DRAWS",
     "check_method",
+    "describe",
     "embed",
     "ensure_draws",
     "fitted_estimators",
     "held_by",
     "pool_of",
     "posterior_method",
+    "predict_novelty",
     "predict_posterior",
     "was_trained_on",
 ]
@@ -73,6 +76,50 @@ def predict_posterior(learner: Any, X: Any) -> Any:
     return _call(learner, "predict_posterior", X)
 
 
+def predict_novelty(learner: Any, X: Any) -> Novelty:
+    """How unlike the galaxies it learned from a fitted learner finds those in `X`.
+
+    Parameters
+    ----------
+    learner : object
+        As in `predict_posterior`, with a `skgalaxy.calibration.CalibratedRegressorCV` in it, which
+        has held galaxies out to compare with. `skgalaxy.recommended` makes one.
+    X : array-like
+        Galaxies as your learner takes them.
+
+    Returns
+    -------
+    novelty : skgalaxy.novelty.Novelty
+
+    Raises
+    ------
+    TypeError
+        If nothing in `learner` has held galaxies out.
+    ValueError
+        If the calibrated estimator holds nothing to compare with, and says why.
+
+    Examples
+    --------
+    >>> from skgalaxy import VotePosterior, query
+    >>> query.predict_novelty(VotePosterior([[0.2, 0.8]]), None)
+    Traceback (most recent call last):
+        ...
+    TypeError: `learner` must be, or hold, a fitted estimator with `novelty`. Got VotePosterior...
+    """
+    check_method(learner, "novelty")
+    return _call(learner, "novelty", pool_of(learner, X))
+
+
+def describe(learner: Any, X: Any) -> tuple[NDArray[Any], Looks]:
+    """Features of every galaxy, and the looks of its picture."""
+    prepare, call = _find(learner, "embed")
+    shape = getattr(fitted_estimators(learner)[0], "image_shape_", None)
+    found = [(call(block), Looks.of(block, shape)) for block in blocks_ahead(X, prepare)]
+    features, looks = zip(*found, strict=True)
+    values = np.concatenate([look.values for look in looks])
+    return np.concatenate(features), Looks(values, looks[0].names)
+
+
 def posterior_method(
     learner: Any,
 ) -> tuple[Callable[[Any], Any] | None, Callable[[Any], Any]]:
@@ -106,6 +153,7 @@ def _combine(posteriors: list[Any]) -> Any:
 # For each method: the function that joins blocks of galaxies, and that for members of a committee.
 _JOINED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "embed": (np.concatenate, np.hstack),
+    "novelty": (Novelty.concatenate, Novelty.combine),
     "predict_posterior": (_concatenate, _combine),
     "was_trained_on": (np.concatenate, partial(np.any, axis=0)),
 }
