@@ -33,6 +33,8 @@ N = 3  # galaxies
 X = np.random.default_rng(0).integers(0, 255, (N, 12, 12), dtype=np.uint8)
 Y = np.array([[1, 4], [3, 4], [2, 4]])
 IDS = ["a", "b", "c"]
+TREE = votes.DecisionTree({"bar": ["yes", "no"]})
+SHARES = np.array([[0.25, 0.75]] * N)
 STRATEGIES = (query.mutual_information_sampling, query.joint_sampling, query.random_sampling)
 
 
@@ -169,6 +171,13 @@ def _arguments_of_objects(folder: Path) -> list[tuple[str, str, tuple[Callable[[
         ("ids|counts", "ids", (lambda v: votes.VoteTable(v, "bar", ["yes", "no"], Y),)),
         ("ids|y", "ids", (lambda v: active.SimulatedVolunteers(v, Y[:, 0] / 4),)),
         ("counts", "counts", (lambda v: votes.VoteTable(IDS, "bar", ["yes", "no"], v),)),
+        ("ids|counts", "ids", (lambda v: votes.TreeVotes(v, TREE, Y),)),
+        ("counts", "counts", (lambda v: votes.TreeVotes(IDS, TREE, v),)),
+        ("tree", "name", (lambda v: votes.walk_votes(v, SHARES, 4),)),
+        ("fractions", "array", (lambda v: votes.walk_votes(TREE, v, 4),)),
+        ("n_votes", "n_votes", (lambda v: votes.walk_votes(TREE, SHARES, v),)),
+        ("random_state", "seed", (lambda v: votes.walk_votes(TREE, SHARES, 4, v),)),
+        ("path", "path", (votes.read_tree, votes.reconstruct_counts, votes.draw_counts)),
         ("purity", "number", (lambda v: select_sample(POSTERIOR, purity=v),)),
         ("threshold", "number", (lambda v: select_sample(POSTERIOR, purity=0.9, threshold=v),)),
         ("path", "path", (images.read_image, votes.read_votes, votes.list_questions)),

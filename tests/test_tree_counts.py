@@ -73,6 +73,7 @@ def changed(row, column, value):
         (COUNTS[:, :3], r"shape \(n_galaxies, 7\) .*Got shape \(2, 3\)"),
         (changed(0, 2, np.nan), "NaN in all. Got NaN in some of row 0"),
         (changed(0, 2, -1), "Got -1 of 'arms_1' in row 0"),
+        (changed(0, 2, 1e300), r"from 0 to 2\*\*53, .*Got 1e\+300 of 'arms_1' in row 0"),
         (changed(0, 2, 2.5), "Got 2.5 of 'arms_1' in row 0"),
         (COUNTS / 40, "fractions do not tell how many were asked"),
         (changed(0, 2, 40), "more votes on 'arms' .* Got 58 of 30 in row 0"),

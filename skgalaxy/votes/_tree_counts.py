@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["asked_fractions", "check_tree_counts"]
 
+_MOST = 2.0**53  # which floats hold exactly
 _ROUNDING = 1e-6  # that averages of counts may leave
 _FEW, _SHARE = 2, 0.1  # more votes than its parents allow, that a question of a real table may have
 
@@ -89,7 +90,7 @@ def _of_frame(tree: "DecisionTree", table: pd.DataFrame, called: str) -> NDArray
 
 def _check_values(tree: "DecisionTree", counts: NDArray[np.float64], name: str) -> None:
     """Refuse what is no count."""
-    bad = ~np.isnan(counts) & ~(np.isfinite(counts) & (counts >= 0))
+    bad = ~np.isnan(counts) & ~((counts >= 0) & (counts <= _MOST))
     broken = np.abs(counts - np.rint(counts)) > _ROUNDING
     if not (bad.any() or broken.any()):
         return
@@ -98,8 +99,8 @@ def _check_values(tree: "DecisionTree", counts: NDArray[np.float64], name: str) 
     if not bad.any() and np.nanmax(counts) <= 1:
         remedy = "; fractions do not tell how many were asked: multiply them by that, and round"
     raise ValueError(
-        f"`{name}` must be counts, whole numbers >= 0, or NaN in a question that is not known. "
-        f"Got {counts[row, column]:g} of {tree.columns[column]!r} in row {row}{remedy}."
+        f"`{name}` must be counts, whole numbers from 0 to 2**53, or NaN in a question that is not "
+        f"known. Got {counts[row, column]:g} of {tree.columns[column]!r} in row {row}{remedy}."
     )
 
 
