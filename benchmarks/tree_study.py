@@ -1,0 +1,207 @@
+"""One network for all questions of Galaxy Zoo 2's tree, against a network for each question.
+
+`skgalaxy.recommended(tree=GZ2)` learns from votes on all questions, and `recommended()` of a tree
+of one question from those on it alone, everything else alike. Both are judged on galaxies they
+have not seen, question by question. DATA holds
+
+- galaxy_zoo_2: 601 galaxies to learn from and 199 to test on, 64 px. Their counts are
+  *reconstructed* from the published fractions.
+- kaggle_gz: 1,000 to learn from and 1,000 to test on, 64 px, among those with all questions. Their
+  votes are *drawn* from its fractions, by 40 volunteers who walk down the tree.
+
+RMSE is of the fractions of all answers, of galaxies with ten votes or more on the question.
+Coverage counts every answer but the first of two. Questions have 150 such galaxies or more among
+all of a data set. Rows of --results are not computed again.
+"""
+
+from _report import Target, finish, parser, print_table, timed  # first: quietens TensorFlow
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from _results import Results, add_options, completed
+
+import skgalaxy
+from skgalaxy.datasets import load_galaxy_zoo
+from skgalaxy.images import read_images
+from skgalaxy.metrics import coverage_error, interval_coverage
+from skgalaxy.tree_posterior import AnswersPosterior
+from skgalaxy.votes import GZ2, DecisionTree, draw_counts, reconstruct_counts
+
+SETS = ("galaxy_zoo_2", "kaggle_gz")
+SETTINGS = ("one network", "own network")
+KEYS = ("data set", "setting", "question", "seed")
+SIZE = 64
+N_KAGGLE = 1000  # to learn from, and to test on
+N_WALKS = 40
+ENOUGH = 10  # votes on a question, to compare fractions with
+LEAST = 150  # galaxies with so many, for a question to be judged
+# answers that Kaggle's table calls by other names
+KAGGLE_NAMES = {
+    "bulge-size_none": "bulge-size_no",
+    "how-rounded_completely": "how-rounded_round",
+    "bulge-shape_rounded": "bulge-shape_round",
+    "bulge-shape_none": "bulge-shape_no-bulge",
+}
+
+
+class Sky(NamedTuple):
+    """Pictures, and counts of all answers."""
+
+    X: np.ndarray
+    counts: np.ndarray
+    X_test: np.ndarray
+    counts_test: np.ndarray
+    questions: tuple[str, ...]  # that are judged
+
+
+def main():
+    """Run the study."""
+    options = parser(__doc__)
+    options.add_argument("data", type=Path, help="folder with the data sets")
+    options.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    options.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=SETTINGS)
+    options.add_argument("--questions", nargs="+", help="these only; default: all")
+    add_options(options, "tree_study")
+    options = options.parse_args()
+    if options.quick:
+        options.results, options.seeds = Path(tempfile.mkdtemp()) / "quick.csv", [0]
+        options.sets = options.sets[:1]
+    results = Results(options.results, KEYS)
+    skies = {name: partial(read_sky, name, options.data, options.quick) for name in options.sets}
+    tasks = []
+    for name, sky in skies.items():
+        questions = sky(0).questions[: 2 if options.quick else None]
+        questions = [q for q in questions if q in (options.questions or questions)]
+        for seed in options.seeds:
+            for setting in options.settings:
+                tasks += [(name, setting, question, seed) for question in questions]
+    run = partial(learn, skies, results, options.quick)
+    found = completed(results, tasks, run, options)
+    finish(options, None, {"rows": len(found)}, report(found))
+
+
+def learn(skies, results, quick, *task):
+    """Train, judge, and add rows; return the task and its seconds."""
+    name, setting, question, seed = task
+    if not results.missing([task]):  # one network answers all questions at once
+        return task, 0.0
+    sky = skies[name](seed)
+    if setting == "one network":
+        model, columns, asked = GZ2, slice(None), sky.questions
+    else:
+        model, columns = DecisionTree({question: GZ2.answers(question)}), GZ2.slices[question]
+        asked = (question,)
+    network = skgalaxy.recommended(
+        tree=model, random_state=seed, **({"epochs": 1} if quick else {})
+    )
+    seconds = timed(lambda: network.fit(sky.X, sky.counts[:, columns]))
+    posterior = network.predict_posterior(sky.X_test)
+    rows = [(name, setting, one, seed) for one in asked]
+    for row in results.missing(rows):
+        counts = sky.counts_test[:, GZ2.slices[row[2]]]
+        judged = judge(posterior[row[2]], np.nan_to_num(counts))
+        results.add(row, **judged, seconds=seconds)
+    return task, seconds
+
+
+def judge(posterior: AnswersPosterior, counts) -> dict[str, float]:
+    """Scores of a posterior of one question, of galaxies with votes on it."""
+    n_votes = counts.sum(axis=1)
+    known, enough = n_votes > 0, n_votes >= ENOUGH
+    error = counts[enough] / n_votes[enough, None] - posterior.mean[enough]
+    log_prob = posterior[known].log_prob(counts[known]).sum() / n_votes[known].sum()
+    several = [] if len(posterior.answers) == 2 else posterior.answers[1:]
+    coverage = np.mean(
+        [
+            of_answer(posterior[enough][answer], counts[enough, column], n_votes[enough])
+            for column, answer in enumerate([posterior.answers[0], *several])
+        ],
+        axis=0,
+    )
+    return {
+        "mean N": float(n_votes.mean()),
+        "judged": int(enough.sum()),
+        "RMSE": float(np.sqrt(np.mean(error**2))),
+        "log-likelihood per vote": float(log_prob),
+        "coverage error": float(coverage[0]),
+        "90 % covers": float(coverage[1]),
+    }
+
+
+def of_answer(posterior, votes, n_votes):
+    """Coverage error, and share of the votes in 90 % intervals, of one answer."""
+    y = np.stack([votes, n_votes], axis=1).astype(int)
+    pmf = posterior.pmf(y[:, 1])
+    return coverage_error(y, pmf), interval_coverage(y, pmf, 0.9)
+
+
+def read_sky(name: str, data: Path, quick: bool, seed: int) -> Sky:
+    """Pictures and counts of a data set; `seed` chooses those of kaggle_gz, and their votes."""
+    if name == "galaxy_zoo_2":
+        galaxies = load_galaxy_zoo(data / name, image_size=SIZE)
+        table = pd.read_csv(data / name / "hart16_rows.csv", dtype={"asset_id": str})
+        votes = reconstruct_counts(table, GZ2, id_column="asset_id").reindex(galaxies.ids)
+        test = np.array([int(galaxy) % 4 == 0 for galaxy in galaxies.ids])
+        images, counts = galaxies.images, votes.counts
+    else:
+        table = pd.read_csv(data / name / "votes.csv", dtype={"id": str})
+        new = {f"{old}_fraction": f"{now}_fraction" for old, now in KAGGLE_NAMES.items()}
+        table = table[(table["full_tree"] == 1) & table["same_as_galaxy_zoo_2"].isna()]
+        table = table.rename(columns=new).sample(2 * N_KAGGLE, random_state=seed)
+        votes = draw_counts(table, GZ2, n_votes=N_WALKS, id_column="id", random_state=seed)
+        files = [data / name / "images" / f"{galaxy}.jpg" for galaxy in votes.ids]
+        images, counts = read_images(files, size=SIZE), votes.counts
+        test = np.arange(len(images)) >= N_KAGGLE
+    n_votes = [np.nansum(counts[:, here], axis=1) for here in GZ2.slices.values()]
+    questions = [
+        question
+        for question, n in zip(GZ2.questions, n_votes, strict=True)
+        if (n >= ENOUGH).sum() >= LEAST
+    ]
+    learn = np.flatnonzero(~test)[: 60 if quick else None]
+    return Sky(images[learn], counts[learn], images[test], counts[test], tuple(questions))
+
+
+SHOWN = ("RMSE", "log-likelihood per vote", "coverage error", "90 % covers")
+
+
+def report(found) -> list[Target]:
+    """Print medians over seeds, and return the targets."""
+    table = [("data set", "question", "mean N", "setting", "seeds", *SHOWN)]
+    targets = []
+    for (name, question), rows in found.groupby(["data set", "question"], sort=False):
+        for setting, some in rows.groupby("setting", sort=False):
+            medians = [f"{some[key].median():.3f}" for key in SHOWN]
+            mean = f"{some['mean N'].mean():.1f}"
+            table.append((name, question, mean, setting, len(some), *medians))
+        one = rows[rows["setting"] == "one network"]
+        pairs = rows.pivot_table(index="seed", columns="setting", values="RMSE")
+        if set(SETTINGS) <= set(pairs) and len(pairs.dropna()):
+            pairs = pairs.dropna()
+            ratio = (pairs["one network"] / pairs["own network"]).to_numpy()
+            targets.append(Target(f"{name}, {question}: RMSE of one network / own", ratio, 1.0))
+        what = f"{name}, {question}, one network"
+        error = one["coverage error"].abs().to_numpy()
+        covered = (one["90 % covers"] - 0.9).abs().to_numpy()
+        chance = 1.96 * np.sqrt(0.09 / one["judged"].median())
+        targets.append(Target(f"{what}: |coverage error|", error, 0.05))
+        targets.append(Target(f"{what}: |90 % - covered|", covered, max(0.04, chance)))
+    print("Medians over seeds:")
+    print_table(table)
+    seconds = found.drop_duplicates(["data set", "setting", "seed", "seconds"])
+    one = seconds[seconds["setting"] == "one network"]["seconds"]
+    first = seconds[
+        (seconds["setting"] == "own network") & (seconds["question"] == GZ2.questions[0])
+    ]["seconds"]
+    if len(one) and len(first):
+        print(f"Fit, s: one network {one.median():.0f}, first question {first.median():.0f}\n")
+    return targets
+
+
+if __name__ == "__main__":
+    main()
