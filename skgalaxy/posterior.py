@@ -85,6 +85,10 @@ class Posterior(Generic[_Votes]):
         """Standard deviation of the vote fractions, ndarray of shape (n_galaxies, ...)."""
         return np.sqrt(self.likelihood.variance())
 
+    def mutual_information(self, n_votes: ArrayLike, *, jackknife: bool = False) -> NDArray[Any]:
+        """Mutual information of N votes and the networks, nats: see `skgalaxy.acquisition`."""
+        return mutual_information(self, n_votes, jackknife=jackknife)
+
     @classmethod
     def concatenate(cls, posteriors: Iterable[Self]) -> Self:
         """Posterior of the galaxies of all `posteriors`, in order.
@@ -382,10 +386,6 @@ class VotePosterior(Posterior[Likelihood]):
         rng = check_seed(random_state)
         n_votes = check_n_votes(n_votes, len(self))
         return self.likelihood.sample(rng, n_votes, rng.randint(self.likelihood.n_draws))
-
-    def mutual_information(self, n_votes: ArrayLike, *, jackknife: bool = False) -> NDArray[Any]:
-        """Mutual information of N votes and the networks, nats: see `skgalaxy.acquisition`."""
-        return mutual_information(self, n_votes, jackknife=jackknife)
 
     def to_frame(
         self, n_votes: ArrayLike = 40, *, level: float = 0.9, index: ArrayLike | None = None

@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._validation import check_float, check_n_votes, check_seed, refuse_masked
-from skgalaxy.information import mutual_information
 from skgalaxy.information.joint import check_one_fold
 from skgalaxy.likelihoods import TreeLikelihood
 from skgalaxy.likelihoods.simplex import AnswerLikelihood
@@ -111,13 +110,6 @@ class AnswersPosterior(Posterior[AnswerLikelihood]):
         """
         counts = _check_table(votes, len(self), self.answers)
         return self.likelihood.mixture_log_prob(counts, counts.sum(axis=1))
-
-    def mutual_information(self, n_votes: ArrayLike, *, jackknife: bool = False) -> NDArray[Any]:
-        """Mutual information of the answers of N volunteers and the networks, in nats.
-
-        Exact: all N of them are asked this question, whatever they would have said before.
-        """
-        return mutual_information(self.likelihood, n_votes, jackknife=jackknife)
 
     def sample(self, n_votes: ArrayLike, random_state: Any = None) -> NDArray[Any]:
         """Votes as N volunteers might give them, shape (n_galaxies, n_answers).

@@ -6,11 +6,13 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from modAL.models import ActiveLearner
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import skgalaxy
-from skgalaxy import BayesianCNNRegressor, TreePosterior
+from skgalaxy import BayesianCNNRegressor, TreePosterior, query
+from skgalaxy.acquisition import mutual_information, walk_information
 from skgalaxy.calibration import CalibratedRegressorCV
 from skgalaxy.exceptions import NotCalibratedWarning
 from skgalaxy.likelihoods import DirichletMultinomial, Multinomial, TreeLikelihood
@@ -303,3 +305,60 @@ class TestPosterior:
 def test_bad_input_is_refused(sky, parameters, y, error, message):
     with pytest.raises(error, match=message):
         small(**parameters).fit(sky[0], sky[1] if y is None else y)
+
+
+class TestStrategies:
+    """A tree's posterior is scored by the walks of N volunteers."""
+
+    def test_mutual_information_is_that_of_walks(self):
+        posterior = posterior_of(6, n_galaxies=5, n_draws=20)
+        information, _ = walk_information(posterior, 10)
+        np.testing.assert_array_equal(posterior.mutual_information(10), information)
+        np.testing.assert_array_equal(mutual_information(posterior, 10), information)
+
+    @pytest.mark.parametrize(
+        "strategy",
+        [
+            query.mutual_information_sampling,
+            query.joint_sampling,
+            query.power_sampling,
+            query.diverse_sampling,
+            query.variance_sampling,
+            query.random_sampling,
+        ],
+    )
+    def test_strategies_take_it_as_it_is(self, strategy):
+        posterior = posterior_of(7, n_galaxies=8, n_draws=30)
+        draws = posterior.draws.copy()
+        draws[5:] = draws[5:, :1]  # nothing to learn of these
+        likelihood = posterior.likelihood._of([draws, posterior.likelihood.concentration])
+        rows, scores = strategy(TreePosterior(likelihood), None, n_instances=4, n_votes=10)
+        assert len(set(rows)) == 4
+        if strategy is not query.random_sampling:
+            assert max(rows) < 5
+            assert (scores > 0).all()
+
+    def test_joint_sampling_does_not_take_the_same_galaxy_twice(self):
+        posterior = posterior_of(8, n_galaxies=3, n_draws=40)
+        twice = posterior[[0, 0, 1, 2]]
+        rows, gains = query.joint_sampling(twice, None, n_instances=3, n_votes=10, random_state=0)
+        assert not {0, 1} <= set(rows)
+        assert (np.diff(gains) <= 0).all()
+
+    def test_a_learner_of_a_tree_asks(self, model, sky):
+        learner = ActiveLearner(model, query.joint_sampling)
+        rows, _ = learner.query(sky[0], n_instances=3)
+        assert len(set(rows)) == 3
+
+    def test_a_checkpoint_goes_on(self, tmp_path):
+        posterior = posterior_of(9, n_galaxies=4, n_draws=20)
+        scores = [
+            query.score_pool(posterior, None, n_votes=5, checkpoint=tmp_path / "scores")
+            for _ in range(2)
+        ]
+        np.testing.assert_array_equal(*scores)
+
+    @pytest.mark.parametrize("strategy", [query.predictive_entropy_sampling, query.epig_sampling])
+    def test_what_is_of_one_question_is_refused(self, strategy):
+        with pytest.raises(TypeError, match=r"of one question. .* posterior\['bar', 'yes'\]"):
+            strategy(posterior_of(0), None, n_instances=1)

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._validation import MOST_OUTCOMES, check_int, check_n_votes, check_numbers
-from skgalaxy.likelihoods import Likelihood, as_likelihood
+from skgalaxy.likelihoods import Likelihood, TreeLikelihood, as_likelihood
 from skgalaxy.likelihoods.base import row_blocks
 from skgalaxy.likelihoods.entropy import entropy, x_log_x
 
@@ -82,7 +82,10 @@ def standardised_draws(draws: Any) -> NDArray[Any]:
            [-1., -1.,  1.]])
     """
     check_one_fold(draws)
-    rho = as_likelihood(draws).draws
+    likelihood = as_likelihood(draws)
+    rho = likelihood.draws
+    if isinstance(likelihood, TreeLikelihood):  # answers count as often as they are given
+        rho = likelihood.clicks()
     # Anscombe 1948: the variance-stabilising transform of binomial counts
     angles = np.arcsin(np.sqrt(rho))
     angles -= angles.mean(axis=1, keepdims=True)

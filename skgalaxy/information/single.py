@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._validation import MOST_OUTCOMES, check_bool, check_n_votes
-from skgalaxy.likelihoods import Likelihood, as_likelihood
+from skgalaxy.information.tree import walk_information
+from skgalaxy.likelihoods import Likelihood, TreeLikelihood, as_likelihood
 from skgalaxy.likelihoods.base import row_blocks
 from skgalaxy.likelihoods.entropy import entropy
 
@@ -61,6 +62,7 @@ def predictive_entropy(draws: Any, n_votes: ArrayLike) -> NDArray[Any]:
     >>> predictive_entropy([[0.5, 0.5], [0.0, 0.0]], n_votes=1).round(3)
     array([0.693, 0.   ])
     """
+    refuse_tree(draws, "Predictive entropy")
     return _scores(lambda block, n: block.entropies(n)[0], as_likelihood(draws), n_votes)
 
 
@@ -91,6 +93,7 @@ def expected_entropy(draws: Any, n_votes: ArrayLike) -> NDArray[Any]:
     >>> expected_entropy([[0.5, 0.5], [0.0, 1.0]], n_votes=1).round(3)
     array([0.693, 0.   ])
     """
+    refuse_tree(draws, "Expected entropy")
     return _scores(lambda block, n: block.entropies(n)[1], as_likelihood(draws), n_votes)
 
 
@@ -101,7 +104,8 @@ def mutual_information(draws: Any, n_votes: ArrayLike, *, jackknife: bool = Fals
     ----------
     draws : array-like of shape (n_galaxies, n_draws), VotePosterior or Likelihood
         Vote fractions ρ in [0, 1], one per galaxy and drawn network; or a posterior, of any
-        likelihood.
+        likelihood. A `TreePosterior` is of volunteers who walk down its tree: `walk_information`,
+        to a standard error of 0.02 nats.
     n_votes : int or array-like of shape (n_galaxies,)
         The number N of volunteers you would ask, for example 40. Scores with different N are not
         comparable: use one N for a pool unless you mean the difference.
@@ -134,9 +138,30 @@ def mutual_information(draws: Any, n_votes: ArrayLike, *, jackknife: bool = Fals
     array([0.648, 0.   ])
     """
     likelihood = as_likelihood(draws)
+    if isinstance(likelihood, TreeLikelihood):
+        return _of_walks(likelihood, n_votes, jackknife)
     if check_bool(jackknife, "jackknife") and likelihood.n_draws < 2:
         raise ValueError("`draws` must hold at least two draws to jackknife. Got one.")
     return _scores(_jackknifed if jackknife else _plug_in, likelihood, n_votes)
+
+
+def _of_walks(likelihood: TreeLikelihood, n_votes: ArrayLike, jackknife: bool) -> NDArray[Any]:
+    """Information of N volunteers who walk down a whole tree."""
+    if check_bool(jackknife, "jackknife"):
+        raise ValueError(
+            "`jackknife` must be False for a whole tree, whose information is simulated. Got True; "
+            "take the posterior of one question."
+        )
+    return walk_information(likelihood, n_votes)[0]
+
+
+def refuse_tree(draws: Any, what: str) -> None:
+    """Raise TypeError if the draws are of a whole tree, of which `what` is not computed."""
+    if isinstance(as_likelihood(draws), TreeLikelihood):
+        raise TypeError(
+            f"{what} must be of one question. Got the posterior of a whole tree; take that of an "
+            "answer, for example posterior['bar', 'yes'], or use `mutual_information`."
+        )
 
 
 def _plug_in(block: Likelihood, n: int) -> NDArray[Any]:

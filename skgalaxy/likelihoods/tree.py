@@ -105,6 +105,12 @@ class TreeLikelihood(Likelihood):
         for name in self.tree.questions:
             yield name, self.question(name)
 
+    def clicks(self) -> NDArray[Any]:
+        """Clicks on every answer that each draw expects of one walk, shape (G, D, A)."""
+        asked = self.tree.asked_fractions(self.draws)
+        n_answers = [len(self.tree.answers(name)) for name in self.tree.questions]
+        return self.draws * np.repeat(asked, n_answers, axis=-1)
+
     def recalibrated_by(self, numbers: Mapping[str, Iterable[float]]) -> "TreeLikelihood":
         """Likelihood with every question's `recalibrated` by numbers of its own."""
         changed = {name: one.recalibrated(*numbers[name]) for name, one in self.questions()}

@@ -300,7 +300,8 @@ class Architecture(NamedTuple):
     @property
     def _network(self) -> Callable[..., keras.Model]:
         """Builder of the network, with as many outputs as the votes need if it leaves that open."""
-        network, n_needed = self.network, len(self.votes.outputs) - len(self.votes.starts)
+        network: Any = self.network
+        n_needed = len(self.votes.outputs) - len(self.votes.starts)
         parameters = network.get_params() if isinstance(network, BaseEstimator) else {}
         left_open = [  # also of a network inside another, such as a pretrained one
             name

@@ -16,7 +16,8 @@ from skgalaxy import acquisition
 from skgalaxy._pools import count_rows, n_rows, take_rows
 from skgalaxy._validation import check_choice, check_float, check_int
 from skgalaxy.information.joint import check_one_fold
-from skgalaxy.posterior import VotePosterior
+from skgalaxy.information.single import refuse_tree
+from skgalaxy.posterior import Posterior, VotePosterior
 from skgalaxy.query._learners import check_method, embed, predict_posterior
 from skgalaxy.query._pool import check_expected_votes
 from skgalaxy.query._selectors import Candidates, select_jointly, select_power, select_spread
@@ -242,14 +243,15 @@ def epig_sampling(
     if target is None:
         target = _random_rows(query, n_targets)
     wanted = predict_posterior(query.learner, target)
+    refuse_tree(wanted, "EPIG")
     _check_comparable(query._replace(eligible=None), wanted)  # all of the pool is scored
     # a checkpoint names the plain arguments of a partial: `target_votes`, but not the targets
     return pick(query, partial(_predictive_gain, target=wanted, target_votes=target_votes))
 
 
-def _check_comparable(query: Query, *others: VotePosterior) -> None:
+def _check_comparable(query: Query, *others: Posterior[Any]) -> None:
     """Refuse a posterior of several folds now, not after the pool is scored."""
-    if isinstance(query.learner, VotePosterior) and query.learner.folds is not None:
+    if isinstance(query.learner, Posterior) and query.learner.folds is not None:
         rows = query.X if query.eligible is None else query.X[query.eligible]
         check_one_fold(query.learner[rows], *others)
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from skgalaxy._pools import n_rows, take_rows
-from skgalaxy.posterior import VotePosterior
+from skgalaxy.likelihoods import TreeLikelihood
+from skgalaxy.posterior import Posterior
 from skgalaxy.query._learners import held_by
 
 __all__ = ["PoolIdentity"]
@@ -56,8 +57,11 @@ class PoolIdentity:
 
     def _of_images(self, block: Any) -> bytes:
         """Digest of the images of a block, as the learner got it."""
-        if isinstance(self._learner, VotePosterior):  # row numbers of it
-            posterior = self._learner[block]
+        if isinstance(self._learner, Posterior):  # row numbers of it
+            posterior: Any = self._learner[block]
+            if isinstance(posterior.likelihood, TreeLikelihood):
+                arrays = posterior.draws, posterior.likelihood.concentration
+                return _digest(map(_as_bytes, arrays))
             # of the same draws, 3 votes scatter otherwise if their likelihood is another
             return _digest([_as_bytes(posterior.draws), _as_bytes(posterior.pmf(3))])
         images = np.asarray(block)

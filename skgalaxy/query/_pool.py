@@ -17,7 +17,7 @@ from skgalaxy._validation import (
     check_numbers,
     refuse_masked,
 )
-from skgalaxy.posterior import VotePosterior
+from skgalaxy.posterior import Posterior, VotePosterior
 from skgalaxy.query._checkpoint import Block, ScoreCheckpoint
 from skgalaxy.query._identity import PoolIdentity
 from skgalaxy.query._learners import pool_of, posterior_method, predict_posterior
@@ -32,7 +32,7 @@ __all__ = [
     "score_pool",
 ]
 
-Score = Callable[[VotePosterior, NDArray | int], ArrayLike]
+Score = Callable[[Any, NDArray | int], ArrayLike]
 
 
 def score_pool(
@@ -104,7 +104,7 @@ def score_blocks(
     n_votes: int | ArrayLike,
     checkpoint: str | PathLike[str] | None,
     verbose: bool,
-) -> Iterator[tuple[NDArray[np.float64], VotePosterior | None]]:
+) -> Iterator[tuple[NDArray[np.float64], Posterior[Any] | None]]:
     """Yield the scores of a pool block by block, each with its posterior.
 
     The blocks that a checkpoint kept come first, with None in place of a posterior.
@@ -117,11 +117,11 @@ def score_blocks(
     kept = ScoreCheckpoint(checkpoint, **_description(X, score, n_votes))
     identity = PoolIdentity(learner, X) if checkpoint is not None else None
 
-    def score_block(images: Any, start: int) -> tuple[Block, VotePosterior]:
+    def score_block(images: Any, start: int) -> tuple[Block, Posterior[Any]]:
         posterior = call(images)
         scores = _scores_of(posterior, score, n_votes, start)
         galaxies = identity.of(images, start) if identity is not None else b""
-        return Block(galaxies, scores, posterior.mean), posterior
+        return Block(galaxies, scores, posterior.mean.ravel()), posterior
 
     numbers = _kept_to_read(kept, identity)
     # these parts first, to refuse a wrong checkpoint before any work; then all that is not kept
@@ -191,7 +191,7 @@ def _name_of(score: Callable[..., Any]) -> str:
 
 
 def _scores_of(
-    posterior: VotePosterior, score: Score, n_votes: NDArray[Any] | int, start: int
+    posterior: Posterior[Any], score: Score, n_votes: NDArray[Any] | int, start: int
 ) -> NDArray[np.float64]:
     """Scores of the block that starts at row `start`, one finite number per galaxy."""
     if isinstance(n_votes, np.ndarray):
@@ -277,10 +277,10 @@ class Shortlist:
         self.rows = np.empty(0, dtype=np.intp)
         self._keys = np.empty((0, 2))  # scores, and random numbers that break their ties
         # Of the last rows only: the first may have come without, from a checkpoint.
-        self._posterior: VotePosterior | None = None
+        self._posterior: Posterior[Any] | None = None
         self._n_seen = 0
 
-    def add(self, scores: NDArray[Any], posterior: VotePosterior | None = None) -> None:
+    def add(self, scores: NDArray[Any], posterior: Posterior[Any] | None = None) -> None:
         """Take the next galaxies of the pool; those without a posterior come first of all."""
         rows = self._n_seen + np.arange(len(scores))
         self._n_seen += len(scores)
@@ -298,20 +298,20 @@ class Shortlist:
         if posterior is not None:
             self._keep_posterior(posterior, kept, n_before)
 
-    def _keep_posterior(self, posterior: VotePosterior, kept: NDArray[Any], n_before: int) -> None:
+    def _keep_posterior(self, posterior: Posterior[Any], kept: NDArray[Any], n_before: int) -> None:
         """Keep the posterior of the galaxies `kept`: places among `n_before` old ones and new."""
         parts = [posterior[kept[kept >= n_before] - n_before]]
         if self._posterior is not None:
             first = n_before - len(self._posterior)
             before = kept[(kept >= first) & (kept < n_before)]
             parts.insert(0, self._posterior[before - first])
-        self._posterior = VotePosterior.concatenate(parts)
+        self._posterior = type(posterior).concatenate(parts)
 
-    def posterior(self, learner: Any, X: Any) -> VotePosterior:
+    def posterior(self, learner: Any, X: Any) -> Posterior[Any]:
         """Posterior of all of `rows`; if a checkpoint kept only their scores, predicted now."""
         parts = [] if self._posterior is None else [self._posterior]
         # `_posterior` is of the last rows, so the first are missing
         missing = self.rows[: len(self.rows) - sum(map(len, parts))]
         if len(missing):
             parts.insert(0, predict_posterior(learner, take_rows(X, missing)))
-        return VotePosterior.concatenate(parts)
+        return type(parts[0]).concatenate(parts)

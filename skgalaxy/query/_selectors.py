@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import kmeans_plusplus
 
 from skgalaxy._validation import check_float, check_int
-from skgalaxy.acquisition import greedy_information
+from skgalaxy.acquisition import greedy_information, greedy_walks
 from skgalaxy.exceptions import TooFewDrawsWarning
-from skgalaxy.posterior import VotePosterior
+from skgalaxy.likelihoods import TreeLikelihood
+from skgalaxy.posterior import Posterior
 from skgalaxy.query._learners import MANY_DRAWS
 
 __all__ = [
@@ -41,14 +42,14 @@ class Candidates(NamedTuple):
         Their scores, for example mutual information in nats.
     n_votes : ndarray of shape (n_candidates,)
         Number of volunteers you would ask about each, N.
-    posterior : VotePosterior or None
+    posterior : VotePosterior, TreePosterior or None
         Posterior of a shortlist; None if the candidates are the whole pool.
     """
 
     rows: NDArray[np.intp]
     scores: NDArray[np.float64]
     n_votes: NDArray[Any]
-    posterior: VotePosterior | None
+    posterior: Posterior[Any] | None
 
 
 # a selector, which you may have written: lists will do as results
@@ -245,9 +246,12 @@ def select_jointly(
         )
     _warn_of_too_few_draws(candidates.posterior.likelihood.n_draws, n_instances)
     shuffled = random_state.permutation(len(candidates.scores))  # of equal gains the first is taken
-    picks, gains = greedy_information(
-        candidates.posterior[shuffled], candidates.scores[shuffled], n_instances
-    )
+    posterior, scores = candidates.posterior[shuffled], candidates.scores[shuffled]
+    if isinstance(posterior.likelihood, TreeLikelihood):
+        n_walks = candidates.n_votes[shuffled]
+        picks, gains = greedy_walks(posterior, scores, n_instances, n_walks=n_walks)
+    else:
+        picks, gains = greedy_information(posterior, scores, n_instances)
     return shuffled[picks], gains
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skgalaxy import acquisition
 from skgalaxy._pools import count_rows
 from skgalaxy._validation import check_bool
+from skgalaxy.likelihoods import TreeLikelihood
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query._pool import check_n_instances
 from skgalaxy.query._selectors import best_first
@@ -96,7 +97,8 @@ def variance_sampling(posterior: VotePosterior, n_votes: NDArray[Any] | int) -> 
     Returns
     -------
     scores : ndarray of shape (n_instances,)
-        The variance of ρ over draws; 0 where nobody would be asked.
+        The variance of ρ over draws; 0 where nobody would be asked. Of a tree, that of the clicks
+        of one walk on every answer, summed over answers.
 
     Examples
     --------
@@ -106,8 +108,12 @@ def variance_sampling(posterior: VotePosterior, n_votes: NDArray[Any] | int) -> 
     >>> print(indices, scores.round(2))
     [2 0] [0.09 0.01]
     """
-    differ = np.ptp(posterior.draws, axis=1) > 0  # where all agree rounding may leave 1e-33
-    return np.where(differ & (np.asarray(n_votes) > 0), posterior.draws.var(axis=1), 0)
+    draws, likelihood = posterior.draws[..., None], posterior.likelihood
+    if isinstance(likelihood, TreeLikelihood):
+        draws = likelihood.clicks()
+    differ = np.ptp(draws, axis=1) > 0  # where all agree rounding may leave 1e-33
+    variance = np.where(differ, draws.var(axis=1), 0).sum(axis=1)
+    return np.where(np.asarray(n_votes) > 0, variance, 0)
 
 
 @strategy
