@@ -683,6 +683,18 @@ def test_votes_are_tidied(tmp_path, capsys):
     assert (tmp_path / "file.csv").read_bytes() == (tmp_path / "tidy.csv").read_bytes()
 
 
+def test_votes_on_all_questions_are_tidied(tmp_path, capsys):
+    shape = "smooth-or-featured_smooth,smooth-or-featured_featured-or-disk"
+    lines = [f"id_str,{shape},smooth-or-featured_artifact,bar_yes,bar_no", "J1,1,5,0,4,1"]
+    (tmp_path / "votes.csv").write_text("\n".join(lines))
+    assert run("votes", tmp_path / "votes.csv", "-o", tmp_path / "tidy.csv") == 0
+    assert read_votes(tmp_path / "tidy.csv", "bar").votes("yes").tolist() == [[4, 5]]
+    assert read_votes(tmp_path / "tidy.csv", "smooth-or-featured").n_votes == [6]
+    train = ("train", tmp_path, tmp_path / "votes.csv", "--answer", "yes")
+    error = fails(capsys, 1, *train, "--model", tmp_path / "model")
+    assert "must name one question" in error
+
+
 def test_votes_that_cannot_be_counted_are_explained(tmp_path, capsys):
     path = tmp_path / "votes.csv"
     path.write_text("id_str,ring,bar_yes_fraction,bar_no_fraction\nJ1,1,0.4,0.6\n")

@@ -131,13 +131,14 @@ def votes(
     force: bool,
     **export: Any,
 ) -> None:
-    """List the questions of a vote table, or write votes on one.
+    """List the questions of a vote table, or write votes on one or on all.
 
     TABLE is CSV, Parquet or FITS, for example from Galaxy Zoo 2, GZ DECaLS, Zoobot or Panoptes.
     With --task it is a Zooniverse export of classifications.
 
     With --question, --output or --task you get a table that `skgalaxy train` reads, with id_str,
-    the votes k of each answer, and their number N; else a list of the table's questions.
+    the votes k of each answer, and their number N, of all questions if you name none; else a list
+    of the table's questions.
     """
     from skgalaxy.votes import list_questions, read_votes
 
