@@ -14,12 +14,15 @@ from skgalaxy import VotePosterior, acquisition, metrics
 from skgalaxy.active import SimulatedVolunteers
 from skgalaxy.calibration import Recalibration
 from skgalaxy.likelihoods import BetaBinomial, Binomial
+from skgalaxy.votes import DecisionTree
 
 Y = np.array([[1, 4], [3, 4], [2, 4]])
 RHO = np.array([0.3, 0.6, 0.5])
 DRAWS = np.array([[0.2, 0.3, 0.4], [0.6, 0.7, 0.8], [0.4, 0.5, 0.6]])
 POSTERIOR = VotePosterior(DRAWS)
 PMF = POSTERIOR.pmf(4)
+TREE = DecisionTree({"bar": ["yes", "no"]})
+OF_TREE = np.stack([DRAWS, 1 - DRAWS], axis=2)
 
 
 class NoArray:
@@ -158,6 +161,11 @@ by_draws = (
     partial(acquisition.plan_votes, n_clicks=4),
     acquisition.standardised_draws,
     partial(acquisition.greedy_information, information=RHO, n_instances=2),
+    partial(acquisition.walk_information, n_walks=4, tree=TREE),
+    partial(acquisition.question_information, question="bar", n_votes=4, tree=TREE),
+    partial(acquisition.joint_walk_information, n_walks=4, tree=TREE),
+    partial(acquisition.greedy_walks, information=RHO, n_instances=2, tree=TREE),
+    partial(acquisition.plan_clicks, n_clicks=4, tree=TREE),
     lambda v: acquisition.expected_predictive_information_gain(v, 4, DRAWS, 4),
     lambda v: acquisition.expected_predictive_information_gain(DRAWS, 4, v, 4),
 )
@@ -170,6 +178,7 @@ of_pmf = (
     metrics.pit_values,
     metrics.pit_histogram,
 )
+walk_information = partial(acquisition.walk_information, OF_TREE, tree=TREE)
 volunteers = partial(SimulatedVolunteers, ["a", "b", "c"])
 
 # (name of the argument in messages, kind of value, functions of it alone)
@@ -186,7 +195,9 @@ ARGUMENTS: list[tuple[str, str, tuple[Callable[[Any], Any], ...]]] = [
     ("pmf", "array", (lambda v: metrics.sharpness(v, 4),)),
     ("sample_weight", "array", tuple(partial(metric, Y, RHO) for metric in of_rho[:2])),
     ("sample_weight", "array", (lambda v: Recalibration.fit(POSTERIOR, *Y.T, v),)),
+    ("votes", "array", (lambda v: walk_information(4, votes=v),)),
     ("draws", "array", by_draws),
+    ("concentrations", "array", (lambda v: walk_information(4, concentrations=v),)),
     ("concentration", "unbounded", (lambda v: BetaBinomial(DRAWS, v),)),
     ("information", "unbounded", (lambda v: acquisition.greedy_information(DRAWS, v, 2),)),
     ("n_votes", "n_votes", (POSTERIOR.pmf, POSTERIOR.cdf, POSTERIOR.sample, POSTERIOR.to_frame)),
@@ -195,6 +206,9 @@ ARGUMENTS: list[tuple[str, str, tuple[Callable[[Any], Any], ...]]] = [
     ("n_votes", "n_votes", (lambda v: acquisition.predictive_entropy(DRAWS, v),)),
     ("n_votes", "n_votes", (lambda v: metrics.sharpness(PMF, v),)),
     ("n_votes", "n_votes", (lambda v: volunteers(RHO, n_votes=v),)),
+    ("n_walks", "n_votes", (walk_information,)),
+    ("tolerance", "number", (lambda v: walk_information(4, tolerance=v),)),
+    ("sizes", "number", (lambda v: acquisition.plan_clicks(OF_TREE, 4, sizes=v, tree=TREE),)),
     ("n_votes_more", "n_votes", (lambda v: acquisition.value_of_votes(DRAWS, v),)),
     ("most", "n_votes", (lambda v: acquisition.plan_votes(DRAWS, 3, most=v),)),
     ("n_votes", "votes", (lambda v: POSTERIOR.log_prob(0, v),)),

@@ -158,6 +158,15 @@ class TestExact:
         np.testing.assert_allclose(found, mutual_information(Multinomial(fractions), 9), atol=1e-12)
         assert (found <= information(draws, 9) + 1e-12).all()
 
+    def test_after_a_million_votes_nothing_is_left_to_tell(self):
+        draws, s = random_draws(SMALL, 3, 4), random_concentrations(SMALL, 3, 4)
+        votes = np.rint(
+            1e6 * draws[:, 2] * SMALL.asked_fractions(draws)[:, 2][:, [0] * 3 + [1] * 2 + [2] * 2]
+        )
+        for concentrations in (None, s):
+            left = information(draws, 3, votes=votes, concentrations=concentrations)
+            assert (left < 0.01).all()
+
     def test_votes_of_a_frame(self):
         draws = random_draws(SMALL, 2, 4)
         frame = pd.DataFrame({"disc_star": [1, 0], "disc_no": [2, 1], "disc_yes": [3, 9]})
@@ -493,7 +502,7 @@ def test_a_posterior_brings_its_tree():
     [
         ({"tree": None}, "`tree` must be the DecisionTree"),
         ({"draws": np.full((2, 3, 4), 0.5)}, r"`draws` must have shape \(n_galaxies, n_draws, 7\)"),
-        ({"draws": np.full((2, 3, 7), 0.9)}, "`draws of 'disc'` must sum to 1"),
+        ({"draws": np.full((2, 3, 7), 0.9)}, "`draws` of `disc` must sum to 1"),
         ({"concentrations": np.ones((2, 4))}, "`concentrations` must have shape"),
         ({"concentrations": np.zeros((2, 4, 3))}, "`concentrations` must be at least 0.05"),
         ({"n_walks": -1}, "`n_walks` must be whole"),
@@ -502,7 +511,7 @@ def test_a_posterior_brings_its_tree():
         ({"tolerance": 0}, "`tolerance` must be a number in"),
         ({"random_state": "a"}, "`random_state` must be"),
         ({"n_jobs": 0}, "`n_jobs` must be"),
-        ({"votes": [[1, 0, 0, 1, 0, 0, 0]]}, "must have the same number of rows"),
+        ({"votes": [[1, 0, 0, 1, 0, 0, 0]]}, "`votes` must have one row for each of the 2"),
     ],
 )
 def test_bad_input(change, message):
@@ -524,6 +533,8 @@ def test_nobody_and_no_galaxies():
     draws = random_draws(GZ2, 3, 4)
     assert (information(draws, 0, GZ2) == 0).all()
     assert information(draws[:0], 40, GZ2).shape == (0,)
+    assert joint_walk_information(draws[:0], 40, tree=GZ2) == (0, 0)
+    assert plan_clicks(draws[:0], 40, tree=GZ2)[1].shape == (0, 11)
     many = information(draws, 300, GZ2)  # more than are in memory together
     assert (many > information(draws, 30, GZ2) - 0.1).all()
     one_each = information(draws, [0, 1, 1], GZ2)

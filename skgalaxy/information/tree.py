@@ -23,11 +23,13 @@ from skgalaxy.information.sampled import sampled_information
 from skgalaxy.information.walks import Walks, as_walks, outcomes
 from skgalaxy.likelihoods.base import row_blocks
 from skgalaxy.votes import DecisionTree
+from skgalaxy.votes._tree_counts import check_tree_counts
 
 __all__ = ["question_information", "walk_information"]
 
 _MOST_LISTED = 2000  # outcomes; more cost more than simulating some
 _MOST = 1000  # volunteers who are simulated one by one
+_FINEST = 1e-4  # tolerance: some seconds for each galaxy
 _BLOCK = 2**18  # probabilities computed at once: they stay in the cache
 _TINY = np.finfo(np.float64).tiny
 _NOTHING, _NOTHING_SAMPLED = 1e-12, 1e-5  # nats: what rounding may leave of nothing
@@ -64,7 +66,8 @@ def walk_information(
         none. The information is that of `n_walks` more. The networks must not have been trained on
         these votes, which would then count twice.
     tolerance : float, default=0.02
-        Standard error in nats at which simulation stops. Time grows as its inverse square.
+        Standard error in nats at which simulation stops, at least 0.0001. Time grows as its
+        inverse square.
     random_state : int, RandomState instance or None, default=0
         Seed of simulations. Galaxies with equal draws get equal values under one seed.
     n_jobs : int or None, default=-1
@@ -179,14 +182,19 @@ def after_votes(walks: Walks, tree: DecisionTree, votes: Any) -> Walks:
     """Networks after the votes that galaxies have; a question that is not known has none."""
     if votes is None:
         return walks
-    return walks.given(np.nan_to_num(tree.check_counts(votes, len(walks))))
+    counts = check_tree_counts(tree, votes, None, name="votes")
+    if len(counts) != len(walks):
+        raise ValueError(
+            f"`votes` must have one row for each of the {len(walks)} galaxies. Got {len(counts)}."
+        )
+    return walks.given(np.nan_to_num(counts))
 
 
 class Simulation:
     """How to simulate where outcomes cannot be listed, checked."""
 
     def __init__(self, tolerance: float, random_state: Any, n_jobs: int | None) -> None:
-        self.tolerance = check_float(tolerance, "tolerance", 0, np.inf, closed="neither")
+        self.tolerance = check_float(tolerance, "tolerance", _FINEST, np.inf, closed="left")
         self.seed = int(check_seed(random_state).randint(2**31 - 1))
         check_n_jobs(n_jobs)
         self.n_jobs = n_jobs

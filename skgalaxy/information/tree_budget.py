@@ -117,13 +117,11 @@ def plan_clicks(
 
 def _bought(value_GOM: NDArray[Any], cost_GOM: NDArray[Any], n_clicks: float) -> NDArray[np.int64]:
     """Item of each galaxy's menu that is bought, or -1, shape (G,)."""
-    menus = zip(
-        value_GOM.reshape(len(value_GOM), -1), cost_GOM.reshape(len(cost_GOM), -1), strict=True
-    )
+    menus = zip(value_GOM, cost_GOM, strict=True)
     steps = [
         (-slope, cost, galaxy, item)
         for galaxy, (values, costs) in enumerate(menus)
-        for slope, cost, item in _concave_steps(values, costs)
+        for slope, cost, item in _concave_steps(values.ravel(), costs.ravel())
     ]
     bought = np.full(len(value_GOM), -1, dtype=np.int64)
     left, closed = n_clicks, set()

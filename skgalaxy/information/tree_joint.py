@@ -87,7 +87,10 @@ def joint_walk_information(
     walks, tree = as_walks(draws, tree, concentrations)
     n_walks = check_int(n_walks, "n_walks", 0)
     simulation = Simulation(tolerance, random_state, 1)
-    together = after_votes(walks, tree, votes).together()
+    walks = after_votes(walks, tree, votes)
+    if not len(walks):
+        return 0.0, 0.0
+    together = walks.together()
     value_G, error_G = information_of(together, n_walks, "n_walks", simulation)
     return float(value_G[0]), float(error_G[0])
 

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, logsumexp
 
 from skgalaxy._validation import check_numbers, first_rows
+from skgalaxy.likelihoods.rising import log_rising
 from skgalaxy.likelihoods.simplex import check_fractions, compositions
 from skgalaxy.votes import DecisionTree
 
@@ -157,7 +158,7 @@ class Walks:
                 "`votes` must be possible under one of the draws at least. Got votes for answers "
                 f"that no draw expects in row {first_rows(unseen_GD.all(axis=1))}."
             )
-        log_GD = self.log_weight + self.log_likelihood(counts_GA[..., None])[..., 0]
+        log_GD = self.log_weight + self._log_likelihood_of(counts_GA)
         log_GD -= logsumexp(log_GD, axis=1, keepdims=True)
         if self.scatter is None:
             return type(self)(self.questions, self.fractions, None, log_GD)
@@ -171,6 +172,20 @@ class Walks:
             fractions[..., question.answers] = urn_GDA / size_GD1
             scatter[..., [number]] = phi_GD1 / size_GD1
         return type(self)(self.questions, fractions, scatter, log_GD)
+
+    def _log_likelihood_of(self, counts_GA: NDArray[Any]) -> NDArray[Any]:
+        """Log probability of each galaxy's counts in one order, however many, shape (G, D)."""
+        counts_G1A = counts_GA[:, None]
+        fractions_GDA = np.maximum(self.fractions, np.finfo(np.float64).tiny)
+        if self.scatter is None:
+            return (counts_G1A * np.log(fractions_GDA)).sum(axis=2)
+        found_GD = np.zeros(self.fractions.shape[:2])
+        for number, question in enumerate(self.questions):
+            phi_GD1, k_G1A = self.scatter[..., [number]], counts_G1A[..., question.answers]
+            rising_GDA = log_rising(fractions_GDA[..., question.answers], phi_GD1, k_G1A)
+            found_GD += rising_GDA.sum(axis=2)
+            found_GD -= log_rising(1.0, phi_GD1, k_G1A.sum(axis=2, keepdims=True))[..., 0]
+        return found_GD
 
     def log_likelihood(
         self, counts: NDArray[Any], logs_GDA: NDArray[Any] | None = None
@@ -283,7 +298,7 @@ def _check_draws(draws: Any, tree: DecisionTree) -> NDArray[Any]:
         widths = [here.stop - here.start for here in tree.slices.values()]
         return draws / np.repeat(sums, widths, axis=2)
     parts = [  # slower, and says what is wrong
-        check_fractions(draws[..., here], f"draws of {question!r}")
+        check_fractions(draws[..., here], f"draws` of `{question}")
         for question, here in tree.slices.items()
     ]
     return np.concatenate(parts, axis=2)
@@ -304,6 +319,6 @@ def _check_concentrations(
     if not (values >= _LEAST).all():
         raise ValueError(
             f"`concentrations` must be at least {_LEAST:g}; infinity is the multinomial. "
-            f"Got {np.min(values):g}."
+            f"Got {values[~(values >= _LEAST)][0]:g}."
         )
     return 1 / values if np.isfinite(values).any() else None
