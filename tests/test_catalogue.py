@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import skgalaxy
-from skgalaxy import VotePosterior, acquisition
+from skgalaxy import TreePosterior, VotePosterior, acquisition
 from skgalaxy._files import complete_file, complete_folder
 from skgalaxy.catalogue import make_catalogue, write_catalogue
+from skgalaxy.likelihoods import Multinomial, TreeLikelihood
+from skgalaxy.votes import GZ2, DecisionTree
 
 IDS = ["587722981742215240", "587722981742215241", "0042", "J1457-00", 'N #1, "b"']
 PREFIX = "smooth-or-featured_featured-or-disk"
@@ -128,6 +130,89 @@ class TestMake:
             make_catalogue(posterior.draws, IDS, question="bar", answer="yes")
         with pytest.raises(TypeError, match="`answer` must be text"):
             make_catalogue(posterior, IDS, question="bar", answer=None)
+
+
+TREE = DecisionTree(
+    {"disc": ["yes", "no"], "arms": ["1", "2", "3"]}, asked_after={"arms": ["disc_yes"]}
+)
+
+
+@pytest.fixture
+def tree_posterior():
+    """Posterior of the toy tree; the first galaxy is hardly ever a disc."""
+    rng = np.random.default_rng(1)
+    disc = rng.dirichlet([5, 5], (5, 20))
+    disc[0] = [0.01, 0.99]
+    arms = rng.dirichlet([1, 2, 3], (5, 20))
+    return TreePosterior(
+        TreeLikelihood(TREE, {"disc": Multinomial(disc), "arms": Multinomial(arms)})
+    )
+
+
+class TestMakeOfTree:
+    def test_each_answer_has_its_own_columns(self, tree_posterior):
+        made = make_catalogue(tree_posterior, IDS)
+        parts = ["fraction", "5pc", "95pc", "expected_votes"]
+        expected = ["id_str"]
+        for question in TREE.questions:
+            expected += [f"{question}_asked_fraction", f"{question}_hardly_asked"]
+            expected += [f"{question}_{a}_{part}" for a in TREE.answers(question) for part in parts]
+        assert list(made) == expected
+        one = make_catalogue(tree_posterior["arms", "2"], IDS, question="arms", answer="2")
+        for part in parts[:3]:
+            np.testing.assert_allclose(made[f"arms_2_{part}"], one[f"arms_2_{part}"])
+
+    def test_votes_add_up_to_those_who_are_asked(self, tree_posterior):
+        """Those on discs are all who are asked about arms, draw by draw."""
+        n_votes = np.array([40, 1, 0, 7, 3])
+        made = make_catalogue(tree_posterior, IDS, n_votes=n_votes)
+        arms = made[[f"arms_{a}_expected_votes" for a in "123"]].sum(axis=1)
+        np.testing.assert_allclose(arms, made["disc_yes_expected_votes"])
+        np.testing.assert_allclose(arms, n_votes * made["arms_asked_fraction"])
+        joint = (tree_posterior.draws[..., 0] * tree_posterior.draws[..., 3]).mean(axis=1)
+        np.testing.assert_allclose(made["arms_2_expected_votes"], n_votes * joint)
+
+    def test_the_flag_is_of_fewer_than_one(self, tree_posterior):
+        few = make_catalogue(tree_posterior, IDS, n_votes=99)
+        assert few["arms_hardly_asked"].tolist() == [True] + 4 * [False]
+        assert not few["disc_hardly_asked"].any()
+        assert not make_catalogue(tree_posterior, IDS, n_votes=101)["arms_hardly_asked"].any()
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_others_read_it_back(self, tree_posterior, tmp_path, suffix):
+        require(suffix)
+        made = make_catalogue(tree_posterior, IDS)
+        path = tmp_path / f"tree{suffix}"
+        write_catalogue(path, made, model="test", metadata={"tree": TREE.name})
+        table, header = read(path)
+        assert header["tree"] == TREE.name
+        pd.testing.assert_frame_equal(table, made, check_dtype=False)
+        assert [each.kind for each in table.dtypes] == [each.kind for each in made.dtypes]
+
+    def test_all_of_galaxy_zoo_2_is_a_fits_table(self, tmp_path):
+        fits = pytest.importorskip("astropy.io.fits")
+        even = {
+            q: np.full((2, 1, len(GZ2.answers(q))), 1 / len(GZ2.answers(q))) for q in GZ2.questions
+        }
+        likelihood = TreeLikelihood(GZ2, {q: Multinomial(draws) for q, draws in even.items()})
+        made = make_catalogue(TreePosterior(likelihood), ["a", "b"])
+        write_catalogue(tmp_path / "gz2.fits", made, model="test")
+        with fits.open(tmp_path / "gz2.fits") as hdus:
+            assert hdus[1].columns.names == list(made)
+            assert len(made.columns) == 1 + 2 * len(GZ2.questions) + 4 * GZ2.n_answers
+        assert max(map(len, made.columns)) <= 68  # what a card of FITS holds
+
+    def test_names_that_the_tree_has(self, tree_posterior):
+        with pytest.raises(ValueError, match=r"`question` must be left out .* Got 'arms'"):
+            make_catalogue(tree_posterior, IDS, question="arms")
+        with pytest.raises(ValueError, match=r"`answer` must be left out"):
+            make_catalogue(tree_posterior, IDS, answer="2")
+
+    def test_an_answer_called_as_a_column(self):
+        tree = DecisionTree({"disc": ["yes", "asked"]})
+        likelihood = TreeLikelihood(tree, {"disc": Multinomial([[[0.5, 0.5]]])})
+        with pytest.raises(ValueError, match="Got 'disc_asked_fraction' twice"):
+            make_catalogue(TreePosterior(likelihood), ["a"])
 
 
 class TestWrite:

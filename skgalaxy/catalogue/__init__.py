@@ -1,8 +1,9 @@
 """Catalogues: the posterior of many galaxies as a table that astronomers read.
 
 One row per galaxy and, for each answer, columns in the field's style,
-``{question}_{answer}_fraction`` and so on (Walmsley et al. 2022, arXiv:2102.08414). The suffix of
-the file tells its kind, and each kind keeps the model and other metadata in another place:
+``{question}_{answer}_fraction`` and so on (Walmsley et al. 2022, arXiv:2102.08414). A posterior
+over a decision tree gives those of all its questions. The suffix of the file tells its kind, and
+each kind keeps the model and other metadata in another place:
 
 - ``.csv``: plain text, the names of the columns and the rows. The metadata are in a second file,
   ``{name}.csv-metadata.json``, where "CSV on the Web" (W3C) has them. Read the table by

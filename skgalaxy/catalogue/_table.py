@@ -2,40 +2,44 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._spreadsheets import refuse_formulas
 from skgalaxy._validation import check_ids, check_n_votes, refuse_masked
 from skgalaxy.posterior import VotePosterior
+from skgalaxy.tree_posterior import TreePosterior
 
 __all__ = ["ID_COLUMN", "check_catalogue", "check_name", "check_posterior", "make_catalogue"]
 
 ID_COLUMN = "id_str"
 LEVEL = 0.9  # between the columns _5pc and _95pc
+FEWEST_ASKED = 1  # of N volunteers; where fewer are expected, a question is hardly asked
 
 
 def make_catalogue(
-    posterior: VotePosterior,
+    posterior: VotePosterior | TreePosterior,
     ids: ArrayLike,
     *,
-    question: str,
-    answer: str,
+    question: str | None = None,
+    answer: str | None = None,
     n_votes: ArrayLike = 40,
 ) -> pd.DataFrame:
-    """Summarise the posterior of one answer, one row per galaxy.
+    """Summarise the posterior of one answer, or of a whole tree, one row per galaxy.
 
     Parameters
     ----------
-    posterior : VotePosterior of n_galaxies
-        Of the fraction of volunteers who would give `answer`.
+    posterior : VotePosterior or TreePosterior of n_galaxies
+        Of the fraction of volunteers who would give `answer`; or of all answers of a tree.
     ids : sequence of str or int, length n_galaxies
         The galaxies' ids, each once.
-    question, answer : str
-        Names for the columns, for example "smooth-or-featured" and "featured-or-disk".
+    question, answer : str, default=None
+        Names for the columns, for example "smooth-or-featured" and "featured-or-disk". With a
+        TreePosterior leave them out: its tree has the names.
     n_votes : int or array-like of shape (n_galaxies,), default=40
         Number of volunteers you would ask, the N of the expected votes and of the mutual
-        information.
+        information. With a TreePosterior they walk down the tree.
 
     Returns
     -------
@@ -47,6 +51,14 @@ def make_catalogue(
         - ``_expected_votes``: the mean of k, N times the fraction;
         - ``_mutual_information``: between k and the network's weights, in nats.
 
+        With a TreePosterior there are the columns of every answer but the last of these. Fractions
+        are among those who are asked the question, and the votes to expect are fewer where not all
+        N are. Two columns of ``{question}`` say so, and stand before those of its answers:
+
+        - ``_asked_fraction``: the probability that a volunteer is asked it;
+        - ``_hardly_asked``: True where fewer than one of N is expected to be asked. There the
+          fractions are of a question that hardly applies, for example of a bar in a smooth galaxy.
+
         You can join tables of several questions by ``DataFrame.merge(..., on="id_str")``.
 
     Raises
@@ -54,7 +66,9 @@ def make_catalogue(
     TypeError
         If `ids`, `question` or `answer` is of the wrong kind.
     ValueError
-        If ids are missing, repeated, floats, or formulas for a spreadsheet; or the lengths differ.
+        If ids are missing, repeated, floats, or formulas for a spreadsheet; if the lengths differ;
+        if `question` or `answer` is given with a TreePosterior, or two of its columns have one
+        name.
 
     Examples
     --------
@@ -66,17 +80,41 @@ def make_catalogue(
       id_str  bar_yes_fraction  bar_yes_expected_votes
     0    588               0.5                    20.0
     1    587               0.5                    20.0
+
+    All questions of a tree:
+
+    >>> from skgalaxy import TreePosterior
+    >>> from skgalaxy.likelihoods import Multinomial, TreeLikelihood
+    >>> from skgalaxy.votes import DecisionTree
+    >>> tree = DecisionTree({"disc": ["yes", "no"], "bar": ["yes", "no"]}, {"bar": ["disc_yes"]})
+    >>> fractions = {"disc": Multinomial([[[0.5, 0.5]]]), "bar": Multinomial([[[0.9, 0.1]]])}
+    >>> catalogue = make_catalogue(TreePosterior(TreeLikelihood(tree, fractions)), ["588"])
+    >>> catalogue[["bar_asked_fraction", "bar_hardly_asked", "bar_yes_expected_votes"]]
+       bar_asked_fraction  bar_hardly_asked  bar_yes_expected_votes
+    0                 0.5             False                    18.0
     """
     ids = check_ids(ids, "ids", None)
     refuse_formulas(ids, "ids")
-    check_posterior(posterior)
+    if isinstance(posterior, TreePosterior):
+        _refuse_names(posterior, question, answer)
+    else:
+        check_posterior(posterior)
     if len(posterior) != len(ids):
         raise ValueError(
             f"`posterior` and `ids` must be of as many galaxies. Got {len(posterior)} and "
             f"{len(ids)}."
         )
-    prefix = f"{check_name(question, 'question')}_{check_name(answer, 'answer')}"
-    n_votes = check_n_votes(n_votes, len(ids))
+    if isinstance(posterior, TreePosterior):
+        named = _columns_of_tree(posterior, check_n_votes(n_votes, len(ids)))
+    else:
+        prefix = f"{check_name(question, 'question')}_{check_name(answer, 'answer')}"
+        named = _columns_of_answer(posterior, prefix, check_n_votes(n_votes, len(ids)))
+    return pd.DataFrame({ID_COLUMN: pd.Series(ids, dtype=object), **named})
+
+
+def _columns_of_answer(
+    posterior: VotePosterior, prefix: str, n_votes: NDArray[Any]
+) -> dict[str, NDArray[Any]]:
     low, high = posterior.interval(LEVEL)
     columns = {
         "fraction": posterior.mean,
@@ -85,8 +123,51 @@ def make_catalogue(
         "expected_votes": n_votes * posterior.mean,
         "mutual_information": posterior.mutual_information(n_votes),
     }
-    named = {f"{prefix}_{name}": column for name, column in columns.items()}
-    return pd.DataFrame({ID_COLUMN: pd.Series(ids, dtype=object), **named})
+    return {f"{prefix}_{name}": column for name, column in columns.items()}
+
+
+def _columns_of_tree(posterior: TreePosterior, n_votes: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Columns of every question, and of its answers."""
+    tree, draws = posterior.tree, posterior.draws
+    asked_GDQ = tree.asked_fractions(draws)
+    low, high = posterior.interval(LEVEL)
+    found: list[tuple[str, NDArray[Any]]] = []
+    for number, (question, here) in enumerate(tree.slices.items()):
+        asked = asked_GDQ[..., number].mean(axis=1)
+        found += [
+            (f"{question}_asked_fraction", asked),
+            (f"{question}_hardly_asked", n_votes * asked < FEWEST_ASKED),
+        ]
+        # draw by draw: networks that see more discs may see more bars, too
+        expected = n_votes[:, None] * np.einsum(
+            "gd,gda->ga", asked_GDQ[..., number], draws[..., here]
+        )
+        expected /= draws.shape[1]
+        parts = {
+            "fraction": posterior.mean[:, here],
+            "5pc": low[:, here],
+            "95pc": high[:, here],
+            "expected_votes": expected,
+        }
+        for place, answer in enumerate(tree.columns[here]):
+            found += [(f"{answer}_{name}", values[:, place]) for name, values in parts.items()]
+    names = [name for name, _ in found]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(
+            f"The tree's names must give each column a name of its own. Got {twice[0]!r} twice; "
+            "rename that answer or question."
+        )
+    return dict(found)
+
+
+def _refuse_names(posterior: TreePosterior, question: str | None, answer: str | None) -> None:
+    for name, value in (("question", question), ("answer", answer)):
+        if value is not None:
+            raise ValueError(
+                f"`{name}` must be left out with a TreePosterior, which has all questions. "
+                f"Got {value!r}; for a catalogue of one answer take `posterior[question, answer]`."
+            )
 
 
 def check_posterior(posterior: Any) -> None:
