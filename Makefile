@@ -29,8 +29,11 @@ $(OLDEST)/.installed: pyproject.toml .ci/oldest.txt
 demo: $(VENV)/.installed
 	$(BIN)/python -m skgalaxy demo $(if $(DATA),--data "$(DATA)")
 
+# two processes, each with whole files: what a file has built, the next test of it uses
+TEST := -m pytest --numprocesses 2 --dist loadfile
+
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python $(TEST)
 
 benchmarks: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow tests/test_benchmarks.py
@@ -53,7 +56,7 @@ docs: $(VENV)/.installed
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest -o filterwarnings=default tests
+	$(OLDEST)/bin/python $(TEST) -o filterwarnings=default tests
 
 clean:
 	rm -rf $(VENV) $(OLDEST) demo docs/_build docs/generated
