@@ -6,8 +6,7 @@ or starts at random. Then the estimator learns from 64 galaxies of galaxy_zoo_2 
 standing 199, with the settings of `skgalaxy.recommended`, but not calibrated. Seeds choose the
 galaxies; all of them share one pretraining of each start.
 
---checkpoints keeps the pretrained networks. Rows of --results are not computed again, nor, without
-pretraining, those of trunk.csv.
+--checkpoints keeps the pretrained networks. Rows of --results are not computed again.
 """
 
 from _report import Target, finish, parser, print_table, timed  # first: quietens TensorFlow
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _results import FOLDER, Results, add_options, completed
+from _results import Results, add_options, completed
 from _skies import read_sky
 
 import skgalaxy
@@ -56,21 +55,9 @@ def main() -> None:
         for seed in options.seeds
         for steps in options.steps
     ]
-    if not options.quick:
-        take_over(results, tasks)
     run = partial(learn, options.data, folder, results, options.quick)
     found = completed(results, tasks, run, options)
     finish(options, None, {"rows": len(found)}, report(found))
-
-
-def take_over(results, tasks):
-    """Add the rows of tasks that trunk.py did: without pretraining, and the same otherwise."""
-    table = pd.read_csv(FOLDER / "trunk.csv")
-    names = {"galaxies": "galaxies", "default": "random"}
-    for row in table[table["data set"] == "galaxy_zoo_2"].to_dict("records"):
-        task = names[row["network"]], 0, row["labels"], row["seed"]
-        if task in results.missing(tasks):
-            results.add(task, RMSE=row["RMSE"], seconds=row["seconds"])
 
 
 def learn(data, folder, results, quick, *task):
