@@ -1,5 +1,6 @@
 """The questions of a decision tree in a table: which of them it has, and their counts."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from skgalaxy.votes._tree_votes import ORIGIN_COLUMN, ORIGINS, TreeVotes
 from skgalaxy.votes._vote_table import VoteTable
 
 __all__ = ["count_tree", "find_tree", "match_tree"]
+
+FEWEST_ASKED = 0.9  # of those who are led to a question, in a table of that tree
 
 
 def find_tree(questions: Mapping[str, Question], release: str | None, path: str) -> DecisionTree:
@@ -117,10 +120,28 @@ def count_tree(
     for name, part in parts.items():
         # a task without a row of its own in a reduction was put to nobody
         whole[:, tree.slices[name]] = part.reindex(ids, fill_value=0).to_numpy()
+    _warn_of_other_tree(tree, whole, table.path)
     origin = _origin(table) if has_origin else "counted"
     return TreeVotes(
         ids.to_numpy(), tree, whole, residual=residual, source=table.path, origin=origin
     )
+
+
+def _warn_of_other_tree(tree: DecisionTree, counts: NDArray[np.float64], path: str) -> None:
+    """Warn of a question that many were not asked who gave the answers before it."""
+    for question, here in tree.slices.items():
+        places = [tree.columns.index(f"{q}_{answer}") for q, answer in tree.parents(question)]
+        asked, allowed = counts[:, here].sum(axis=1), counts[:, places].sum(axis=1)
+        known = ~np.isnan(asked + allowed)
+        if places and asked[known].sum() < FEWEST_ASKED * allowed[known].sum():
+            share = asked[known].sum() / allowed[known].sum()
+            warnings.warn(
+                f"Only {100 * share:.0f} % of those who gave the answers before {question!r} in "
+                f"{tree.name} were asked it in {path!r}: the table may be of another tree, which "
+                "you can give as `tree`.",
+                stacklevel=4,
+            )
+            return  # what follows is asked of fewer, too
 
 
 def _all_answers(

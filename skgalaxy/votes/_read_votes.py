@@ -121,6 +121,12 @@ def read_votes(
         galaxy's volunteers; if ids are missing, repeated, or mangled by a float; if counts are not
         whole numbers with 0 <= k <= N. The message names file and row; row 0 is the first galaxy.
 
+    Warns
+    -----
+    UserWarning
+        If a column is left out that is no answer; if fewer were asked a question of the tree than
+        gave the answers before it, by a tenth: the table may be of another tree.
+
     See Also
     --------
     list_questions : Names of a table's questions and answers.
