@@ -28,6 +28,7 @@ from skgalaxy.plotting._strategy_style import KNOWN, strategy_styles
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to write
     "acquisition": "",
+    "another_survey": "DATA --jobs 1",
     "active_learning_round": "",
     "active_learning_study": "DATA --sets shirt --strategies joint --jobs 1 --resume OUT",
     "dropout_and_loss": "DATA --sets fashion_mnist_h --jobs 1 --resume OUT",
@@ -50,6 +51,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "what_is_asked": "DATA --jobs 1 --resume OUT --figures OUT",
 }
 SLOW = {
+    "another_survey",
     "active_learning_round",
     "active_learning_study",
     "dropout_and_loss",

@@ -60,6 +60,14 @@ class TestSingleGalaxies:
         ]
         np.testing.assert_allclose(found[0].p_values, found[1].p_values)
 
+    def test_a_picture_can_be_unlike_where_features_are_not(self):
+        rng = np.random.default_rng(0)
+        looks = [Looks(rng.uniform(1, 2, size=(n, 1)), ("noise",)) for n in (300, 120)]
+        features = [rng.normal(size=(n, 2)) for n in (300, 120)]
+        usual = Reference.fit(*zip(features, looks, strict=True))
+        places = usual.place(np.zeros((2, 2)), Looks(np.array([[1.5], [20.0]]), ("noise",)))
+        assert Novelty([(usual, places)]).is_unlike().tolist() == [False, True]
+
     def test_a_rate_that_so_few_cannot_state(self):
         found = novelty_of(reference(np.random.default_rng(0), n_held_out=30), np.zeros((2, 5)))
         assert found.is_unlike(1 / 31).shape == (2,)
