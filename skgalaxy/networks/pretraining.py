@@ -68,7 +68,7 @@ def pretrain(
     zoomed, and in other light (SimCLR). Give the result to an estimator as `network`.
 
     It is not part of `skgalaxy.recommended`: on galaxies of SDSS, from 64 votes, the network that
-    ships erred as little without it (``benchmarks/pretraining.py``, few seeds so far). It may help
+    ships erred as little without it (``benchmarks/pretraining.py``, one seed so far). It may help
     where your pictures differ from those that the shipped network has learned from, for example in
     other bands, or if they show no galaxies. Compare, for example with
     `skgalaxy.model_selection.cross_val_posterior`.
