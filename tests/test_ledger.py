@@ -424,13 +424,13 @@ class TestNoLedger:
             active.read_ledger(tmp_path / "run.sqlite")
         assert one_call(tmp_path).n_waiting
 
-    @pytest.mark.parametrize("version", [2, 4])
+    @pytest.mark.parametrize("version", [3, 5])
     def test_other_version(self, folder, version):
         edit(folder, f"PRAGMA user_version = {version}")
         for read in (one_call, lambda folder: active.read_ledger(folder / "run.sqlite")):
             with pytest.raises(
                 ValueError,
-                match=f"which has version {version} of its format, and this .* reads version 3",
+                match=f"which has version {version} of its format, and this .* reads version 4",
             ):
                 read(folder)
 

@@ -128,7 +128,7 @@ def test_volunteers(y):
 def test_volunteers_of_your_own(y):
     ids = np.array([f"g{row}" for row in range(12)])
     _, answered = check_answers((ids, y), ids)  # the others go on waiting
-    assert answered == [(f"g{row}", *COUNTS[row]) for row in np.flatnonzero(ROWS)]
+    assert answered == [(f"g{row}", *COUNTS[row], None) for row in np.flatnonzero(ROWS)]
 
 
 def test_what_was_taught_keeps_its_mask():

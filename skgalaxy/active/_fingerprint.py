@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from skgalaxy._validation import without_mask
+from skgalaxy.votes import DecisionTree
 
 __all__ = ["array_text", "fingerprint", "text_of"]
 
@@ -137,6 +138,8 @@ def _parts(thing: Any) -> dict[str, Any]:
         parts = {"self": thing.__self__}
     elif inspect.isclass(thing) or inspect.isbuiltin(thing):
         parts = {}
+    elif isinstance(thing, DecisionTree):  # but for what volunteers read
+        parts = {name: thing.to_dict()[name] for name in ("answers", "asked_after")}
     elif hasattr(thing, "get_params"):
         parts = thing.get_params(deep=False)
     else:

@@ -19,6 +19,7 @@ from sklearn.utils import Bunch
 from skgalaxy._files import check_path
 from skgalaxy._sqlite import UnusableFileError, own_sqlite, sqlite_errors, transaction
 from skgalaxy.active._records import FORMAT, Records, first_rows_of, model_version, sign
+from skgalaxy.active._volunteers import Answer
 
 __all__ = ["Ledger", "read_ledger"]
 
@@ -43,7 +44,8 @@ def read_ledger(path: str | os.PathLike[str]) -> Bunch:
             the size of the training set and its votes, the model's version, the scores.
         asked : pandas.DataFrame
             Of every galaxy asked about: round, rank, id, row of the pool, score of the strategy,
-            and the votes k of n_votes; these are NA where no answer has come.
+            and the votes k of n_votes, or of a tree n_votes and the count of every answer; these
+            are NA where no answer has come.
 
     Raises
     ------
@@ -177,7 +179,7 @@ class Ledger:
         return self._records.asked["row"]
 
     def labels(self, number: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Rows of the pool and their votes [k, N], of the rounds up to one, in order."""
+        """Rows of the pool and their votes, of the rounds up to one, in order."""
         return self._records.labels(number)
 
     def record_requests(
@@ -197,11 +199,12 @@ class Ledger:
             )
         self._records.add_requests(number, requests)
 
-    def record_answers(self, answers: Sequence[tuple[str, int, int]]) -> None:
-        """Note id, k and N of galaxies that are `pending`."""
+    def record_answers(self, answers: Sequence[Answer]) -> None:
+        """Note id, k, N and counts of galaxies that are `pending`."""
         if answers:
             with self._transaction(self.n_rounds_asked - 1) as execute:
-                execute("INSERT INTO answers (id, k, n_votes) VALUES (?, ?, ?)", answers)
+                columns = "(id, k, n_votes, counts)"
+                execute(f"INSERT INTO answers {columns} VALUES (?, ?, ?, ?)", answers)
             self._records.add_answers(answers)
 
     def record_model(self, number: int, size: tuple[int, int], scores: Mapping[str, float]) -> None:

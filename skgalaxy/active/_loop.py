@@ -21,6 +21,7 @@ from skgalaxy import _modal_compat
 from skgalaxy.active._ledger import Ledger
 from skgalaxy.active._plan import Plan
 from skgalaxy.active._stopping import next_size
+from skgalaxy.active._tree_answers import n_shown
 from skgalaxy.active._volunteers import Volunteers, check_answers
 
 __all__ = ["Result", "run"]
@@ -41,7 +42,8 @@ class Result:
     asked : pandas.DataFrame
         One row per galaxy asked about, in order: ``round``, ``rank``, ``id``, ``row`` of the
         pool, ``score`` of the strategy (NaN in the initial set), votes ``k`` of ``n_votes`` (NA
-        while nobody has answered).
+        while nobody has answered). Where the learner has a `tree`, in place of ``k`` the count of
+        every answer, by ``tree.columns``; ``n_votes`` is then the most votes on any question.
     learner : modAL.models.ActiveLearner
         A copy of the learner, trained on all answers. Where the run still waits for the answers
         that it was called to look for, it is not trained.
@@ -105,7 +107,8 @@ def run(
     learner : modAL.models.ActiveLearner
         An estimator, or a Pipeline ending in one, and a query strategy. If it has been taught
         already, it keeps what it knows, and starts from there. The learner itself is left as it
-        is; the result has the trained one.
+        is; the result has the trained one. If the estimator has a `tree`, votes are the counts of
+        all its answers, wherever they are [k, N] otherwise.
     pool : array-like of shape (n_galaxies,) or (n_galaxies, n_features)
         Galaxies, as your learner takes them: for example row numbers for a `PoolReader`, or paths
         for an `skgalaxy.images.ImageLoader`; not images, which would be copied every round.
@@ -287,7 +290,7 @@ def _ask(plan: Plan, ledger: Ledger) -> str | None:
     if not len(pending):
         return None
     plan.volunteers.request(pending)
-    ids, answers = check_answers(plan.volunteers.collect(), pending)
+    ids, answers = check_answers(plan.volunteers.collect(), pending, plan.tree)
     ledger.record_answers(answers)
     n_waiting = len(pending) - len(answers)
     if not n_waiting:
@@ -307,8 +310,11 @@ def _learn(plan: Plan, ledger: Ledger, learner: Any, number: int) -> tuple[int, 
     if plan.taught is not None:
         X, y = (np.concatenate(parts) for parts in zip(plan.taught, (X, y), strict=True))
     learner.estimator.set_params(**dict.fromkeys(plan.unseeded, ledger.seed_of(number)))
+    if plan.tree is not None:
+        y = np.nan_to_num(y)  # modAL takes no NaN; of a question not known there are no votes
     learner.fit(X, y)
-    return len(y), int(y[:, 1].sum())
+    n_votes = y[:, 1] if plan.tree is None else n_shown(plan.tree, y)
+    return len(y), int(n_votes.sum())
 
 
 def _test(plan: Plan, ledger: Ledger, learner: Any, number: int, size: tuple[int, int]) -> None:

@@ -1,9 +1,11 @@
 """The arguments of `run`, checked before anything is done, and their consequences for a round."""
 
 import inspect
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from skgalaxy._validation import (
 from skgalaxy.active._fingerprint import array_text, fingerprint, text_of
 from skgalaxy.active._records import ROUND_COLUMNS
 from skgalaxy.active._volunteers import Volunteers
+from skgalaxy.votes import DecisionTree
 
 __all__ = ["Plan"]
 
@@ -61,6 +64,7 @@ class Plan:
                 "`volunteers` must have the methods `request(ids)` and `collect()`. "
                 f"Got {type(self.volunteers).__name__}."
             )
+        self._check_tree()
         self.pool = _check_pool(self.pool)
         self.n_instances = check_int(self.n_instances, "n_instances", 1)
         least = {"n_rounds": 0, "max_labels": 1, "max_votes": 1, "n_scored": self.n_instances}
@@ -74,9 +78,18 @@ class Plan:
         self.initial = _check_initial(self.initial, len(self.pool))
         if self.n_votes is not None:
             self.n_votes = check_n_votes(self.n_votes, len(self.pool))
-        self.test = _check_test(self.test, self.pool)
+        self.test = _check_test(self.test, self.pool, self.tree)
         self._check_start()
         self._check_scores()
+
+    @cached_property
+    def tree(self) -> DecisionTree | None:
+        """Tree whose questions the estimator learns; None if it learns one question."""
+        given = _parameters(self.learner, "tree").values()
+        trees = list(dict.fromkeys(tree for tree in given if isinstance(tree, DecisionTree)))
+        if len(trees) > 1:
+            raise ValueError(f"`learner` must have one `tree` in all its parts. Got {trees}.")
+        return trees[0] if trees else None
 
     @property
     def n_initial(self) -> int:
@@ -87,7 +100,10 @@ class Plan:
     def taught(self) -> tuple[NDArray[Any], NDArray[Any]] | None:
         """X and y that the learner had been taught before the run."""
         X = self.learner.X_training
-        return None if X is None else (X, self.learner.y_training)
+        if X is None:
+            return None
+        y = self.learner.y_training
+        return X, (y if self.tree is None else self.tree.check_counts(y, len(X)))
 
     @property
     def unseeded(self) -> list[str]:
@@ -126,6 +142,8 @@ class Plan:
         texts["pool"] = array_text(self.ids, whole=True)
         if self.pool.dtype.kind != "U":  # files may move, as long as their ids stay
             texts["pool"] += f", {array_text(self.pool, whole=True)}"
+        if self.tree is not None:
+            texts["tree"] = json.dumps(self.tree.columns)
         X, y = self.taught or (None, None)
         texts |= {"learner.X_training": text_of(X), "learner.y_training": text_of(y)}
         return (
@@ -142,10 +160,23 @@ class Plan:
             unknown &= ~np.isin(self.pool, self.taught[0])
         return np.flatnonzero(unknown)
 
+    def _check_tree(self) -> None:
+        """Refuse volunteers who answer other questions than the learner learns."""
+        given = getattr(self.volunteers, "tree", self.tree)
+        if given != self.tree:
+            ours, theirs = (
+                "one question" if tree is None else f"the tree {tree.name!r}"
+                for tree in (self.tree, given)
+            )
+            raise ValueError(
+                f"`volunteers` must answer what the learner learns, {ours}. Got volunteers of "
+                f"{theirs}; give both the same `tree`."
+            )
+
     def _check_start(self) -> None:
         """Refuse an initial set that cannot be had, and a learner that would begin with nothing."""
         X, y = self.taught or ([], [])
-        if len(X) and np.shape(y) != (len(X), 2):
+        if self.tree is None and len(X) and np.shape(y) != (len(X), 2):
             raise ValueError(
                 "`learner` must have been taught counts [k, N], shape (n_galaxies, 2). "
                 f"Got y of shape {np.shape(y)}."
@@ -261,7 +292,9 @@ def _check_initial(initial: ArrayLike, n_galaxies: int) -> int | NDArray[Any]:
     return rows
 
 
-def _check_test(test: Any, pool: NDArray[Any]) -> tuple[ArrayLike, ArrayLike] | None:
+def _check_test(
+    test: Any, pool: NDArray[Any], tree: DecisionTree | None
+) -> tuple[ArrayLike, ArrayLike] | None:
     """Test set (X, y), of which no galaxy is in the pool."""
     if test is None:
         return None
@@ -269,8 +302,12 @@ def _check_test(test: Any, pool: NDArray[Any]) -> tuple[ArrayLike, ArrayLike] | 
         raise TypeError(f"`test` must be None or (X, y). Got {type(test).__name__}.")
     X = _as_array(test[0], "test")
     y = test[1] if hasattr(test[1], "shape") else _as_array(test[1], "test")
+    n_galaxies = X.shape[0] if X.ndim else 0
     try:
-        check_targets(y, None, X.shape[0] if X.ndim else 0)
+        if tree is None:
+            check_targets(y, None, n_galaxies)
+        else:
+            y = tree.check_counts(y, n_galaxies)
     except ValueError as error:
         raise ValueError(f"`test` must be (X, y), of the same galaxies. {error}") from error
     if X.shape[0] == 0:

@@ -6,7 +6,9 @@ The tables, for ``sqlite3`` or pandas::
               with these, nothing but the answers decides how it goes on
     rounds    round, seed, asked_at; round 0 is the initial set
     requests  id (text), round, rank (0 is the best), row (of the pool), score
-    answers   id, k, n_votes, answered_at: k of n_votes volunteers said yes
+    answers   id, k, n_votes, counts, answered_at: k of n_votes volunteers said yes; of a run that
+              learns a tree, k is NULL and counts are those of all answers, JSON, null where a
+              question is not known
     models    round, version, n_labelled, n_votes_learned (galaxies and votes of the training
               set), fitted_at; a version is a hash of all that is recorded up to this round but
               the times, so that two models of the same version are the same
@@ -18,6 +20,7 @@ Times are UTC. A file that was damaged, or changed by hand, has other rows than 
 """
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,20 +30,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy._sqlite import SqliteFormat, UnusableFileError
+from skgalaxy.active._tree_answers import as_counts
 
 __all__ = ["FORMAT", "ROUND_COLUMNS", "Records", "first_rows_of", "model_version", "sign"]
 
 _NOW = "TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"
 FORMAT = SqliteFormat(
     application_id=0x736B676C,  # "skgl"
-    version=3,
+    version=4,
     tables=f"""
 CREATE TABLE run (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE rounds (round INTEGER PRIMARY KEY, seed INTEGER NOT NULL, asked_at {_NOW});
 CREATE TABLE requests (id TEXT NOT NULL PRIMARY KEY, round INTEGER NOT NULL REFERENCES rounds,
     rank INTEGER NOT NULL, "row" INTEGER NOT NULL UNIQUE, score REAL, UNIQUE (round, rank));
-CREATE TABLE answers (id TEXT NOT NULL PRIMARY KEY REFERENCES requests, k INTEGER NOT NULL,
-    n_votes INTEGER NOT NULL CHECK (k BETWEEN 0 AND n_votes), answered_at {_NOW});
+CREATE TABLE answers (id TEXT NOT NULL PRIMARY KEY REFERENCES requests, k INTEGER,
+    n_votes INTEGER NOT NULL CHECK (k BETWEEN 0 AND n_votes),
+    counts TEXT CHECK ((counts IS NULL) <> (k IS NULL)), answered_at {_NOW});
 CREATE TABLE models (round INTEGER PRIMARY KEY REFERENCES rounds, version TEXT NOT NULL,
     n_labelled INTEGER NOT NULL, n_votes_learned INTEGER NOT NULL, fitted_at {_NOW});
 CREATE TABLE metrics (round INTEGER NOT NULL REFERENCES rounds, name TEXT NOT NULL, value REAL,
@@ -53,7 +58,7 @@ _TABLES = {
     "rounds": "SELECT seed, asked_at FROM rounds WHERE round = ?",
     "requests": 'SELECT id, rank, "row", score FROM requests WHERE round = ? ORDER BY rank',
     "answers": """
-        SELECT id, k, n_votes, answered_at FROM requests JOIN answers USING (id)
+        SELECT id, k, n_votes, counts, answered_at FROM requests JOIN answers USING (id)
         WHERE round = ? ORDER BY rank
     """,
     "models": """
@@ -72,6 +77,7 @@ _ASKED_TYPE = np.dtype(
         ("score", np.float64),
         ("k", np.int64),
         ("n_votes", np.int64),
+        ("counts", object),  # text, of a tree
         ("is_answered", np.bool_),
     ]
 )
@@ -170,10 +176,15 @@ class Records:
 
     def _add_tables(self, number: int, tables: "_Rows") -> None:
         self.add_requests(number, tables["requests"])
-        self.add_answers(row[:3] for row in tables["answers"])
+        self.add_answers(row[:-1] for row in tables["answers"])
         ((seed, _),) = tables["rounds"]
         for version, n_labelled, n_votes_learned, _ in tables["models"]:
             self.add_model(seed, version, (n_labelled, n_votes_learned), dict(tables["metrics"]))
+
+    @property
+    def tree_columns(self) -> list[str]:
+        """Names of all answers of the tree that a run learns; empty for one question."""
+        return json.loads(self.run.get("tree", "[]"))
 
     @property
     def n_learned(self) -> int:
@@ -205,18 +216,19 @@ class Records:
     def add_requests(self, number: int, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add the galaxies of a round: id, rank, row and score of each."""
         rows = [
-            (number, rank, id_, row, np.nan if score is None else score, 0, 0, False)
+            (number, rank, id_, row, np.nan if score is None else score, 0, 0, None, False)
             for id_, rank, row, score in rows
         ]
         self._asked.extend(rows)
         self.n_asked.append(len(rows))
 
     def add_answers(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add answers about galaxies of the last round: id, k and N of each."""
+        """Add answers about galaxies of the last round: id, k, N and counts of each."""
         last = self._last_round()
         places = {id_: place for place, id_ in enumerate(last["id"].tolist())}
-        for id_, k, n_votes in rows:
-            last[["k", "n_votes", "is_answered"]][places[id_]] = k, n_votes, True
+        names = ["k", "n_votes", "counts", "is_answered"]
+        for id_, k, n_votes, counts in rows:
+            last[names][places[id_]] = k or 0, n_votes, counts, True
 
     def add_model(
         self, seed: int, version: str, size: tuple[int, int], scores: Mapping[str, float | None]
@@ -228,8 +240,13 @@ class Records:
             self._scores.setdefault(name, {})[number] = np.nan if score is None else score
 
     def labels(self, number: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Rows of the pool and their votes [k, N], of the rounds up to one, in order."""
+        """Rows of the pool and their votes, of the rounds up to one, in order.
+
+        Votes are [k, N], or of a tree the counts of all answers.
+        """
         asked = self.asked[: sum(self.n_asked[: number + 1])]
+        if self.tree_columns:
+            return asked["row"].copy(), as_counts(asked["counts"], len(self.tree_columns))
         return asked["row"].copy(), np.stack([asked["k"], asked["n_votes"]], axis=1)
 
     def rounds_frame(self) -> pd.DataFrame:
@@ -243,7 +260,11 @@ class Records:
         """The galaxies asked about, as in a `Result`."""
         frame = self._asked.frame()
         is_pending = ~frame.pop("is_answered").to_numpy()
-        for name in ("k", "n_votes"):
+        texts, columns = frame.pop("counts"), self.tree_columns
+        if columns:
+            counts = pd.DataFrame(as_counts(texts, len(columns)), columns=columns, dtype="Int64")
+            frame = pd.concat([frame.drop(columns="k"), counts], axis=1)
+        for name in ("n_votes",) if columns else ("k", "n_votes"):
             frame[name] = pd.array(frame[name], dtype="Int64")
             frame.loc[is_pending, name] = pd.NA
         return frame
