@@ -206,7 +206,7 @@ class TestRoundTrip:
             RobustScaler(quantile_range=(10.0, 90.0)),
             StandardScaler(with_mean=False),
             FunctionTransformer(np.tanh),
-            FunctionTransformer(squared),
+            pytest.param(FunctionTransformer(squared), id="FunctionTransformer(squared)"),
             Halved(),
             "passthrough",
         ],
