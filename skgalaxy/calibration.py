@@ -13,6 +13,7 @@ Every z̄ stays as it is. `CalibratedRegressorCV` holds galaxies out, trains on 
 learns the numbers from those held out.
 """
 
+import contextlib
 import numbers
 import os
 import warnings
@@ -27,9 +28,21 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from sklearn.utils import Tags, indexable
 from sklearn.utils.validation import check_is_fitted
 
-from skgalaxy._held_out import check_groups, deal, fit_to_votes_of, last_of, rows_of
+from skgalaxy._held_out import (
+    HELD_OUT,
+    check_groups,
+    deal,
+    deal_on,
+    fit_to_votes_of,
+    knowing,
+    last_of,
+    learning_step,
+    rows_of,
+    searches,
+)
 from skgalaxy._pools import n_rows
 from skgalaxy._validation import (
+    check_bool,
     check_choice,
     check_seed,
     check_votes,
@@ -43,13 +56,18 @@ from skgalaxy.novelty import FEWEST, Novelty, Reference
 from skgalaxy.persistence import save
 from skgalaxy.posterior import VotePosterior
 from skgalaxy.query import predict_posterior
-from skgalaxy.query._learners import check_method, describe, embed, was_trained_on
+from skgalaxy.query._learners import (
+    check_method,
+    describe,
+    embed,
+    image_digests,
+    was_trained_on,
+)
 from skgalaxy.tree_posterior import TreePosterior
 from skgalaxy.votes import DecisionTree
 
 __all__ = ["CalibratedRegressorCV", "Recalibration", "TreeRecalibration", "recommended"]
 
-_HELD_OUT = 0.2
 _DRAWS = 20, 100  # of a network, enough to learn three numbers from
 _MOST_VALUES = 10**6  # draws of all galaxies together, so that many galaxies take seconds
 _PRIORS = {"scatter": 0.25, "spread": 1.0}  # standard deviations of their logarithms
@@ -294,13 +312,20 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     ----------
     estimator : estimator, default=None
         Any predictor of posteriors: a `BayesianCNNRegressor`, or for example a Pipeline or a
-        search that holds one. None is ``BayesianCNNRegressor()``. Its `warm_start`
-        has no effect here, because every `fit` trains new clones.
+        search that holds one. None is ``BayesianCNNRegressor()``. Its own `warm_start` has no
+        effect, because every `fit` trains clones.
     cv : int, cross-validation generator or "prefit", default=None
         None holds out a fifth. You can give a number of folds, into which galaxies are dealt at
         random; one of scikit-learn's splitters; or pairs of rows to train on and to hold out.
         With "prefit" your `estimator` is fitted already, and `fit` only calibrates it on other
         galaxies.
+    warm_start : bool, default=False
+        Let the next `fit` go on from the last one, in a short training (see `warm_start` of
+        `BayesianCNNRegressor`). Use it for rounds of active learning. Give the earlier galaxies
+        again, and new ones. Galaxies that were held out stay held out, so that none calibrates a
+        network that was trained on it; of the new ones a fifth is held out. All that are held out
+        then calibrate anew. This needs a `BayesianCNNRegressor`, or a Pipeline that ends in one
+        and whose other steps learn nothing, with ``cv=None`` and without groups.
     random_state : int, RandomState or None, default=None
         Seed of the split and of the clones. It replaces the clones' own `random_state`.
 
@@ -314,6 +339,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Number of galaxies that they were learned from: those held out that have two votes or more.
     references_ : list of skgalaxy.novelty.Reference, or str
         What is usual to each network, for `novelty`; or the reason why that is not known.
+    held_out_ : ndarray of bytes
+        Digests of the images held out, by which `was_calibrated_on` knows them again.
     n_features_in_, feature_names_in_
         As the estimator has them.
 
@@ -345,16 +372,19 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     recalibration_: Recalibration | TreeRecalibration
     n_calibrated_on_: int
     references_: list[Reference] | str
+    held_out_: NDArray[np.bytes_]
 
     def __init__(
         self,
         estimator: Any = None,
         *,
         cv: Any = None,
+        warm_start: bool = False,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
         self.cv = cv
+        self.warm_start = warm_start
         self.random_state = random_state
 
     def fit(
@@ -385,27 +415,27 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ------
         ValueError
             If X, y or `sample_weight` do not suit the estimator; if no galaxy to hold out has two
-            votes; or if a network was trained on all galaxies that should have been held out.
+            votes; if a network was trained on all galaxies that should have been held out; or if
+            `warm_start` cannot hold the same galaxies out again.
+        TypeError
+            If `warm_start` is no bool, or `estimator` cannot go on.
         """
+        if check_bool(self.warm_start, "warm_start"):
+            self._check_can_go_on(groups)
         (X,) = indexable(X)
         tree = getattr(last_of(self.estimator), "tree", None)
         votes = weighted_counts(y, sample_weight, n_rows(X), tree)
         _check_scatter(n_votes_of(votes, tree).max(axis=1)[votes[:, -1] > 0])
         if isinstance(self.cv, str):
-            check_choice(self.cv, "cv", ("prefit",))
-            if groups is not None:
-                raise ValueError(
-                    "`groups` must be None with cv='prefit', which holds nothing out. Got groups; "
-                    "leave them out."
-                )
-            estimators, held_out = [self.estimator], [np.arange(len(votes))]
+            estimators, held_out = self._prefit(X, groups), [np.arange(len(votes))]
             trained: list[NDArray[Any] | None] = [None]
-            self._check_unseen(X)
         else:
-            splits = self._splits(votes, groups, tree)
+            goes_on = self.warm_start and hasattr(self, "estimators_")
+            splits = [self._split_on(X, votes)] if goes_on else self._splits(votes, groups, tree)
+            clones = [self._going_on()] if goes_on else self._clones(len(splits))
             estimators = [
                 fit_to_votes_of(one, X, votes, train)
-                for one, (train, _) in zip(self._clones(len(splits)), splits, strict=True)
+                for one, (train, _) in zip(clones, splits, strict=True)
             ]
             trained = [rows for rows, _ in splits]
             held_out = [
@@ -417,10 +447,14 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ]
         judged = np.concatenate(held_out)
         _check_scatter(n_votes_of(votes, tree).max(axis=1)[judged][votes[judged, -1] > 0])
+        digests = _digests_of(estimators, X, held_out)
+        if self.warm_start:  # galaxies that are not given this time stay held out, too
+            digests = np.union1d(digests, getattr(self, "held_out_", []))
         self.recalibration_ = _recalibration(posteriors, [votes[rows] for rows in held_out])
         # one vote does not scatter
         tells = (n_votes_of(votes, tree) > 1).any(axis=1) & (votes[:, -1] > 0)
         self.n_calibrated_on_ = int(sum(tells[np.unique(judged)]))
+        self.held_out_ = digests.astype("S32")
         self.estimators_ = estimators
         self.references_ = _usual(estimators, X, trained, held_out)
         for name in ("n_features_in_", "feature_names_in_"):
@@ -440,13 +474,64 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         cv, rows = self.cv, np.arange(len(votes))
         if cv is None:
             splitter = ShuffleSplit if groups is None else GroupShuffleSplit
-            cv = splitter(1, test_size=_HELD_OUT, random_state=rng)
+            cv = splitter(1, test_size=HELD_OUT, random_state=rng)
         if self.cv is None or isinstance(self.cv, numbers.Integral):
             rows = np.flatnonzero(teaches)  # dealt alone, so that shares and folds are of them
         fraction = first_fraction(votes, tree)[rows]
         splits = deal(cv, fraction, None if groups is None else groups[rows], rng)
         pairs = [(rows[train], np.sort(rows[test])) for train, test in splits]
         return [(train[teaches[train]], test[teaches[test]]) for train, test in pairs]
+
+    def _split_on(self, X: Any, votes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Rows to train on and to hold out; galaxies of earlier fits stay where they were."""
+        rows = np.flatnonzero(has_votes(votes))
+        fitted = self.estimators_[0]
+        digests = image_digests(fitted, rows_of(X, rows))
+        trained_on = last_of(fitted)._trained_on
+        if not (np.isin(digests, self.held_out_).any() and np.isin(digests, trained_on).any()):
+            raise ValueError(
+                "`X` must hold the galaxies of the last `fit` and new ones, to go on from it. Got "
+                "none that it trained on, or none that it held out; give them again, leave out "
+                "steps that change their pixels, or set `warm_start` to False."
+            )
+        is_out = deal_on(digests, self.held_out_, trained_on, check_seed(self.random_state))
+        return rows[~is_out], rows[is_out]
+
+    def _going_on(self) -> Any:
+        """A clone of the estimator that knows what the last `fit` has learned."""
+        (one,) = self._clones(1)
+        knowing(one, self.estimators_[0])
+        last_of(one).set_params(warm_start=True)
+        return one
+
+    def _check_can_go_on(self, groups: Any) -> None:
+        """Refuse `warm_start` where galaxies could not stay held out, or networks not go on."""
+        from skgalaxy.estimator import BayesianCNNRegressor  # imports Keras
+
+        if self.cv is not None or groups is not None:
+            raise ValueError(
+                "`warm_start` needs cv=None and no groups: other splits would not stay as they "
+                f"were. Got {'groups' if self.cv is None else f'cv={self.cv!r}'}; leave that out, "
+                "or set `warm_start` to False."
+            )
+        if hasattr(self, "estimators_") and len(self.estimators_) > 1:
+            raise ValueError(
+                "`warm_start` must go on from one network. Got the last `fit` with "
+                f"{len(self.estimators_)} splits; set `warm_start` to False once."
+            )
+        estimator = self.estimator
+        last = BayesianCNNRegressor() if estimator is None else last_of(estimator)
+        if searches(estimator) or not isinstance(last, BayesianCNNRegressor):
+            raise TypeError(
+                "`warm_start` needs an `estimator` that is a BayesianCNNRegressor, or a Pipeline "
+                f"that ends in one. Got {type(estimator).__name__}; set `warm_start` to False."
+            )
+        if (step := learning_step(estimator)) is not None:
+            raise TypeError(
+                "`warm_start` needs a Pipeline whose steps before the network learn nothing, so "
+                f"that a galaxy's image stays the same. Got {type(step).__name__}; transform X "
+                "before, or set `warm_start` to False."
+            )
 
     def _clones(self, n_clones: int) -> Iterator[Any]:
         """Yield clones of the estimator, with seeds of their own."""
@@ -460,8 +545,14 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             one.set_params(**{name: rng.randint(np.iinfo(np.int32).max) for name in names})
             yield one
 
-    def _check_unseen(self, X: Any) -> None:
-        """Refuse galaxies that the fitted estimator was trained on."""
+    def _prefit(self, X: Any, groups: Any) -> list[Any]:
+        """The fitted estimator; groups, and galaxies that it was trained on, are refused."""
+        check_choice(self.cv, "cv", ("prefit",))
+        if groups is not None:
+            raise ValueError(
+                "`groups` must be None with cv='prefit', which holds nothing out. Got groups; "
+                "leave them out."
+            )
         seen = np.flatnonzero(was_trained_on(self.estimator, X))
         if len(seen):
             raise ValueError(
@@ -469,6 +560,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 f"Got {len(seen)} of its training set, first in row {seen[0]}; give others, or "
                 "let it be trained here with cv=None."
             )
+        return [self.estimator]
 
     def predict_posterior(self, X: Any) -> Any:
         """Recalibrated posterior over vote fractions and votes, of all networks together.
@@ -608,6 +700,16 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return np.any([was_trained_on(estimator, X) for estimator in self.estimators_], axis=0)
 
+    def was_calibrated_on(self, X: Any) -> NDArray[Any]:
+        """Galaxies that were held out to calibrate, bool of shape (n_galaxies,).
+
+        No network was trained on them, unless `cv` gave folds. But error bars were fitted to their
+        votes, so do not judge error bars by them.
+        """
+        check_is_fitted(self)
+        digests = [image_digests(estimator, X) for estimator in self.estimators_]
+        return np.any([np.isin(one, self.held_out_) for one in digests], axis=0)
+
 
 def recommended(
     pictures: Literal["galaxies", "upright"] = "galaxies", **parameters: Any
@@ -663,8 +765,22 @@ def recommended(
         **parameters,
     }
     return CalibratedRegressorCV(
-        BayesianCNNRegressor(**settings), random_state=parameters.get("random_state")
+        BayesianCNNRegressor(**settings),
+        warm_start=parameters.get("warm_start", False),
+        random_state=parameters.get("random_state"),
     )
+
+
+def _digests_of(
+    estimators: Sequence[Any], X: Any, held_out: Sequence[NDArray[Any]]
+) -> NDArray[np.bytes_]:
+    """Digests of the images held out of each estimator; none of estimators that cannot tell."""
+    digests = [np.array([], "S32")]
+    for one, rows in zip(estimators, held_out, strict=True):
+        with contextlib.suppress(TypeError):
+            check_method(one, "_digests")
+            digests.append(image_digests(one, rows_of(X, rows)))
+    return np.unique(np.concatenate(digests))
 
 
 def _unseen(estimator: Any, X: Any, rows: NDArray[Any]) -> NDArray[Any]:

@@ -53,6 +53,7 @@ from skgalaxy.networks.rows import ImageSpec, check_images, image_shape_of
 from skgalaxy.networks.schedule import (
     SCHEDULES,
     auto_epochs,
+    auto_rate,
     check_epochs,
     refuse_two_schedules,
     schedule_callbacks,
@@ -137,7 +138,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     epochs : int or "auto", default="auto"
         Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
         steps. "auto" takes about 250 sqrt(galaxies) steps in all: 2,000 for 64 galaxies, 6,000 for
-        600. ``network="galaxies"`` takes half as many.
+        600. ``network="galaxies"`` takes half as many. With `warm_start`, see there.
     batch_size : int, default=16
         Number of galaxies per training step. If you raise it, raise a number of `epochs` too,
         because an epoch then has fewer steps. Lower it if large images do not fit in memory.
@@ -171,7 +172,10 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         holds the very objects that its callback holds, for example a trial of Optuna or a list.
     warm_start : bool, default=False
         Let the next `fit` start from the weights of the last one, not from new ones. Use it to go
-        on training when a few more galaxies have votes. The network must stay the same.
+        on training when more galaxies have votes; give the earlier ones, too, or the network
+        forgets them. With ``epochs="auto"`` such a fit is short: it takes the steps that the new
+        galaxies add, 250 (sqrt(galaxies) - sqrt(earlier ones)) and at least 200, at a third of
+        `learning_rate`. The network must stay the same.
     verbose : bool, default=False
         Show a progress bar in training, and in predictions that take longer than 5 seconds.
     random_state : int, RandomState or None, default=None
@@ -407,17 +411,22 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         if self.posterior == "last_layer" and finds_last_layer:
             check_last_layer(ensemble.networks[0], len(training))
 
+        rate = self.learning_rate
         if epochs == "auto":
             from_trunk = ensemble.architecture.from_trunk
-            epochs = auto_epochs(len(training), self.batch_size, from_trunk=from_trunk)
+            n_known = int(np.isin(training.digests, self._trained_on).sum()) if before else 0
+            epochs = auto_epochs(
+                len(training), self.batch_size, from_trunk=from_trunk, n_known=n_known
+            )
+            rate = auto_rate(rate, n_known)
         n_steps = epochs * math.ceil(len(training) / self.batch_size)
         trained, interrupt = ensemble.train(
             training,
             validation,
             batch_size=self.batch_size,
             epochs=epochs,
-            learning_rate=self.learning_rate,
-            callbacks=partial(self._callbacks, schedule, n_steps),
+            learning_rate=rate,
+            callbacks=partial(self._callbacks, schedule, rate, n_steps),
         )
 
         if trained:
@@ -476,9 +485,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             precision=fastest_precision() if self.precision == "auto" else self.precision,
         )
 
-    def _callbacks(self, schedule: str, n_steps: int) -> Callbacks:
+    def _callbacks(self, schedule: str, rate: float, n_steps: int) -> Callbacks:
         """New callbacks for one network: of the schedule, copies of the user's, and a bar."""
-        course = schedule_callbacks(schedule, self.learning_rate, n_steps)
+        course = schedule_callbacks(schedule, rate, n_steps)
         bar = [TqdmCallback(verbose=0)] if self.verbose else []  # 0: no second bar of batches
         # copies: callbacks hold state, for example EarlyStopping its best loss, and `fit` must
         # not change a parameter. Shallow ones: what a callback was given, for example a trial of
@@ -735,9 +744,13 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         NotFittedError, ValueError
             As in `predict`.
         """
+        return np.isin(self._digests(X), self._trained_on)
+
+    def _digests(self, X: Any) -> NDArray[np.bytes_]:
+        """One text per image; texts are equal if and only if the images are."""
         check_is_fitted(self)
         X = self._check_like_those_of_fit(X)
-        return np.isin(image_digests(X, np.arange(len(X))), self._trained_on)
+        return image_digests(X, np.arange(len(X)))
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """D², the fraction of binomial deviance explained; with a `tree`, over all questions.

@@ -46,7 +46,7 @@ from skgalaxy.metrics import (
 from skgalaxy.metrics._checks import check_asked
 from skgalaxy.posterior import Posterior, VotePosterior
 from skgalaxy.query import predict_posterior
-from skgalaxy.query._learners import pool_of, was_trained_on
+from skgalaxy.query._learners import pool_of, was_calibrated_on, was_trained_on
 from skgalaxy.votes import DecisionTree
 
 __all__ = [
@@ -300,6 +300,8 @@ def _predict_unseen(fitted: Any, X: Any, rows: NDArray[np.intp]) -> Posterior:
         # an estimator of yours may not remember; equal rows of X were refused before
         if hasattr(last_of(fitted), "was_trained_on"):
             _refuse_seen(part[was_trained_on(fitted, galaxies)])
+        if hasattr(last_of(fitted), "was_calibrated_on"):
+            _refuse_seen(part[was_calibrated_on(fitted, galaxies)])
         parts.append(predict_posterior(fitted, galaxies))
     return type(parts[0]).concatenate(parts)
 
@@ -308,8 +310,8 @@ def _refuse_seen(rows: NDArray[np.intp]) -> None:
     if len(rows):
         raise ValueError(
             "`X` must hold no picture both in a fold and in its training set. Got one that the "
-            f"network was trained on in row {rows[0]}; if it is there twice, give `groups`, with "
-            "one name for both, to keep them together."
+            f"network was trained or calibrated on in row {rows[0]}; if it is there twice, give "
+            "`groups`, with one name for both, to keep them together."
         )
 
 

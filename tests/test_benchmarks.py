@@ -48,6 +48,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "training_steps": "DATA --sets shirt",
     "tree_information": "",
     "trunk": "DATA --networks galaxies --jobs 1",
+    "warm_rounds": "DATA --settings warm --jobs 1",
     "what_is_asked": "DATA --jobs 1 --resume OUT --figures OUT",
 }
 SLOW = {
@@ -62,6 +63,7 @@ SLOW = {
     "recommended",
     "training",
     "training_length",
+    "warm_rounds",
     "what_is_asked",
 }
 

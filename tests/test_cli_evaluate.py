@@ -98,7 +98,7 @@ def test_evaluate_is_the_library(sky, others, capsys):  # noqa: F811
     assert all(line.startswith("skgalaxy: left out") for line in error.splitlines())
 
 
-def test_galaxies_of_the_training_set_are_refused(sky, others, tmp_path, capsys):  # noqa: F811
+def test_galaxies_that_the_model_knows_are_refused(sky, others, tmp_path, capsys):  # noqa: F811
     """By their pixels, under whatever name."""
     seen = read_votes(sky / "votes.csv").ids[3]
     images = tmp_path / "images"
@@ -111,6 +111,12 @@ def test_galaxies_of_the_training_set_are_refused(sky, others, tmp_path, capsys)
     whole = ("evaluate", sky / "model.skgalaxy", sky / "images", sky / "votes.csv", "-q")
     # the other five calibrated it
     assert "Got 19 of 24 from its training set" in fails(capsys, 1, *whole)
+    pipeline = skgalaxy.load(sky / "model.skgalaxy")
+    paths = sorted((sky / "images").glob("*.png"))
+    calibrated = pipeline[-1].was_calibrated_on(pipeline[0].transform(paths))
+    (images / "o09.png").write_bytes(paths[np.flatnonzero(calibrated)[0]].read_bytes())
+    error = fails(capsys, 1, "evaluate", sky / "model.skgalaxy", images, others / "votes.csv", "-q")
+    assert "Got 1 of 23 from its calibration set, for example 'o09'" in error
 
 
 def test_uncalibrated_models_are_judged_with_a_warning(others, uncalibrated, capsys):

@@ -266,7 +266,7 @@ class TestFolds:
         for row, path in enumerate(paths):
             Image.fromarray(X[0 if row == 30 else row, ..., 0]).save(path)
         model = make_pipeline(ImageLoader(size=12), network())
-        with pytest.raises(ValueError, match=r"trained on in row 0; if .* twice, give `groups`"):
+        with pytest.raises(ValueError, match=r"calibrated on in row 0; if .* twice, give `groups`"):
             cross_val_posterior(model, paths, y, cv=KFold(2))
         groups = np.where(np.arange(N) == 30, 0, np.arange(N))
         assert len(cross_val_posterior(model, paths, y, cv=2, groups=groups)) == N

@@ -119,7 +119,13 @@ class Plan:
     @property
     def is_warm(self) -> bool:
         """True if a model goes on from the one of the round before."""
-        return any(value is True for value in _parameters(self.learner, "warm_start").values())
+        states = _parameters(self.learner, "warm_start")
+        # what is inside a cold estimator is cold: that one trains clones
+        cold = [name.removesuffix("warm_start") for name, value in states.items() if not value]
+        return any(
+            value is True and not any(name.startswith(outer) for outer in cold)
+            for name, value in states.items()
+        )
 
     @property
     def scorer(self) -> Callable[..., Any]:

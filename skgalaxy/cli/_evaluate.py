@@ -71,7 +71,7 @@ def evaluate(
     """Judge a model by votes on galaxies that it has not seen.
 
     IMAGES and VOTES are as for `train`, and must be of the same question; images are read as in
-    training. A galaxy that the model was trained on is refused.
+    training. A galaxy that the model was trained on, or that calibrated it, is refused.
 
     Prints the errors of the predicted vote fractions, and the RMSE that a perfect model would still
     have, because votes scatter; D², the share of the deviance explained; and the coverage of the
@@ -89,7 +89,7 @@ def evaluate(
     say_calibration(estimator, quiet)
     show_progress(estimator, wants_bars(quiet))
     with packed(paths, loader, store, strict=strict, quiet=quiet) as (pixels, readable):
-        _refuse_trained_on(estimator, pixels, readable, table.ids)
+        _refuse_known(estimator, pixels, readable, table.ids)
         posterior = estimator.predict_posterior(pixels)[readable]
     for name, value, remark in _scores(posterior, y[readable]):
         click.echo(f"{name:17} {value:>8}   {remark}".rstrip())
@@ -157,16 +157,25 @@ def _check_countable(y: "NDArray[Any]") -> None:
         )
 
 
-def _refuse_trained_on(
+def _refuse_known(
     estimator: Any, pixels: Any, readable: "NDArray[Any]", ids: "NDArray[Any]"
 ) -> None:
+    """Refuse galaxies that the model was trained or calibrated on."""
     from skgalaxy.query._learners import was_trained_on
 
-    seen = ids[was_trained_on(estimator, pixels) & readable]
+    _refuse(
+        ids[was_trained_on(estimator, pixels) & readable], readable, "not trained on", "training"
+    )
+    if len(getattr(estimator, "held_out_", [])):  # files of earlier versions do not know
+        known = estimator.was_calibrated_on(pixels)
+        _refuse(ids[known & readable], readable, "not calibrated on", "calibration")
+
+
+def _refuse(seen: "NDArray[Any]", readable: "NDArray[Any]", rule: str, of: str) -> None:
     if len(seen):
         raise ValueError(
-            "`VOTES` must be of galaxies that the model was not trained on. Got "
-            f"{len(seen)} of {readable.sum()} from its training set, for example {str(seen[0])!r}; "
+            f"`VOTES` must be of galaxies that the model was {rule}. Got "
+            f"{len(seen)} of {readable.sum()} from its {of} set, for example {str(seen[0])!r}; "
             "take their rows out, or train a model without some galaxies, to judge it by these."
         )
 

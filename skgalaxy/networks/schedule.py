@@ -12,10 +12,19 @@ import keras
 
 from skgalaxy._validation import check_int
 
-__all__ = ["SCHEDULES", "auto_epochs", "check_epochs", "refuse_two_schedules", "schedule_callbacks"]
+__all__ = [
+    "SCHEDULES",
+    "auto_epochs",
+    "auto_rate",
+    "check_epochs",
+    "refuse_two_schedules",
+    "schedule_callbacks",
+]
 
 _STEPS_AT_ONE = 250
 _STEPS_FROM_TRUNK = 125  # a network that has seen galaxies has less to learn
+_LEAST_STEPS_ON = 200  # of a training that goes on
+_RATE_ON = 1 / 3  # of it, as a factor: what was learned is kept
 
 # factors of the learning rate, by the fraction of steps done
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -24,20 +33,35 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
-def auto_epochs(n_images: int, batch_size: int, *, from_trunk: bool = False) -> int:
+def auto_epochs(
+    n_images: int, batch_size: int, *, from_trunk: bool = False, n_known: int = 0
+) -> int:
     """Epochs that hold about 250 sqrt(n_images) steps of training, or half of them `from_trunk`.
 
-    ``benchmarks/training_length.py`` compares them with shorter and longer training.
+    A training that goes on, because its network knows `n_known` of the images, takes the steps
+    that the other images add, 250 (sqrt(n_images) - sqrt(n_known)), and at least 200. All trainings
+    of a loop together then take little more than a single one at its end.
+
+    ``benchmarks/training_length.py`` compares these lengths with shorter and longer training, and
+    ``benchmarks/warm_rounds.py`` trainings that go on with those from scratch.
 
     Examples
     --------
     >>> from skgalaxy.networks.schedule import auto_epochs
     >>> [auto_epochs(n_images, batch_size=16) for n_images in (64, 600, 5000)]
     [500, 162, 57]
+    >>> auto_epochs(600, batch_size=16, n_known=550)
+    7
     """
     steps_per_epoch = math.ceil(n_images / batch_size)
     steps_at_one = _STEPS_FROM_TRUNK if from_trunk else _STEPS_AT_ONE
-    return math.ceil(steps_at_one * math.sqrt(n_images) / steps_per_epoch)
+    steps = steps_at_one * (math.sqrt(n_images) - math.sqrt(n_known))
+    return math.ceil(max(steps, _LEAST_STEPS_ON if n_known else 0) / steps_per_epoch)
+
+
+def auto_rate(learning_rate: float, n_known: int) -> float:
+    """Learning rate of a training: a third of it if the network knows images and goes on."""
+    return learning_rate * _RATE_ON if n_known else learning_rate
 
 
 def check_epochs(epochs: Any) -> None:

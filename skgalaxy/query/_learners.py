@@ -26,10 +26,12 @@ __all__ = [
     "ensure_draws",
     "fitted_estimators",
     "held_by",
+    "image_digests",
     "pool_of",
     "posterior_method",
     "predict_novelty",
     "predict_posterior",
+    "was_calibrated_on",
     "was_trained_on",
 ]
 
@@ -137,6 +139,16 @@ def was_trained_on(learner: Any, X: Any) -> NDArray[np.bool_]:
     return _call(learner, "was_trained_on", X)
 
 
+def was_calibrated_on(learner: Any, X: Any) -> NDArray[np.bool_]:
+    """Mask of the galaxies that were held out to calibrate, shape (n_galaxies,)."""
+    return _call(learner, "was_calibrated_on", X)
+
+
+def image_digests(learner: Any, X: Any) -> NDArray[np.bytes_]:
+    """One text per galaxy, shape (n_galaxies,); texts are equal if and only if the images are."""
+    return _call(learner, "_digests", X)
+
+
 def check_method(learner: Any, method: str) -> None:
     """Raise TypeError unless the learner is, or holds, an estimator with `method`."""
     _find(learner, method)
@@ -152,9 +164,11 @@ def _combine(posteriors: list[Any]) -> Any:
 
 # For each method: the function that joins blocks of galaxies, and that for members of a committee.
 _JOINED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "_digests": (np.concatenate, lambda members: members[0]),
     "embed": (np.concatenate, np.hstack),
     "novelty": (Novelty.concatenate, Novelty.combine),
     "predict_posterior": (_concatenate, _combine),
+    "was_calibrated_on": (np.concatenate, partial(np.any, axis=0)),
     "was_trained_on": (np.concatenate, partial(np.any, axis=0)),
 }
 
