@@ -562,7 +562,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             )
         return [self.estimator]
 
-    def predict_posterior(self, X: Any) -> Any:
+    def predict_posterior(self, X: Any) -> VotePosterior | Any:  # Any: a TreePosterior
         """Recalibrated posterior over vote fractions and votes, of all networks together.
 
         Parameters
@@ -585,7 +585,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         with warnings.catch_warnings():
             if len(self.estimators_) > 1:
                 warnings.simplefilter("ignore", NoSpreadWarning)
-            posteriors = [predict_posterior(estimator, X) for estimator in self.estimators_]
+            posteriors: list[Any] = [predict_posterior(one, X) for one in self.estimators_]
         # one by one: `spread` is of the draws of one clone, not of how far clones disagree
         apply: Callable[[Any], Any] = self.recalibration_.apply
         recalibrated: list[Any] = [apply(one) for one in posteriors]

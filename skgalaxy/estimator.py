@@ -634,7 +634,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         """
         return self.predict_posterior(X).draws
 
-    def predict_posterior(self, X: Any) -> VotePosterior | TreePosterior:
+    def predict_posterior(self, X: Any) -> VotePosterior | Any:  # Any: a TreePosterior
         """Posterior of the vote fraction and of the votes.
 
         You can ask the result, for example, for the probability of every number of votes

@@ -115,7 +115,7 @@ def cross_val_posterior(
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = None,
-) -> Any:
+) -> VotePosterior | Any:  # Any: a TreePosterior
     """Posterior of every galaxy, out of fold: by networks that were not trained on it.
 
     Galaxies are dealt into folds, and each fold is predicted by a clone of `model` that was trained

@@ -16,7 +16,7 @@ from skgalaxy._validation import (
     refuse_masked,
 )
 from skgalaxy.novelty import Looks, Novelty
-from skgalaxy.posterior import Posterior
+from skgalaxy.posterior import Posterior, VotePosterior
 
 __all__ = [
     "MANY_DRAWS",
@@ -38,7 +38,7 @@ __all__ = [
 MANY_DRAWS = 1000  # nearly free, and enough to tell batches of hundreds of galaxies apart
 
 
-def predict_posterior(learner: Any, X: Any) -> Any:
+def predict_posterior(learner: Any, X: Any) -> VotePosterior | Any:  # Any: a TreePosterior
     """Posterior of every galaxy in `X`, from any fitted learner.
 
     It is a `VotePosterior`, or of a tree a `TreePosterior`.
