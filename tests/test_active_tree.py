@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from modAL.models import ActiveLearner
+from PIL import Image
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import make_pipeline
 
@@ -13,7 +14,7 @@ from skgalaxy import TreePosterior, active, query
 from skgalaxy.active._fingerprint import text_of
 from skgalaxy.images import PoolReader
 from skgalaxy.likelihoods import Multinomial, TreeLikelihood
-from skgalaxy.votes import DecisionTree, walk_votes
+from skgalaxy.votes import DecisionTree, TreeVotes, walk_votes
 
 TREE = DecisionTree(
     {"disc": ["yes", "no"], "arms": ["1", "2", "3"], "odd": ["yes", "no"]},
@@ -251,3 +252,35 @@ def test_bad_answers(sky, votes, message):
 
     with pytest.raises(ValueError, match=message):
         one_run(sky, Wrong())
+
+
+class TestFiles:
+    """A table of votes with the tree's columns is the export."""
+
+    @pytest.fixture
+    def volunteers(self, tmp_path):
+        images = {}
+        for name in "abc":
+            images[name] = tmp_path / f"{name}.png"
+            Image.linear_gradient("L").resize((8, 8)).save(images[name])
+        folder, table = tmp_path / "asked", tmp_path / "votes.csv"
+        return active.FileVolunteers(folder, images, table, tree=TREE, min_votes=10)
+
+    def test_there_and_back(self, volunteers):
+        volunteers.request(np.array(["a", "b"]))
+        assert volunteers.collect()[1].shape == (0, 7)  # there is no table yet
+        counts = np.array([[7, 3, 4, 2, 1, 1, 9], [3, 1, 1, 1, 1, 0, 4], [9, 1, 8, 1, 0, 0, 10]])
+        TreeVotes(["b", "a", "c"], TREE, counts).to_frame().to_csv(volunteers.export, index=False)
+        ids, votes = volunteers.collect()  # of "a" there are too few, and "c" was not asked about
+        assert ids.tolist() == ["b"]
+        np.testing.assert_array_equal(votes, counts[:1])
+
+    def test_classifications_are_refused(self, volunteers):
+        volunteers.request(np.array(["a"]))
+        volunteers.export.write_text("classification_id,annotations,subject_data\n1,[],{}\n")
+        with pytest.raises(ValueError, match="`export` must be a table of votes on Toy, not an"):
+            volunteers.collect()
+
+    def test_one_question_beside_a_tree_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="`tree` must stand without `task`"):
+            active.FileVolunteers(tmp_path, {}, "votes.csv", tree=TREE, task="T0", yes="disc")

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skgalaxy import TreePosterior
+from skgalaxy.likelihoods import Multinomial, TreeLikelihood
 from skgalaxy.plotting import DecisionTreeDisplay
 from skgalaxy.votes import GZ2, GZ_DECALS, DecisionTree, VoteTable
 
@@ -304,6 +306,45 @@ def test_picture_of_expected_votes(pyplot):
     widths = {key: line.get_linewidth() for key, line in display.lines_.items()}
     flow = (fractions["smooth-or-featured_smooth"] * 8 + 0.4).mean()
     assert widths["smooth-or-featured", "smooth", "how-rounded"] == pytest.approx(flow)
+
+
+def posterior_of(tree, n_galaxies, seed=0):
+    rng = np.random.default_rng(seed)
+    questions = {
+        question: Multinomial(rng.dirichlet(np.ones(len(tree.answers(question))), (n_galaxies, 9)))
+        for question in tree.questions
+    }
+    return TreePosterior(TreeLikelihood(tree, questions))
+
+
+def test_picture_of_a_posterior(pyplot):
+    posterior = posterior_of(GZ2, 3)[1:2]
+    display = DecisionTreeDisplay.from_posterior(posterior, n_votes=20, level=0.8).plot()
+    low, high = posterior.interval(0.8)
+    place = GZ2.columns.index("bar_no")
+    expected = np.array([low[0, place], high[0, place], posterior.mean[0, place]])
+    ends = display.intervals_["bar", "no"].get_xdata()
+    mean = display.means_["bar", "no"].get_xdata()[0]
+    other = display.intervals_["bar", "yes"].get_xdata()
+    scale = np.ptp(ends) / np.ptp(expected[:2])  # of all answers, one
+    assert scale == pytest.approx(np.ptp(other) / (high - low)[0, place - 1])
+    assert mean - ends[0] == pytest.approx(scale * (expected[2] - expected[0]))
+    assert set(display.means_) == {(q, a) for q in GZ2.questions for a in GZ2.answers(q)}
+    of_bars = posterior.expected_votes(20)[0, GZ2.questions.index("bar")]
+    assert display.expected_["bar"] == pytest.approx(of_bars)
+    assert display.ax_.get_title().endswith("mean and 80 % interval")
+    display.figure_.draw_without_rendering()
+    box = display.boxes_["bar"].get_window_extent()
+    assert box.x0 < display.intervals_["bar", "no"].get_window_extent().x0
+
+
+def test_display_of_a_posterior_refuses():
+    with pytest.raises(ValueError, match=r"of one galaxy. Got 3; choose one"):
+        DecisionTreeDisplay.from_posterior(posterior_of(GZ2, 3))
+    with pytest.raises(TypeError, match=r"must be a TreePosterior\. Got list"):
+        DecisionTreeDisplay.from_posterior([0.5])
+    with pytest.raises(ValueError, match="`level`"):
+        DecisionTreeDisplay.from_posterior(posterior_of(GZ2, 1), level=1)
 
 
 def test_display_refuses():

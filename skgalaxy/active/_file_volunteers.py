@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from skgalaxy._files import check_path
 from skgalaxy._validation import check_ids, check_int, shortened
+from skgalaxy.active._tree_answers import n_shown
+from skgalaxy.votes import DecisionTree, read_votes
 from skgalaxy.zooniverse import read_classifications, write_manifest
 from skgalaxy.zooniverse._galaxy_ids import NotInExportError
 from skgalaxy.zooniverse._manifest import read_manifest_ids
@@ -42,20 +44,26 @@ class FileVolunteers:
     export : str or path-like
         The export of classifications; it need not be there yet. Each export holds all earlier
         classifications: put the newest in place of the last.
-    task : str
+        With a `tree` it is a table of votes, as `skgalaxy.votes.read_votes` reads.
+    task : str, default=None
         The task that asks the question, as in `skgalaxy.zooniverse.read_classifications`.
-    yes : str or sequence of str
+        You must name it, and `yes`, unless there is a `tree`.
+    yes : str or sequence of str, default=None
         The answer that k counts, or several that are added up: by the names that `reading` gives
         them, or else in full, as volunteers read them.
     min_votes : int, default=40
-        A galaxy is answered when so many volunteers, N, answered the task. Lower it to go on
-        without those who never came; 0 takes whatever votes there are.
+        A galaxy is answered when so many volunteers, N, answered the task, or some
+        question of the tree. Lower it to go on without those who never came; 0 takes whatever votes
+        there are.
     reading : mapping, default=None
         More arguments of `skgalaxy.zooniverse.read_classifications`, for example ``answers``,
-        ``workflow_id`` and ``workflow_version``.
+        ``workflow_id`` and ``workflow_version``; with a `tree`, of `skgalaxy.votes.read_votes`.
     writing : mapping, default=None
         More arguments of `skgalaxy.zooniverse.write_manifest`, for example ``size``,
         ``flux_range``, ``n_jobs``, and ``metadata`` of one value for all.
+    tree : DecisionTree, default=None
+        The questions, for a learner with this `tree`. An export of classifications is read task by
+        task, so that you make the table of all questions yourself, with columns ``tree.columns``.
 
     Raises
     ------
@@ -85,27 +93,33 @@ class FileVolunteers:
         images: Mapping[Any, Any],
         export: str | PathLike[str],
         *,
-        task: str,
-        yes: str | Sequence[str],
+        task: str | None = None,
+        yes: str | Sequence[str] | None = None,
         min_votes: int = 40,
         reading: Mapping[str, Any] | None = None,
         writing: Mapping[str, Any] | None = None,
+        tree: DecisionTree | None = None,
     ) -> None:
         self.folder: Path = check_path(folder, "folder")
         self.images: dict[str, Any] = _check_images(images)
         self.export: Path = check_path(export, "export")
-        self.task: str = _check_text(task, "task")
-        self.yes: tuple[str, ...] = _check_yes(yes)
+        self.tree: DecisionTree | None = tree
+        if tree is not None:
+            _check_tree(tree, task, yes)
+        self.task: str = "" if tree else _check_text(task, "task")
+        self.yes: tuple[str, ...] = () if tree else _check_yes(yes)
         self.min_votes: int = check_int(min_votes, "min_votes", 0)
         ours = ("path", "task", "ids", "folder", "images")
-        self.reading: dict[str, Any] = _check_options(
-            reading, "reading", read_classifications, ours
+        self.reading: dict[str, Any] = (
+            _check_options(reading, "reading", read_votes, ("path", "question", "tree", "answers"))
+            if tree
+            else _check_options(reading, "reading", read_classifications, ours)
         )
         self.writing: dict[str, Any] = _check_options(writing, "writing", write_manifest, ours)
         answers = self.reading.get("answers")
         if isinstance(answers, Mapping):
             answers = list(answers.values())
-        if answers is not None:
+        if answers is not None and not tree:
             self._check_answers(answers)
 
     def request(self, ids: NDArray[np.str_]) -> None:
@@ -125,11 +139,28 @@ class FileVolunteers:
             folder = self.folder / f"request_{number:04d}"
             write_manifest(folder, new, [self.images[id_] for id_ in new], **self.writing)
 
-    def collect(self) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    def collect(self) -> tuple[NDArray[np.str_], NDArray[Any]]:
         """Ids and votes of the galaxies that have `min_votes`; as in `Volunteers`."""
         asked = self._requested()
         if not (asked and self.export.exists()):
-            return np.array([], dtype=str), np.empty((0, 2), dtype=np.int64)
+            n_columns = self.tree.n_answers if self.tree else 2
+            return np.array([], dtype=str), np.empty((0, n_columns), dtype=np.int64)
+        return self._collect_tree(self.tree, asked) if self.tree else self._collect_question(asked)
+
+    def _collect_tree(
+        self, tree: DecisionTree, asked: list[str]
+    ) -> tuple[NDArray[np.str_], NDArray[Any]]:
+        try:
+            table: Any = read_votes(self.export, tree=tree, **self.reading)
+        except ValueError as error:
+            raise ValueError(
+                f"`export` must be a table of votes on {tree.name}, not an export of "
+                f"classifications, which is read task by task. {error}"
+            ) from error
+        done = np.isin(table.ids, asked) & (n_shown(tree, table.counts) >= self.min_votes)
+        return table.ids[done], table.counts[done]
+
+    def _collect_question(self, asked: list[str]) -> tuple[NDArray[np.str_], NDArray[Any]]:
         try:
             with warnings.catch_warnings():
                 # of the last request there may be none yet
@@ -193,6 +224,17 @@ def _check_text(text: Any, name: str) -> str:
     if not isinstance(text, str) or not text:
         raise TypeError(f"`{name}` must be text. Got {shortened(text)}.")
     return text
+
+
+def _check_tree(tree: Any, task: Any, yes: Any) -> None:
+    """Refuse what is no tree, and one question beside it."""
+    if not isinstance(tree, DecisionTree):
+        raise TypeError(f"`tree` must be a DecisionTree. Got {shortened(tree)}.")
+    if task is not None or yes is not None:
+        raise ValueError(
+            "`tree` must stand without `task` and `yes`, which are of one question. "
+            f"Got {task!r} and {yes!r}."
+        )
 
 
 def _check_yes(yes: Any) -> tuple[str, ...]:

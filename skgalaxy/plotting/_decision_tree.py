@@ -1,24 +1,27 @@
 """A decision tree drawn from left to right."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from skgalaxy._validation import check_int
-from skgalaxy.plotting._style import BLACK, GREEN, GREY, QUIET, STYLE, hide_frame, pyplot
+from skgalaxy.plotting._style import BLACK, BLUE, GREEN, GREY, QUIET, STYLE, hide_frame, pyplot
+from skgalaxy.tree_posterior import TreePosterior
 from skgalaxy.votes import DecisionTree
 
 if TYPE_CHECKING:  # matplotlib is an extra, imported only to draw
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
     from matplotlib.patches import FancyBboxPatch, PathPatch
     from matplotlib.text import Text
 
 Place: TypeAlias = tuple[float, float]  # x to the right, y upwards
 # in heights of a line of text: a line, the room between boxes above and beside another, a letter
 LINE, GAP, ASIDE, LETTER = 1.0, 1.2, 1.6, 0.15
+SCALE, NUMBER = 2.4, 0.8  # of a posterior: the scale from 0 to 1, and the mean beside it
 
 
 class DecisionTreeDisplay:
@@ -49,6 +52,12 @@ class DecisionTreeDisplay:
         By question, its title and then its answers.
     lines_ : dict of (str, str, str) to PathPatch
         By question, answer, and the question it leads to.
+    intervals_, means_ : dict of (str, str) to Line2D
+        By question and answer, on a scale from 0 to 1; empty without a posterior.
+
+    See Also
+    --------
+    from_posterior : One galaxy's posterior down the tree.
 
     Raises
     ------
@@ -74,6 +83,8 @@ class DecisionTreeDisplay:
     boxes_: "dict[str, FancyBboxPatch]"
     texts_: "dict[str, list[Text]]"
     lines_: "dict[tuple[str, str, str], PathPatch]"
+    intervals_: "dict[tuple[str, str], Line2D]"
+    means_: "dict[tuple[str, str], Line2D]"
 
     def __init__(
         self,
@@ -87,12 +98,73 @@ class DecisionTreeDisplay:
         self.tree = tree
         self.n_votes = check_int(n_votes, "n_votes", 1)
         self.fractions = fractions
+        self.level: float | None = None
+        self._estimates: dict[tuple[str, str], tuple[float, float, float]] = {}
         self.expected_: dict[str, float] = {}
         if fractions is not None:
             self.expected_ = {
                 question: float(np.mean(tree.expected_votes(question, fractions, self.n_votes)))
                 for question in tree.questions
             }
+
+    @classmethod
+    def from_posterior(
+        cls, posterior: TreePosterior, *, n_votes: int = 40, level: float = 0.9
+    ) -> Self:
+        """One galaxy's posterior down the tree.
+
+        Beside every answer is the mean of its fraction, among those who are asked, and its central
+        credible interval, on a scale from 0 to 1.
+
+        Parameters
+        ----------
+        posterior : TreePosterior of one galaxy
+            For example ``posterior[:1]``.
+        n_votes : int, default=40
+            Volunteers who are shown the galaxy.
+        level : float in (0, 1), default=0.9
+            Posterior mass within the intervals.
+
+        Returns
+        -------
+        display : DecisionTreeDisplay
+
+        Raises
+        ------
+        TypeError
+            If it is not the posterior of a tree.
+        ValueError
+            If it is not of one galaxy; if `level` is out of range.
+
+        Examples
+        --------
+        >>> from skgalaxy import TreePosterior
+        >>> from skgalaxy.likelihoods import Multinomial, TreeLikelihood
+        >>> from skgalaxy.plotting import DecisionTreeDisplay
+        >>> from skgalaxy.votes import DecisionTree
+        >>> tree = DecisionTree({"bar": ["yes", "no"]})
+        >>> likelihood = TreeLikelihood(tree, {"bar": Multinomial([[[0.9, 0.1], [0.7, 0.3]]])})
+        >>> display = DecisionTreeDisplay.from_posterior(TreePosterior(likelihood)).plot()
+        >>> print(display.means_["bar", "yes"].get_label())
+        0.80
+        """
+        if not isinstance(posterior, TreePosterior):
+            raise TypeError(f"`posterior` must be a TreePosterior. Got {type(posterior).__name__}.")
+        if len(posterior) != 1:
+            raise ValueError(
+                f"`posterior` must be of one galaxy. Got {len(posterior)}; choose one, "
+                "posterior[:1]."
+            )
+        tree = posterior.tree
+        ends = posterior.interval(level)  # before the rest: it checks `level`
+        # of every draw: networks that differ on a parent differ on who is asked
+        draws = np.clip(posterior.draws[0], 0, 1)
+        display = cls(tree, dict(zip(tree.columns, draws.T, strict=True)), n_votes=n_votes)
+        display.level = level
+        names = [(question, a) for question in tree.questions for a in tree.answers(question)]
+        values = np.stack([posterior.mean[0], ends[0][0], ends[1][0]], axis=1).tolist()
+        display._estimates = {name: (*each,) for name, each in zip(names, values, strict=True)}
+        return display
 
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the tree, with its name as the title.
@@ -116,6 +188,7 @@ class DecisionTreeDisplay:
         # all boxes are as wide as the longest text: then columns are straight
         texts = [*titles.values(), *(a for q in titles for a in self.tree.answers(q))]
         self._width = LETTER * max(map(len, texts)) + 0.3
+        self._width += SCALE + NUMBER if self._estimates else 0
         places = _layout(self.tree, self._width + ASIDE)
         right = max(x for x, _ in places.values()) + self._width
         top = max(y for _, y in places.values())
@@ -129,17 +202,21 @@ class DecisionTreeDisplay:
                 self.ax_ = ax
             self.figure_ = cast("Figure", self.ax_.figure)
             self.boxes_, self.texts_, self.lines_ = {}, {}, {}
+            self.intervals_, self.means_ = {}, {}
             for question, place in places.items():
                 self._plot_question(question, titles[question], *place)
             # after all boxes: a line needs both ends
             for question in self.tree.questions:
                 for parent, answer in self.tree.parents(question):
                     self._plot_line(parent, answer, question, places)
+            for question, answer in self._estimates:
+                self._plot_estimate(question, answer, places)
             # patches do not move the limits of the axes, so these are set
             self.ax_.set(xlim=(-0.2, right + 0.2), ylim=(bottom - 0.3, top + 0.3))
             hide_frame(self.ax_)
             of = f": votes expected of {self.n_votes} volunteers" if self.expected_ else ""
-            self.ax_.set_title(self.tree.name + of)
+            what = f"; mean and {100 * self.level:g} % interval" if self.level else ""
+            self.ax_.set_title(self.tree.name + of + what)
         return self
 
     def _title(self, question: str) -> str:
@@ -174,6 +251,26 @@ class DecisionTreeDisplay:
             )
             for n, (text, colour, weight) in enumerate(lines)
         ]
+
+    def _plot_estimate(self, question: str, answer: str, places: Mapping[str, Place]) -> None:
+        """Draw mean and interval beside an answer, and the scale they are on."""
+        mean, low, high = self._estimates[question, answer]
+        y = _answer_height(self.tree, question, answer, places)
+        right = places[question][0] + self._width
+        left = right - NUMBER - SCALE
+
+        def line(start: float, end: float, **style: Any) -> "Line2D":
+            x = [left + SCALE * start, left + SCALE * end]
+            return self.ax_.plot(x, [y, y], solid_capstyle="butt", zorder=3, **style)[0]
+
+        line(0, 1, color=GREY, linewidth=0.5)
+        self.intervals_[question, answer] = line(low, high, color=BLUE, linewidth=3, alpha=0.6)
+        dot = line(mean, mean, color=BLACK, marker="o", markersize=3, label=f"{mean:.2f}")
+        self.means_[question, answer] = dot
+        self.ax_.text(
+            *(right - 0.15, y, f"{mean:.2f}"),
+            **{"ha": "right", "va": "center", "fontsize": 7, "color": QUIET, "zorder": 3},
+        )
 
     def _plot_line(
         self, parent: str, answer: str, question: str, places: Mapping[str, Place]
