@@ -22,7 +22,7 @@ from skgalaxy.cli._common import (
     strict_option,
     wants_bars,
 )
-from skgalaxy.cli._model_files import load_model, say_calibration, show_progress
+from skgalaxy.cli._model_files import load_model, say_calibration, show_progress, tree_of
 
 if TYPE_CHECKING:  # as in _common.py
     from numpy.typing import NDArray
@@ -80,6 +80,11 @@ def evaluate(
     from skgalaxy.votes import read_votes
 
     loader, estimator, metadata = load_model(model)
+    if tree_of(estimator) is not None:
+        raise ValueError(
+            f"`MODEL` must be of one question. Got {str(model)!r} of the tree {metadata['tree']}; "
+            "judge it in Python, by `skgalaxy.metrics.d2_tree_score` or question by question."
+        )
     _check_question(votes, dialect, question or metadata["question"], metadata["question"])
     table = read_votes(votes, str(metadata["question"]), dialect=dialect, id_column=id_column)
     counted = _answers(table, answers, metadata["answer"])

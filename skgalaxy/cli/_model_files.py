@@ -2,7 +2,8 @@
 
 A file is one of `skgalaxy.save`, which runs no code when it is read: you can hand such files on.
 The model is a pipeline from paths to posteriors. In its metadata ``question`` and ``answer`` name
-the columns of a catalogue, and ``n_galaxies`` is the number of galaxies it was trained on.
+the columns of a catalogue, or ``tree`` the decision tree that it learned; ``n_galaxies`` is the
+number of galaxies it was trained on.
 """
 
 import hashlib
@@ -14,8 +15,10 @@ from skgalaxy.cli._common import hushed, note
 
 if TYPE_CHECKING:  # as in _common.py
     from skgalaxy.images import ImageLoader
+    from skgalaxy.votes import DecisionTree
 
 METADATA = {"question": str, "answer": str, "n_galaxies": int}
+METADATA_OF_TREE = {"tree": str, "n_galaxies": int}
 
 
 def load_model(path: Path) -> tuple["ImageLoader", Any, dict[str, Any]]:
@@ -32,13 +35,21 @@ def load_model(path: Path) -> tuple["ImageLoader", Any, dict[str, Any]]:
         and isinstance(steps[0], ImageLoader)
         and hasattr(steps[1], "predict_posterior")
     )
-    missing = [name for name, kind in METADATA.items() if not _is(kind, metadata.get(name))]
+    needed = METADATA_OF_TREE if whole and tree_of(steps[1]) is not None else METADATA
+    missing = [name for name, kind in needed.items() if not _is(kind, metadata.get(name))]
     if not whole or missing:
         lacks = f"{', '.join(missing)} in its metadata" if missing else "an ImageLoader before it"
         raise ValueError(
             f"{rule}. Got {str(path)!r}, a model without {lacks}; train a model first."
         )
     return steps[0], steps[1], metadata
+
+
+def tree_of(estimator: Any) -> "DecisionTree | None":
+    """Decision tree that a fitted estimator has learned; None if it has learned one question."""
+    from skgalaxy.query._learners import fitted_estimators
+
+    return getattr(fitted_estimators(estimator)[0], "tree", None)
 
 
 def _is(kind: type, value: Any) -> bool:

@@ -27,13 +27,23 @@ from skgalaxy.cli._common import (
     packed,
     pool_crop_option,
     quiet_option,
+    refuse_given,
     seed_option,
     store_option,
     strict_option,
     wants_bars,
     write_csv,
 )
-from skgalaxy.cli._model_files import calibration_of, load_model, show_progress
+from skgalaxy.cli._model_files import calibration_of, load_model, show_progress, tree_of
+from skgalaxy.cli._trees import (
+    blank_posterior,
+    find_tree,
+    join_tree,
+    most_votes,
+    rank_by_question,
+    read_tree_votes,
+    tree_option,
+)
 
 if TYPE_CHECKING:  # as in _common.py
     from numpy.typing import NDArray
@@ -47,6 +57,7 @@ _LEAST_GALAXIES = 20  # 16 to learn from and 4 to calibrate on
         "skgalaxy train images votes.csv --answer featured --model featured.skgalaxy",
         "skgalaxy train images gz_decals.csv --question bar --answer strong --answer weak \\",
         "    --crop 256 --epochs 100 --model bars.skgalaxy",
+        "skgalaxy train images gz2.csv --tree gz2 --model gz2.skgalaxy",
     ),
 )
 @click.argument("images", type=FOLDER)
@@ -61,9 +72,10 @@ _LEAST_GALAXIES = 20  # 16 to learn from and 4 to calibrate on
     "answers",
     metavar="NAME",
     multiple=True,
-    required=True,
-    help="Answer to learn, or its first letters. Repeat it to count several answers as one.",
+    help="Answer to learn, or its first letters. Repeat it to count several answers as one. "
+    "Needed without --tree.",
 )
+@tree_option
 @click.option("--model", type=NEW_FILE, required=True, help="File to write.")
 @dialect_option
 @id_column_option
@@ -109,6 +121,7 @@ def train(
     votes: Path,
     question: str | None,
     answers: tuple[str, ...],
+    tree: str | None,
     model: Path,
     dialect: str,
     id_column: str | None,
@@ -125,6 +138,8 @@ def train(
     are searched, too. VOTES is a table that `skgalaxy votes` can read. They are joined by id.
     Galaxies without an image or without votes are counted and left out.
 
+    With --tree one network learns all questions of a decision tree that VOTES has.
+
     The network learns from four fifths of the galaxies, and the votes on the others tell how wide
     its intervals must be. You need at least 20 galaxies with two votes or more.
     """
@@ -133,19 +148,18 @@ def train(
     from skgalaxy.calibration import recommended
     from skgalaxy.images import ImageLoader
     from skgalaxy.persistence import save
-    from skgalaxy.votes import TreeVotes, read_votes
 
     check_new(model, force)
-    table = read_votes(votes, question, dialect=dialect, id_column=id_column)
-    if isinstance(table, TreeVotes):
-        raise ValueError(
-            f"`question` must name one question of {str(votes)!r}: {', '.join(table.questions)}. "
-            "Got None."
+    if tree is not None:
+        refuse_given(["question", "answers"], "is for one question; leave it out with --tree.")
+        y, paths, learned = _read_tree(images, votes, tree, dialect, id_column, quiet)
+        parameters["tree"] = learned["tree"]
+    elif not answers:
+        raise click.UsageError("Missing option '--answer', or '--tree' for all questions.")
+    else:
+        y, paths, learned = _read_answers(
+            images, votes, question, answers, dialect, id_column, quiet
         )
-    table.votes(*answers)  # an unknown answer is an error now, before images are listed
-    table, paths = join(table, list_images(images), images, quiet)
-    y = table.votes(*answers)
-    _check_enough(y)
 
     loader = ImageLoader(
         **{name: parameters.pop(name) for name in ("size", "crop", "color", "bands")}
@@ -156,24 +170,65 @@ def train(
         estimator = recommended(pictures, **parameters)
     with packed(paths, loader, strict=strict, quiet=quiet) as (pixels, readable):
         y[~readable] = 0  # a galaxy without votes is not learned from
-        _check_enough(y)
+        n_votes = _n_votes(y, parameters.get("tree"))
+        _check_enough(n_votes)
         estimator.fit(pixels, y)
-    answer = "-or-".join(full_name(answer, table.answers) for answer in answers)
     # a file for Python, too, where progress is shown if you ask for it
     pipeline = make_pipeline(loader, show_progress(estimator, False))
-    n_galaxies = int((y[:, 1] > 0).sum())
-    metadata = {"question": table.question, "answer": answer, "n_galaxies": n_galaxies}
-    save(pipeline, model, metadata=metadata)
+    n_galaxies = int((n_votes > 0).sum())
+    names = {name: getattr(value, "name", value) for name, value in learned.items()}
+    save(pipeline, model, metadata={**names, "n_galaxies": n_galaxies})
     note(
-        f"Wrote {model}: {table.question}_{answer}, of votes on {n_galaxies} galaxies; intervals "
+        f"Wrote {model}: {'_'.join(names.values())}, of votes on {n_galaxies} galaxies; intervals "
         f"{calibration_of(estimator)['interval']}.",
         quiet,
     )
 
 
-def _check_enough(y: "NDArray[Any]") -> None:
+def _read_answers(
+    images: Path,
+    votes: Path,
+    question: str | None,
+    answers: tuple[str, ...],
+    dialect: str,
+    id_column: str | None,
+    quiet: bool,
+) -> tuple["NDArray[Any]", list[Path], dict[str, Any]]:
+    """Targets, image files, and names of what is learned: answers to one question."""
+    from skgalaxy.votes import TreeVotes, read_votes
+
+    table = read_votes(votes, question, dialect=dialect, id_column=id_column)
+    if isinstance(table, TreeVotes):
+        raise ValueError(
+            f"`question` must name one question of {str(votes)!r}: {', '.join(table.questions)}. "
+            "Got None; give --question, or learn all of them with --tree."
+        )
+    table.votes(*answers)  # an unknown answer is an error now, before images are listed
+    table, paths = join(table, list_images(images), images, quiet)
+    y = table.votes(*answers)
+    _check_enough(y[:, 1])
+    answer = "-or-".join(full_name(answer, table.answers) for answer in answers)
+    return y, paths, {"question": table.question, "answer": answer}
+
+
+def _read_tree(
+    images: Path, votes: Path, name: str, dialect: str, id_column: str | None, quiet: bool
+) -> tuple["NDArray[Any]", list[Path], dict[str, Any]]:
+    """Targets, image files, and what is learned: all questions of a tree."""
+    tree = find_tree(name)
+    table = read_tree_votes(votes, tree, dialect, id_column)
+    y, paths = join_tree(table, list_images(images), images, quiet)
+    _check_enough(most_votes(y, tree))
+    return y, paths, {"tree": tree}
+
+
+def _n_votes(y: "NDArray[Any]", tree: Any) -> "NDArray[Any]":
+    return y[:, 1] if tree is None else most_votes(y, tree)
+
+
+def _check_enough(n_votes: "NDArray[Any]") -> None:
     """Refuse too few galaxies to learn from and to calibrate on."""
-    found = int((y[:, 1] > 1).sum())
+    found = int((n_votes > 1).sum())
     if found < _LEAST_GALAXIES:
         raise ValueError(
             f"`VOTES` must hold two votes or more on at least {_LEAST_GALAXIES} galaxies with an "
@@ -188,11 +243,16 @@ def _check_enough(y: "NDArray[Any]") -> None:
         "skgalaxy rank featured.skgalaxy images -n 20",
         "skgalaxy rank featured.skgalaxy pool -n 500 -o round_2.csv --manifest round_2 \\",
         "    --store packed --checkpoint scores.sqlite",
+        "skgalaxy rank gz2.skgalaxy pool --question bar",
     ),
 )
 @click.argument("model", type=FILE)
 @click.argument("images", type=FOLDER)
 @click.option("-n", "--n", type=POSITIVE, default=100, help="Number of images to list.")
+@click.option(
+    "--question", metavar="NAME", help="Question you would ask, for a model of a decision tree."
+)
+@click.option("--answer", metavar="NAME", help="Rank by this answer, against all others to it.")
 @click.option(
     "--strategy",
     type=click.Choice(["joint", "mutual-information"]),
@@ -216,6 +276,8 @@ def rank(
     model: Path,
     images: Path,
     n: int,
+    question: str | None,
+    answer: str | None,
     strategy: str,
     n_votes: int,
     output: Path | None,
@@ -232,6 +294,9 @@ def rank(
     By default each image is ranked by the information it adds to the images above it, so
     near-duplicates drop down; you can list up to 500. With --strategy mutual-information each image
     is ranked on its own. IMAGES is a folder as for `train`.
+
+    A model of a decision tree ranks by one --question, which you would put to N volunteers by
+    itself. Those whom the tree would not lead to it say that it does not apply.
 
     The output has the columns id_str, image and mutual_information, in nats. --manifest makes a
     folder that `panoptes subject-set upload-subjects` uploads.
@@ -253,24 +318,31 @@ def rank(
     files = list_images(images)
     refuse_formulas(files, "IMAGES")  # now, not when the ranking is written
     loader, estimator, _ = load_model(model)
+    named = _check_named(estimator, question, answer)
     loader.set_params(crop=crop or loader.crop)
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         # the library would name its own `n_instances`
         if n > readable.sum():
             raise ValueError(f"`-n` must not exceed the {readable.sum()} galaxies. Got {n}.")
-        ask = query.mutual_information_sampling
-        if strategy == "joint":
+        ask, joint = query.mutual_information_sampling, strategy == "joint"
+        if joint:
             ask, estimator = query.joint_sampling, query.ensure_draws(estimator)
-        rows, scores = ask(
-            estimator,
-            pixels,
-            n,
-            n_votes=n_votes,
-            eligible=readable,
-            random_state=0,  # of ties: the same command writes the same table
-            checkpoint=checkpoint,
-            verbose=wants_bars(quiet),
-        )
+        if named:
+            show_progress(estimator, wants_bars(quiet))
+            rows, scores = rank_by_question(
+                estimator, pixels, readable, named, n, n_votes, joint=joint
+            )
+        else:
+            rows, scores = ask(
+                estimator,
+                pixels,
+                n,
+                n_votes=n_votes,
+                eligible=readable,
+                random_state=0,  # of ties: the same command writes the same table
+                checkpoint=checkpoint,
+                verbose=wants_bars(quiet),
+            )
     # ids are text: spreadsheets and float columns mangle numbers of 18 digits
     pool = pd.DataFrame({"id_str": list(files), "image": list(map(str, files.values()))})
     ranking = pool.iloc[rows].assign(mutual_information=scores)
@@ -282,3 +354,20 @@ def rank(
         )
         note(f"Wrote {n} images and their table to {manifest}.", quiet)
     write_csv(ranking, output)
+
+
+def _check_named(estimator: Any, question: str | None, answer: str | None) -> tuple[str, ...]:
+    """Question, or question and answer, of a model of a tree; empty of a model of one answer."""
+    tree = tree_of(estimator)
+    if tree is None:
+        refuse_given(["question", "answer"], "is for a model of a decision tree; leave it out.")
+        return ()
+    refuse_given(["checkpoint"], "is for a model of one question; leave it out.")
+    if question is None:
+        raise ValueError(
+            f"`--question` must name a question of {tree.name}: {', '.join(tree.questions)}. "
+            "Got None."
+        )
+    named = (question,) if answer is None else (question, answer)
+    blank_posterior(tree, 1)[named if answer else question]  # refuses unknown names
+    return named

@@ -26,7 +26,14 @@ from skgalaxy.cli._common import (
     strict_option,
     wants_bars,
 )
-from skgalaxy.cli._model_files import load_model, provenance, say_calibration, show_progress
+from skgalaxy.cli._model_files import (
+    load_model,
+    provenance,
+    say_calibration,
+    show_progress,
+    tree_of,
+)
+from skgalaxy.cli._trees import blank_posterior
 
 if TYPE_CHECKING:  # as in _common.py
     import pandas as pd
@@ -114,7 +121,8 @@ def predict(
     nothing. CATALOGUE ends in .csv, .ecsv, .parquet or .fits. For each galaxy it holds the fraction
     of volunteers who would give the answer, with its 5th and 95th percentile; the number of such
     votes to expect from N volunteers; and the mutual information of their votes with the model, in
-    nats.
+    nats. Of a model of a decision tree it holds all questions: instead of the information, the
+    probability to be asked each, and a flag where fewer than one of N would be asked.
 
     Images may be unlike those that MODEL learned from, for example of another telescope, scale or
     depth, and its predictions are then wrong by more than they say. A warning tells if they are
@@ -126,6 +134,9 @@ def predict(
     sample of that purity, or the smallest of that completeness. Both are expectations, and as good
     as the calibration of the model.
     """
+    import numpy as np
+
+    from skgalaxy import VotePosterior
     from skgalaxy.catalogue import write_catalogue
 
     if goal is None:
@@ -135,9 +146,16 @@ def predict(
     check_new(catalogue, force)
     files = list_images(images)
     loader, estimator, metadata = load_model(model)
-    named = {"question": metadata["question"], "answer": metadata["answer"]}
-    header = {**named, **provenance(model, estimator, metadata, n_votes)}
-    _rehearse(catalogue, list(files), named, goal, {"model": model.name, "metadata": header})
+    tree = tree_of(estimator)
+    if tree is not None:
+        refuse_given(["goal"], "is for a model of one question; cut the catalogue of all instead.")
+    keys = ["tree"] if tree else ["question", "answer"]
+    named = {} if tree else {key: metadata[key] for key in keys}
+    header = {key: metadata[key] for key in keys} | provenance(model, estimator, metadata, n_votes)
+    # ρ = 1: any sample has galaxies
+    blank = blank_posterior(tree, len(files)) if tree else VotePosterior(np.ones((len(files), 1)))
+    rehearsed = _make_table(blank, list(files), named, 1, goal)
+    _rehearse(catalogue, rehearsed, {"model": model.name, "metadata": header})
     # the pool may show another part of the sky than the images of training
     loader.set_params(crop=crop or loader.crop)
     say_calibration(estimator, quiet)
@@ -161,16 +179,9 @@ def predict(
 
 
 def _rehearse(
-    path: Path,
-    ids: Sequence[str],
-    named: Mapping[str, str],
-    goal: _Goal | None,
-    header: Mapping[str, Any],
+    path: Path, rehearsed: tuple["pd.DataFrame", dict[str, Any]], header: Mapping[str, Any]
 ) -> None:
     """Check a catalogue of these galaxies, to fail before the work if it cannot be written."""
-    import numpy as np
-
-    from skgalaxy import VotePosterior
     from skgalaxy.catalogue._formats import KINDS
     from skgalaxy.catalogue._write import check_writable
 
@@ -178,8 +189,7 @@ def _rehearse(
         raise click.BadParameter(
             f"{str(path)!r} does not end in {', '.join(KINDS)}.", param_hint="'CATALOGUE'"
         )
-    # ρ = 1: any sample has galaxies
-    table, sample = _make_table(VotePosterior(np.ones((len(ids), 1))), ids, named, 1, goal)
+    table, sample = rehearsed
     table[_LIKE] = 1.0
     more = {**sample, "novelty": "", "pool_p_value": 1.0, "pool_differs_by": ""}
     check_writable(path, table, model=header["model"], metadata={**header["metadata"], **more})
@@ -206,7 +216,7 @@ def _novelty_header(novelty: "Novelty") -> dict[str, Any]:
 
 
 def _make_table(
-    posterior: "VotePosterior",
+    posterior: Any,
     ids: Sequence[str],
     named: Mapping[str, str],
     n_votes: int,

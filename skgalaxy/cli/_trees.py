@@ -1,0 +1,181 @@
+"""What commands do with a whole decision tree: its votes joined, and one question's information."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skgalaxy.cli._common import note
+
+if TYPE_CHECKING:  # as in _common.py
+    from numpy.typing import NDArray
+
+    from skgalaxy import TreePosterior
+    from skgalaxy.votes import DecisionTree, TreeVotes
+
+_BLOCK = 512  # galaxies whose draws of all answers are in memory at once
+
+tree_option = click.option(
+    "--tree",
+    metavar="gz2|gz_decals|FILE.toml",
+    help="Learn all questions of a decision tree: a published one, or one in a file of yours.",
+)
+
+
+def find_tree(name: str) -> "DecisionTree":
+    """Tree of that name, or in that file."""
+    from skgalaxy.votes import GZ2, GZ_DECALS, read_tree
+
+    published = {"gz2": GZ2, "gz_decals": GZ_DECALS}
+    if name not in published and not name.lower().endswith(".toml"):
+        raise click.BadParameter(
+            f"{name!r} is none of {', '.join(published)}, and no file that ends in .toml.",
+            param_hint="'--tree'",
+        )
+    return published[name] if name in published else read_tree(name)
+
+
+def read_tree_votes(
+    path: Path, tree: "DecisionTree", dialect: str, id_column: str | None
+) -> "TreeVotes":
+    """Votes of a table on a tree's questions. Questions that only one of them has are named."""
+    from skgalaxy.votes import list_questions, read_votes
+    from skgalaxy.votes._question_names import without_release
+
+    table = read_votes(path, tree=tree, dialect=dialect, id_column=id_column)
+    tree.check_counts(table.counts, len(table))
+    found = list_questions(path, dialect=dialect)
+    strange = [name for name in found if not {name, without_release(name)} & set(tree.questions)]
+    if strange:
+        note(f"skgalaxy: passed over questions that {tree.name} has not: {', '.join(strange)}.")
+    if table.missing:
+        note(
+            f"skgalaxy: {str(path)!r} lacks these questions of {tree.name}, and the model cannot "
+            f"learn them: {', '.join(table.missing)}."
+        )
+    return table
+
+
+def join_tree(
+    table: "TreeVotes", files: Mapping[str, Path], folder: Path, quiet: bool
+) -> tuple["NDArray[Any]", list[Path]]:
+    """Counts of galaxies that have an image and votes, with the image files."""
+    ids = [id_ for id_ in table.ids.tolist() if id_ in files]
+    if not ids:
+        raise ValueError(
+            f"`VOTES` must be of galaxies in `IMAGES`. Got ids such as {str(table.ids[0])!r} in "
+            f"{table.source!r} and {next(iter(files))!r} in {str(folder)!r}; name the column with "
+            "--id-column."
+        )
+    counts = table.reindex(ids).counts
+    asked = most_votes(counts, table.tree) > 0
+    note(
+        f"{asked.sum()} galaxies have an image and votes on {table.tree.name}. Left out: "
+        f"{len(files) - len(ids)} images without a row, {len(table) - len(ids)} rows without an "
+        f"image, {(~asked).sum()} with both but no vote.",
+        quiet,
+    )
+    return counts[asked], [files[id_] for id_, has in zip(ids, asked, strict=True) if has]
+
+
+def most_votes(counts: "NDArray[Any]", tree: "DecisionTree") -> "NDArray[Any]":
+    """Votes on the question of each galaxy that has most, shape (n_galaxies,)."""
+    import numpy as np
+
+    known = np.nan_to_num(counts)
+    return np.max([known[:, here].sum(axis=1) for here in tree.slices.values()], axis=0)
+
+
+def blank_posterior(tree: "DecisionTree", n_galaxies: int) -> "TreePosterior":
+    """A posterior with which to try, before the work, what will be done with that of a model."""
+    import numpy as np
+
+    from skgalaxy import TreePosterior
+    from skgalaxy.likelihoods import Multinomial, TreeLikelihood
+
+    even = {
+        question: Multinomial(np.full((n_galaxies, 1, n), 1 / n))
+        for question in tree.questions
+        for n in [len(tree.answers(question))]
+    }
+    return TreePosterior(TreeLikelihood(tree, even))
+
+
+def rank_by_question(
+    estimator: Any,
+    pixels: Any,
+    readable: "NDArray[Any]",
+    named: tuple[str, ...],
+    n: int,
+    n_votes: int,
+    *,
+    joint: bool,
+) -> tuple["NDArray[Any]", "NDArray[Any]"]:
+    """Rows of `pixels` by the information in volunteers' answers to one question.
+
+    Parameters
+    ----------
+    estimator : fitted estimator of a tree
+    pixels : array of shape (n_galaxies, ...)
+    readable : bool array of shape (n_galaxies,)
+        Those to rank.
+    named : (question,) or (question, answer)
+        An answer is ranked against all others.
+    n, n_votes : int
+        Number of rows, and of volunteers.
+    joint : bool
+        Rank each by what it adds to those above it.
+
+    Returns
+    -------
+    rows, scores : ndarray of shape (n,)
+        Best first, and what each adds, or tells alone, in nats.
+    """
+    import numpy as np
+
+    from skgalaxy.acquisition import greedy_walks, walk_information
+
+    rows = np.flatnonzero(readable)
+    # block by block: only draws of this question are kept
+    parts = [
+        _put_alone(estimator.predict_posterior(pixels[rows[start : start + _BLOCK]]), named)
+        for start in range(0, len(rows), _BLOCK)
+    ]
+    draws = np.concatenate([part for part, _, _ in parts])
+    how = {"tree": parts[0][2], "concentrations": np.concatenate([part for _, part, _ in parts])}
+    scores, _ = walk_information(draws, n_votes, **how)
+    if joint:
+        picks, gains = greedy_walks(draws, scores, n, n_walks=n_votes, **how)
+        return rows[picks], gains
+    best = np.argsort(-scores, kind="stable")[:n]
+    return rows[best], scores[best]
+
+
+def _put_alone(
+    posterior: "TreePosterior", named: tuple[str, ...]
+) -> tuple["NDArray[Any]", "NDArray[Any]", "DecisionTree"]:
+    """Draws, concentrations and tree of a question that is put to volunteers by itself.
+
+    Those whom the tree would not lead to it say so, as in `acquisition.question_information`.
+    """
+    import numpy as np
+
+    from skgalaxy.votes import DecisionTree
+
+    tree, question = posterior.tree, named[0]
+    number, here = tree.questions.index(question), tree.slices[question]
+    draws, answers = posterior.draws[..., here], tree.answers(question)
+    concentrations = posterior.likelihood.concentration[..., [number]]
+    if len(named) == 2:  # a sum of Dirichlet's fractions has the same concentration
+        fraction = draws[..., [answers.index(named[1])]]
+        draws, answers = np.concatenate([fraction, 1 - fraction], axis=-1), ("this", "others")
+    if not tree.parents(question):
+        return draws, concentrations, DecisionTree({question: answers})
+    asked = tree.asked_fractions(posterior.draws)[..., [number]]
+    before = f"is-{question}"
+    return (
+        np.concatenate([asked, 1 - asked, draws], axis=-1),
+        np.concatenate([np.full_like(concentrations, np.inf), concentrations], axis=-1),
+        DecisionTree({before: ["yes", "no"], question: answers}, {question: [f"{before}_yes"]}),
+    )

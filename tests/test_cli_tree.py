@@ -1,0 +1,146 @@
+"""A whole decision tree on the command line: `train --tree`, `predict`, `rank --question`."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_cli import fails, metadata_of, read_any_catalogue, run, sky, write_images  # noqa: F401
+
+import skgalaxy
+from skgalaxy.acquisition import question_information
+from skgalaxy.catalogue import make_catalogue
+from skgalaxy.query import predict_posterior
+from skgalaxy.votes import DecisionTree, TreeVotes, write_tree
+
+TREE = DecisionTree(
+    {"bright": ["yes", "no"], "bar": ["strong", "weak", "no"], "odd": ["yes", "no"]},
+    asked_after={"bar": ["bright_yes"]},
+    name="Toy",
+)
+IDS = [f"g{i:02d}" for i in range(24)]
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """Return a folder of images, votes.csv, tree.toml, and a model of all questions."""
+    folder = tmp_path_factory.mktemp("toy")
+    write_images(folder / "images", IDS)
+    yes = np.arange(24)
+    bar = np.stack([yes // 2, yes - yes // 2 - yes // 4, yes // 4], axis=1)
+    counts = np.column_stack([yes, 24 - yes, bar, np.full(24, 2), np.full(24, 22)])
+    TreeVotes(IDS, TREE, counts).to_frame().to_csv(folder / "votes.csv", index=False)
+    write_tree(TREE, folder / "tree.toml")
+    assert train(folder, "--tree", folder / "tree.toml", "--quiet") == 0
+    return folder
+
+
+def train(folder, *more, model="model.skgalaxy", votes="votes.csv"):
+    settings = ("--size", 16, "--epochs", 1, "--model", folder / model)
+    return run("train", folder / "images", folder / votes, *settings, *more)
+
+
+def posterior_of(toy, n_draws=None):
+    pipeline = skgalaxy.load(toy / "model.skgalaxy")
+    if n_draws:
+        pipeline[-1].estimators_[0].set_params(n_draws=n_draws)
+    return predict_posterior(pipeline, [toy / "images" / f"{id_}.png" for id_ in IDS])
+
+
+def test_train_is_the_library(toy):
+    pipeline, metadata = skgalaxy.load(toy / "model.skgalaxy", return_metadata=True)
+    assert (metadata["tree"], metadata["n_galaxies"]) == ("Toy", 24)
+    assert "question" not in metadata
+    estimator = pipeline[-1]
+    assert estimator.estimators_[0].tree == TREE
+    expected = skgalaxy.recommended(epochs=1, random_state=0, tree=TREE).get_params()
+    assert {**estimator.get_params(), "estimator": None} == {**expected, "estimator": None}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".fits"])
+def test_predict_writes_all_questions(toy, tmp_path, suffix):
+    if suffix == ".fits":
+        pytest.importorskip("astropy")
+    path = tmp_path / f"c{suffix}"
+    command = ("predict", toy / "model.skgalaxy", toy / "images", path, "--n-votes", 5)
+    assert run(*command, "--quiet") == 0
+    table = read_any_catalogue(path)
+    expected = make_catalogue(posterior_of(toy), IDS, n_votes=5)
+    assert list(getattr(table, "colnames", table))[: len(expected.columns)] == list(expected)
+    for name in expected.columns[1:]:
+        np.testing.assert_allclose(table[name], expected[name], rtol=1e-4, atol=1e-6)
+    if suffix == ".fits":
+        assert table.meta["TREE"] == "Toy"
+
+
+def test_rank_by_a_question_is_the_library(toy, tmp_path):
+    own = tmp_path / "own.csv"
+    command = ("rank", toy / "model.skgalaxy", toy / "images", "-n", 5, "--quiet", "-o")
+    alone = ("--strategy", "mutual-information", "--n-votes", 5)
+    assert run(*command, own, *alone, "--question", "bar") == 0
+    expected, _ = question_information(posterior_of(toy), "bar", 5)
+    best = np.argsort(-expected, kind="stable")[:5]
+    table = pd.read_csv(own)
+    assert table["id_str"].tolist() == [IDS[row] for row in best]
+    np.testing.assert_allclose(table["mutual_information"], expected[best], rtol=1e-3)
+    # of one answer: no more than all of them tell
+    assert run(*command, own, *alone, "--question", "bar", "--answer", "weak", "--force") == 0
+    one = pd.read_csv(own).set_index("id_str")["mutual_information"]
+    assert (one <= pd.Series(expected, IDS)[one.index] + 1e-9).all()
+
+
+def test_rank_jointly_never_rises(toy, tmp_path):
+    command = ("rank", toy / "model.skgalaxy", toy / "images", "-n", 5, "--n-votes", 5, "--quiet")
+    assert run(*command, "--question", "bright", "-o", tmp_path / "r.csv") == 0
+    table = pd.read_csv(tmp_path / "r.csv")
+    assert table["id_str"].is_unique
+    assert (np.diff(table["mutual_information"]) <= 1e-12).all()
+    own, _ = question_information(posterior_of(toy, 1000), "bright", 5)
+    assert table["id_str"][0] == IDS[int(np.argmax(own))]
+    np.testing.assert_allclose(table["mutual_information"][0], own.max(), rtol=1e-3)
+
+
+def test_what_is_refused_of_a_tree(toy, tmp_path, capsys):
+    model, images = toy / "model.skgalaxy", toy / "images"
+    rank = ("rank", model, images, "-n", 2)
+    assert "must name a question of Toy: bright, bar, odd" in fails(capsys, 1, *rank)
+    assert "'bars'; the nearest is 'bar'" in fails(capsys, 1, *rank, "--question", "bars")
+    wrong = ("--question", "bar", "--answer", "strongly")
+    assert "the nearest is 'strong'" in fails(capsys, 1, *rank, *wrong)
+    checkpoint = ("--question", "bar", "--checkpoint", tmp_path / "s")
+    assert "--checkpoint is for a model of one question" in fails(capsys, 2, *rank, *checkpoint)
+    select = ("predict", model, images, tmp_path / "c.csv", "--select", "purity=0.9")
+    assert "--select is for a model of one question" in fails(capsys, 2, *select)
+    evaluate = ("evaluate", model, images, toy / "votes.csv")
+    assert "must be of one question" in fails(capsys, 1, *evaluate)
+
+
+def test_a_model_of_one_question(sky, capsys):  # noqa: F811
+    rank = ("rank", sky / "model.skgalaxy", sky / "images", "-n", 2, "--question", "bar")
+    assert "--question is for a model of a decision tree" in fails(capsys, 2, *rank)
+
+
+def test_what_train_refuses(toy, tmp_path, capsys):
+    command = ("train", toy / "images", toy / "votes.csv", "--model", tmp_path / "m")
+    assert "'--answer', or '--tree'" in fails(capsys, 2, *command)
+    tree = ("--tree", toy / "tree.toml")
+    for option in ("--question", "--answer"):
+        assert f"{option} is for one question" in fails(capsys, 2, *command, *tree, option, "bar")
+    assert "none of gz2, gz_decals" in fails(capsys, 2, *command, "--tree", "gz3")
+    assert "none.toml" in fails(capsys, 1, *command, "--tree", tmp_path / "none.toml")
+    table = pd.read_csv(toy / "votes.csv")
+    table.loc[3, ["bar_strong", "bar_total-votes"]] += 20
+    table.to_csv(tmp_path / "more.csv", index=False)
+    wrong = ("train", toy / "images", tmp_path / "more.csv", *command[3:], *tree)
+    assert "more votes on 'bar'" in fails(capsys, 1, *wrong)
+
+
+def test_questions_that_only_the_table_or_the_tree_has_are_named(toy, tmp_path, capsys):
+    table = pd.read_csv(toy / "votes.csv")
+    table = table.drop(columns=[name for name in table if name.startswith("odd")])
+    table["ring_yes"], table["ring_no"], table["ring_total-votes"] = 1, 2, 3
+    table.head(19).to_csv(tmp_path / "votes.csv", index=False)
+    command = ("train", toy / "images", tmp_path / "votes.csv", "--model", tmp_path / "m")
+    assert run(*command, "--tree", toy / "tree.toml", "--quiet") == 1  # 19 are too few
+    error = capsys.readouterr().err
+    assert "passed over questions that Toy has not: ring." in error
+    assert "cannot learn them: odd." in error
+    assert "at least 20 galaxies" in error
