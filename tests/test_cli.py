@@ -287,6 +287,11 @@ def test_how_long_to_train_is_by_the_number_of_galaxies(sky, tmp_path, monkeypat
     assert run("train", *paths, "--answer", "featured", "--quiet") == 1
 
 
+def test_questions_are_for_models_of_a_tree(sky, capsys):
+    rank = ("rank", sky / "model.skgalaxy", sky / "images", "-n", 2, "--question", "bar")
+    assert "--question is for a model of a decision tree" in fails(capsys, 2, *rank)
+
+
 def test_too_few_galaxies_to_calibrate(sky, tmp_path, capsys, monkeypatch):
     """They are refused before images are read, and if too few of these can be read."""
     table = pd.read_csv(sky / "votes.csv", dtype={"id_str": str})

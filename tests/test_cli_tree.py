@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_cli import fails, metadata_of, read_any_catalogue, run, sky, write_images  # noqa: F401
+from test_cli import fails, read_any_catalogue, run, write_images
 
 import skgalaxy
 from skgalaxy.acquisition import question_information
 from skgalaxy.catalogue import make_catalogue
+from skgalaxy.cli._trees import blank_posterior, meaningless_columns, not_learned, not_reached
 from skgalaxy.query import predict_posterior
 from skgalaxy.votes import DecisionTree, TreeVotes, write_tree
 
@@ -38,6 +39,11 @@ def train(folder, *more, model="model.skgalaxy", votes="votes.csv"):
     return run("train", folder / "images", folder / votes, *settings, *more)
 
 
+@pytest.fixture(scope="module")
+def posterior(toy):
+    return posterior_of(toy)
+
+
 def posterior_of(toy, n_draws=None):
     pipeline = skgalaxy.load(toy / "model.skgalaxy")
     if n_draws:
@@ -55,28 +61,26 @@ def test_train_is_the_library(toy):
     assert {**estimator.get_params(), "estimator": None} == {**expected, "estimator": None}
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".fits"])
-def test_predict_writes_all_questions(toy, tmp_path, suffix):
-    if suffix == ".fits":
-        pytest.importorskip("astropy")
-    path = tmp_path / f"c{suffix}"
+def test_predict_writes_all_questions(toy, posterior, tmp_path):
+    pytest.importorskip("astropy")
+    path = tmp_path / "c.fits"
     command = ("predict", toy / "model.skgalaxy", toy / "images", path, "--n-votes", 5)
     assert run(*command, "--quiet") == 0
     table = read_any_catalogue(path)
-    expected = make_catalogue(posterior_of(toy), IDS, n_votes=5)
-    assert list(getattr(table, "colnames", table))[: len(expected.columns)] == list(expected)
+    expected = make_catalogue(posterior, IDS, n_votes=5)
+    assert table.colnames[: len(expected.columns)] == list(expected)
+    assert table["id_str"].tolist() == IDS
     for name in expected.columns[1:]:
         np.testing.assert_allclose(table[name], expected[name], rtol=1e-4, atol=1e-6)
-    if suffix == ".fits":
-        assert table.meta["TREE"] == "Toy"
+    assert table.meta["TREE"] == "Toy"
 
 
-def test_rank_by_a_question_is_the_library(toy, tmp_path):
+def test_rank_by_a_question_is_the_library(toy, posterior, tmp_path):
     own = tmp_path / "own.csv"
     command = ("rank", toy / "model.skgalaxy", toy / "images", "-n", 5, "--quiet", "-o")
     alone = ("--strategy", "mutual-information", "--n-votes", 5)
     assert run(*command, own, *alone, "--question", "bar") == 0
-    expected, _ = question_information(posterior_of(toy), "bar", 5)
+    expected, _ = question_information(posterior, "bar", 5)
     best = np.argsort(-expected, kind="stable")[:5]
     table = pd.read_csv(own)
     assert table["id_str"].tolist() == [IDS[row] for row in best]
@@ -109,13 +113,42 @@ def test_what_is_refused_of_a_tree(toy, tmp_path, capsys):
     assert "--checkpoint is for a model of one question" in fails(capsys, 2, *rank, *checkpoint)
     select = ("predict", model, images, tmp_path / "c.csv", "--select", "purity=0.9")
     assert "--select is for a model of one question" in fails(capsys, 2, *select)
-    evaluate = ("evaluate", model, images, toy / "votes.csv")
-    assert "must be of one question" in fails(capsys, 1, *evaluate)
+    evaluate = ("evaluate", model, images, toy / "votes.csv", "--quiet")
+    assert "that the model was not trained on" in fails(capsys, 1, *evaluate)
+    named = (*evaluate, "--question", "bar")
+    assert "--question is for a model of one question" in fails(capsys, 2, *named)
 
 
-def test_a_model_of_one_question(sky, capsys):  # noqa: F811
-    rank = ("rank", sky / "model.skgalaxy", sky / "images", "-n", 2, "--question", "bar")
-    assert "--question is for a model of a decision tree" in fails(capsys, 2, *rank)
+def test_evaluate_judges_every_question(toy, tmp_path, capsys):
+    write_images(tmp_path / "images", IDS, seed=5)
+    table = pd.read_csv(toy / "votes.csv")
+    table[[name for name in table if name.startswith("odd")]] = 0
+    table.to_csv(tmp_path / "votes.csv", index=False)
+    command = (toy / "model.skgalaxy", tmp_path / "images", tmp_path / "votes.csv")
+    assert run("evaluate", *command, "--quiet") == 0
+    lines = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
+    assert list(lines) == ["question", *TREE.questions]
+    assert lines["odd"][:3] == ["0", "0", "no"]
+    pipeline = skgalaxy.load(command[0])
+    paths = [tmp_path / "images" / f"{id_}.png" for id_ in IDS]
+    bar = predict_posterior(pipeline, paths)["bar"]
+    counts = table[[f"bar_{answer}" for answer in TREE.answers("bar")]].to_numpy()
+    asked = counts.sum(axis=1) > 0
+    error = counts[asked] / counts[asked].sum(axis=1, keepdims=True) - bar.mean[asked]
+    log_prob = bar.log_prob(counts).sum() / counts.sum()
+    assert lines["bar"][:2] == [str(asked.sum()), str(counts.sum())]
+    expected = [np.sqrt(np.mean(error**2)), log_prob]
+    np.testing.assert_allclose([float(lines["bar"][i]) for i in (2, 4)], expected, atol=2e-4)
+
+
+def test_what_was_not_learned_is_left_out():
+    """The fractions of a question below it stay; who is asked it is not known."""
+    assert not_reached(TREE, ["bright"]) == ["bright", "bar"]
+    posterior = blank_posterior(TREE, 1)
+    left = make_catalogue(posterior, ["a"]).drop(columns=meaningless_columns(TREE, ["bright"]))
+    names = [f"bar_{a}_{part}" for a in TREE.answers("bar") for part in ("fraction", "5pc", "95pc")]
+    assert [name for name in left if name.startswith("b")] == names
+    assert not_learned(np.array([[0, 0, np.nan, np.nan, np.nan, 1, 0]]), TREE) == ["bright", "bar"]
 
 
 def test_what_train_refuses(toy, tmp_path, capsys):

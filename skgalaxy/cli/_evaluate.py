@@ -18,11 +18,13 @@ from skgalaxy.cli._common import (
     list_images,
     packed,
     quiet_option,
+    refuse_given,
     store_option,
     strict_option,
     wants_bars,
 )
 from skgalaxy.cli._model_files import load_model, say_calibration, show_progress, tree_of
+from skgalaxy.cli._trees import join_tree, read_tree_votes, scores_of_tree
 
 if TYPE_CHECKING:  # as in _common.py
     from numpy.typing import NDArray
@@ -75,16 +77,29 @@ def evaluate(
 
     Prints the errors of the predicted vote fractions, and the RMSE that a perfect model would still
     have, because votes scatter; D², the share of the deviance explained; and the coverage of the
-    posterior and its log-likelihood per vote.
+    posterior and its log-likelihood per vote. Of a model of a decision tree it prints, for every
+    question, the RMSE over the fractions of its answers, D², and the log-likelihood per vote.
     """
+    import numpy as np
+
     from skgalaxy.votes import read_votes
 
     loader, estimator, metadata = load_model(model)
-    if tree_of(estimator) is not None:
-        raise ValueError(
-            f"`MODEL` must be of one question. Got {str(model)!r} of the tree {metadata['tree']}; "
-            "judge it in Python, by `skgalaxy.metrics.d2_tree_score` or question by question."
-        )
+    tree = tree_of(estimator)
+    if tree is not None:
+        refuse_given(["question", "answers"], "is for a model of one question; leave it out.")
+        in_table = read_tree_votes(votes, tree, dialect, id_column)
+        files = list_images(images)
+        counts, ids = join_tree(in_table, files, images, quiet)
+        say_calibration(estimator, quiet)
+        show_progress(estimator, wants_bars(quiet))
+        paths = [files[id_] for id_ in ids]
+        with packed(paths, loader, store, strict=strict, quiet=quiet) as (pixels, readable):
+            _refuse_known(estimator, pixels, readable, np.array(ids))
+            posterior = estimator.predict_posterior(pixels)[readable]
+        for line in scores_of_tree(posterior, counts[readable]):
+            click.echo(line)
+        return
     _check_question(votes, dialect, question or metadata["question"], metadata["question"])
     table = read_votes(votes, str(metadata["question"]), dialect=dialect, id_column=id_column)
     counted = _answers(table, answers, metadata["answer"])

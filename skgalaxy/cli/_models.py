@@ -40,6 +40,8 @@ from skgalaxy.cli._trees import (
     find_tree,
     join_tree,
     most_votes,
+    not_learned,
+    not_reached,
     rank_by_question,
     read_tree_votes,
     tree_option,
@@ -177,7 +179,8 @@ def train(
     pipeline = make_pipeline(loader, show_progress(estimator, False))
     n_galaxies = int((n_votes > 0).sum())
     names = {name: getattr(value, "name", value) for name, value in learned.items()}
-    save(pipeline, model, metadata={**names, "n_galaxies": n_galaxies})
+    notes = {} if tree is None else {"not_learned": not_learned(y, learned["tree"])}
+    save(pipeline, model, metadata={**names, "n_galaxies": n_galaxies, **notes})
     note(
         f"Wrote {model}: {'_'.join(names.values())}, of votes on {n_galaxies} galaxies; intervals "
         f"{calibration_of(estimator)['interval']}.",
@@ -217,9 +220,10 @@ def _read_tree(
     """Targets, image files, and what is learned: all questions of a tree."""
     tree = find_tree(name)
     table = read_tree_votes(votes, tree, dialect, id_column)
-    y, paths = join_tree(table, list_images(images), images, quiet)
+    files = list_images(images)
+    y, ids = join_tree(table, files, images, quiet)
     _check_enough(most_votes(y, tree))
-    return y, paths, {"tree": tree}
+    return y, [files[id_] for id_ in ids], {"tree": tree}
 
 
 def _n_votes(y: "NDArray[Any]", tree: Any) -> "NDArray[Any]":
@@ -317,8 +321,8 @@ def rank(
         )
     files = list_images(images)
     refuse_formulas(files, "IMAGES")  # now, not when the ranking is written
-    loader, estimator, _ = load_model(model)
-    named = _check_named(estimator, question, answer)
+    loader, estimator, metadata = load_model(model)
+    named = _check_named(estimator, question, answer, metadata.get("not_learned", []))
     loader.set_params(crop=crop or loader.crop)
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         # the library would name its own `n_instances`
@@ -356,7 +360,9 @@ def rank(
     write_csv(ranking, output)
 
 
-def _check_named(estimator: Any, question: str | None, answer: str | None) -> tuple[str, ...]:
+def _check_named(
+    estimator: Any, question: str | None, answer: str | None, unknown: list[str]
+) -> tuple[str, ...]:
     """Question, or question and answer, of a model of a tree; empty of a model of one answer."""
     tree = tree_of(estimator)
     if tree is None:
@@ -370,4 +376,9 @@ def _check_named(estimator: Any, question: str | None, answer: str | None) -> tu
         )
     named = (question,) if answer is None else (question, answer)
     blank_posterior(tree, 1)[named if answer else question]  # refuses unknown names
+    if question in not_reached(tree, unknown):
+        raise ValueError(
+            "`--question` must be one that the model has learned, with those before it. Got "
+            f"{question!r}; the model had no votes on {', '.join(unknown)}."
+        )
     return named

@@ -33,7 +33,7 @@ from skgalaxy.cli._model_files import (
     show_progress,
     tree_of,
 )
-from skgalaxy.cli._trees import blank_posterior
+from skgalaxy.cli._trees import blank_posterior, meaningless_columns
 
 if TYPE_CHECKING:  # as in _common.py
     import pandas as pd
@@ -165,6 +165,9 @@ def predict(
         novelty = _novelty_of(estimator, pixels, readable)
     ids = [id_ for id_, good in zip(files, readable, strict=True) if good]
     table, sample = _make_table(posterior, ids, named, n_votes, goal)
+    if tree is not None and (unknown := metadata.get("not_learned")):
+        table = table.drop(columns=meaningless_columns(tree, unknown))
+        note(f"Left out what the model had no votes on: {', '.join(unknown)}.", quiet)
     if isinstance(novelty, str):
         header["novelty"] = "not known"
         note(f"Not known whether images are like those of training: {novelty}.", quiet)

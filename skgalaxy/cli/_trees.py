@@ -1,6 +1,6 @@
 """What commands do with a whole decision tree: its votes joined, and one question's information."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # as in _common.py
     from skgalaxy import TreePosterior
     from skgalaxy.votes import DecisionTree, TreeVotes
 
+_PARTS = ("fraction", "5pc", "95pc")  # columns of an answer, whoever is asked
 _BLOCK = 512  # galaxies whose draws of all answers are in memory at once
 
 tree_option = click.option(
@@ -59,8 +60,8 @@ def read_tree_votes(
 
 def join_tree(
     table: "TreeVotes", files: Mapping[str, Path], folder: Path, quiet: bool
-) -> tuple["NDArray[Any]", list[Path]]:
-    """Counts of galaxies that have an image and votes, with the image files."""
+) -> tuple["NDArray[Any]", list[str]]:
+    """Counts of galaxies that have an image and votes, and their ids."""
     ids = [id_ for id_ in table.ids.tolist() if id_ in files]
     if not ids:
         raise ValueError(
@@ -76,7 +77,9 @@ def join_tree(
         f"image, {(~asked).sum()} with both but no vote.",
         quiet,
     )
-    return counts[asked], [files[id_] for id_, has in zip(ids, asked, strict=True) if has]
+    if not asked.any():
+        raise ValueError(f"`VOTES` must hold votes on {table.tree.name}. Got N = 0 everywhere.")
+    return counts[asked], [id_ for id_, has in zip(ids, asked, strict=True) if has]
 
 
 def most_votes(counts: "NDArray[Any]", tree: "DecisionTree") -> "NDArray[Any]":
@@ -85,6 +88,37 @@ def most_votes(counts: "NDArray[Any]", tree: "DecisionTree") -> "NDArray[Any]":
 
     known = np.nan_to_num(counts)
     return np.max([known[:, here].sum(axis=1) for here in tree.slices.values()], axis=0)
+
+
+def not_learned(counts: "NDArray[Any]", tree: "DecisionTree") -> list[str]:
+    """Questions without a vote: a model's answers to them mean nothing."""
+    import numpy as np
+
+    return [question for question, here in tree.slices.items() if not np.nansum(counts[:, here])]
+
+
+def not_reached(tree: "DecisionTree", unknown: Sequence[str]) -> list[str]:
+    """Questions that a model has not learned, and those that they lead to."""
+    found: list[str] = []
+    for question in tree.questions:
+        if question in unknown or any(before in found for before, _ in tree.parents(question)):
+            found.append(question)
+    return found
+
+
+def meaningless_columns(tree: "DecisionTree", unknown: Sequence[str]) -> list[str]:
+    """Columns of a catalogue that rest on questions that a model has not learned.
+
+    Nobody knows who is asked a question below one of these, but fractions among those who are.
+    """
+    found = []
+    for question in not_reached(tree, unknown):
+        answers = tree.columns[tree.slices[question]]
+        found += [f"{question}_asked_fraction", f"{question}_hardly_asked"]
+        found += [f"{answer}_expected_votes" for answer in answers]
+        if question in unknown:
+            found += [f"{answer}_{part}" for answer in answers for part in _PARTS]
+    return found
 
 
 def blank_posterior(tree: "DecisionTree", n_galaxies: int) -> "TreePosterior":
@@ -179,3 +213,29 @@ def _put_alone(
         np.concatenate([np.full_like(concentrations, np.inf), concentrations], axis=-1),
         DecisionTree({before: ["yes", "no"], question: answers}, {question: [f"{before}_yes"]}),
     )
+
+
+def scores_of_tree(posterior: "TreePosterior", counts: "NDArray[Any]") -> Iterator[str]:
+    """Lines of a table: the scores of every question, of the galaxies with votes on it."""
+    import numpy as np
+
+    from skgalaxy.metrics import d2_tree_score
+    from skgalaxy.votes import DecisionTree
+
+    tree, known = posterior.tree, np.nan_to_num(counts)
+    width = max(map(len, tree.questions))
+    yield f"{'question':{width}} galaxies   votes    RMSE       D²  log-likelihood per vote"
+    for question, here in tree.slices.items():
+        rows = np.flatnonzero(known[:, here].sum(axis=1) > 0)
+        if not len(rows):
+            yield f"{question:{width}} {0:8d} {0:7d}   no votes to judge it by"
+            continue
+        k, of_question = known[rows][:, here], posterior[rows][question]
+        n_votes = k.sum(axis=1, keepdims=True)
+        rmse = np.sqrt(np.mean((k / n_votes - of_question.mean) ** 2))
+        d2 = d2_tree_score(DecisionTree({question: tree.answers(question)}), k, of_question.mean)
+        log_prob = of_question.log_prob(k).sum() / n_votes.sum()
+        yield (
+            f"{question:{width}} {len(rows):8d} {n_votes.sum():7.0f} {rmse:7.4f} {d2:8.4f} "
+            f"{log_prob:9.4f}"
+        )
