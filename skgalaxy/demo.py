@@ -27,7 +27,7 @@ from skgalaxy.query import joint_sampling, predict_posterior, random_sampling
 
 __all__ = ["run"]
 
-N_SIMULATED, IMAGE_SIZE = 1200, 32
+N_SIMULATED, IMAGE_SIZE = 800, 32
 N_START, N_ASKED, N_ROUNDS = 100, 50, 3
 N_VOTES = 40
 N_SHOWN, ONE_DRAW_IN = 6, 4  # galaxies with their posteriors; draws that are drawn
@@ -116,7 +116,8 @@ def _learn(
     callback: Callable[[active.Result], None],
 ) -> active.Result:
     """Run the rounds; the volunteers' votes are known already."""
-    model = make_pipeline(PoolReader(galaxies.images), recommended())
+    # warm: a round goes on from the last one, and takes seconds
+    model = make_pipeline(PoolReader(galaxies.images), recommended(warm_start=True))
     return active.run(
         ActiveLearner(model, query_strategy=strategy),
         pool,
