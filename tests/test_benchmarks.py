@@ -24,6 +24,7 @@ from _labels_saved import interval, labels_saved, saved_of_best
 
 from skgalaxy import BayesianCNNRegressor
 from skgalaxy.plotting._strategy_style import KNOWN, strategy_styles
+from skgalaxy.votes import GZ2
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to write
@@ -47,7 +48,7 @@ SCRIPTS = {  # the arguments of a small run; DATA, OUT: folders to read and to w
     "training_length": "DATA --sets galaxy_zoo_2 --jobs 1",
     "training_steps": "DATA --sets shirt",
     "tree_information": "",
-    "trunk": "DATA --networks galaxies --jobs 1",
+    "tree_study": "DATA --sets galaxy_zoo_2 --questions smooth-or-featured --jobs 1",
     "warm_rounds": "DATA --settings warm --jobs 1",
     "what_is_asked": "DATA --jobs 1 --resume OUT --figures OUT",
 }
@@ -63,6 +64,7 @@ SLOW = {
     "recommended",
     "training",
     "training_length",
+    "tree_study",
     "warm_rounds",
     "what_is_asked",
 }
@@ -102,6 +104,11 @@ def write_galaxies(folder, n_galaxies, rng):
     question = "smooth-or-featured"
     votes = {"asset_id": ids, f"{question}_featured": k, f"{question}_smooth": n_votes - k}
     pd.DataFrame(votes).to_csv(folder / "votes.csv", index=False)
+    fractions = {}
+    for asked, here in GZ2.slices.items():
+        fractions |= {f"{name}_fraction": 1 / len(GZ2.answers(asked)) for name in GZ2.columns[here]}
+    rows = pd.DataFrame({"asset_id": ids, "total_classifications": n_votes} | fractions)
+    rows.to_csv(folder / "hart16_rows.csv", index=False)
     kinds = {"OBJID": ids, "CLASS": np.arange(n_galaxies) % 6}
     pd.DataFrame(kinds).to_csv(folder / "gz1_class.csv", index=False)
 
