@@ -357,7 +357,9 @@ class TestRefusals:
 
     def test_a_frozen_model_that_knows_them(self, plain):
         frozen = FrozenEstimator(Nearest().fit(*plain))
-        with pytest.raises(ValueError, match="that the network was trained on in row"):
+        with pytest.raises(
+            ValueError, match="that the network was trained or calibrated on in row"
+        ):
             cross_val_posterior(frozen, *plain)
 
 

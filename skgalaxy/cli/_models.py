@@ -1,5 +1,6 @@
 """The commands of a round: `train` makes a model of votes, `rank` says what to ask next."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,12 +41,14 @@ from skgalaxy.cli._trees import (
     find_tree,
     join_tree,
     most_votes,
+    not_calibrated,
     not_learned,
     not_reached,
     rank_by_question,
     read_tree_votes,
     tree_option,
 )
+from skgalaxy.exceptions import NotCalibratedWarning
 
 if TYPE_CHECKING:  # as in _common.py
     from numpy.typing import NDArray
@@ -174,12 +177,16 @@ def train(
         y[~readable] = 0  # a galaxy without votes is not learned from
         n_votes = _n_votes(y, parameters.get("tree"))
         _check_enough(n_votes)
-        estimator.fit(pixels, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotCalibratedWarning)  # said below, in a line
+            estimator.fit(pixels, y)
     # a file for Python, too, where progress is shown if you ask for it
     pipeline = make_pipeline(loader, show_progress(estimator, False))
     n_galaxies = int((n_votes > 0).sum())
     names = {name: getattr(value, "name", value) for name, value in learned.items()}
     notes = {} if tree is None else {"not_learned": not_learned(y, learned["tree"])}
+    if left := not_calibrated(estimator, notes.get("not_learned", [])):
+        note(f"skgalaxy: too few votes were held out to calibrate intervals of {', '.join(left)}.")
     save(pipeline, model, metadata={**names, "n_galaxies": n_galaxies, **notes})
     note(
         f"Wrote {model}: {'_'.join(names.values())}, of votes on {n_galaxies} galaxies; intervals "

@@ -97,6 +97,14 @@ def not_learned(counts: "NDArray[Any]", tree: "DecisionTree") -> list[str]:
     return [question for question, here in tree.slices.items() if not np.nansum(counts[:, here])]
 
 
+def not_calibrated(estimator: Any, unknown: Sequence[str]) -> list[str]:
+    """Questions with votes, of which none held out tells how wide intervals must be."""
+    from skgalaxy.calibration import Recalibration
+
+    numbers = getattr(estimator.recalibration_, "questions", {})
+    return [name for name, one in numbers.items() if one == Recalibration() and name not in unknown]
+
+
 def not_reached(tree: "DecisionTree", unknown: Sequence[str]) -> list[str]:
     """Questions that a model has not learned, and those that they lead to."""
     found: list[str] = []

@@ -176,7 +176,7 @@ def d2_tree_score(
     >>> tree = DecisionTree({"bar": ["strong", "weak", "no"]})
     >>> votes = [[8, 1, 1], [0, 1, 9]]
     >>> print(round(d2_tree_score(tree, votes, [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]), 3))
-    0.911
+    0.844
     """
     counts = np.nan_to_num(tree.check_counts(y_true, None), nan=0.0)
     predicted = check_numbers(y_pred, "y_pred")
