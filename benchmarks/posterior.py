@@ -218,17 +218,17 @@ def from_features(n_galaxies, repeats, targets, n_draws=200):
 
     def learn():
         return LastLayer.of(
-            few, votes, n_votes, lambda logits: Binomial.from_outputs(logits[:, None, None])
+            few, votes, n_votes, lambda logits: Binomial.from_outputs(logits[:, None])
         )
 
     layer = learn()
 
     def posterior():
-        return VotePosterior(Binomial.from_outputs(layer.logits(features, n_draws, 0)[..., None]))
+        return VotePosterior(Binomial.from_outputs(layer.logits(features, n_draws, 0)))
 
     def beta_binomial():
         logits = layer.logits(features, n_draws, 0)
-        outputs = np.stack([logits, np.full_like(logits, 2.0)], axis=-1)
+        outputs = np.concatenate([logits, np.full_like(logits, 2.0)], axis=-1)
         return VotePosterior(BetaBinomial.from_outputs(outputs))
 
     works = {
