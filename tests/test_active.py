@@ -272,7 +272,9 @@ class TestRun:
         assert [each.status for each in seen] == ["going on"] * 3
         assert seen[-1].asked.equals(result.asked)
 
-    def test_progress(self, job, capfd):
+    def test_progress(self, job, capfd, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "300")  # a bar is cut at the width of the terminal
+        monkeypatch.setenv("LINES", "50")
         arguments, further = job
         active.run(*arguments, **further, n_rounds=1, verbose=True)
         shown = capfd.readouterr().err
