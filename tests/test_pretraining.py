@@ -71,9 +71,9 @@ class TestLoss:
         np.testing.assert_allclose(Contrast()(z), wanted, rtol=1e-4)
 
     def test_starts_at_chance_and_falls(self):
-        history = learn(n_steps=200, learning_rate=5e-3).history_["loss"]
-        assert len(history) == 2
-        assert history[-1] < 0.95 * np.log(2 * 8 - 1)  # 0.93 by Keras 3.9, and less since
+        history = learn(n_steps=600, learning_rate=5e-3).history_["loss"]
+        assert len(history) == 6
+        assert history[-1] < 0.85 * np.log(2 * 8 - 1)
 
 
 class TestNetwork:
