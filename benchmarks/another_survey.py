@@ -29,6 +29,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import skgalaxy
+from skgalaxy import BayesianCNNRegressor
 from skgalaxy.datasets import load_galaxy_zoo
 from skgalaxy.images import read_images
 from skgalaxy.novelty import Looks, Novelty, Reference
@@ -100,7 +101,7 @@ def judge(data, models, results, quick, *task):
     return task, time.perf_counter() - start
 
 
-def train(data, seed, quick):
+def train(data: Path, seed: int, quick: bool) -> BayesianCNNRegressor:
     """Train the network of the recommended estimator."""
     sky = read_sky("galaxy_zoo_2", data, SIZE, 60 if quick else N_LEARN, seed)
     model = skgalaxy.recommended(random_state=seed, **({"epochs": 1} if quick else {}))
@@ -123,7 +124,7 @@ def _rows(described, rows):
     return features[rows], looks._replace(values=looks.values[rows])
 
 
-def change(name, images, data, seed):
+def change(name: str, images: np.ndarray, data: Path, seed: int) -> np.ndarray:
     """Pictures of galaxy_zoo_2 as another survey would have taken them."""
     if name == "like":
         return images
@@ -143,7 +144,7 @@ def change(name, images, data, seed):
     return np.clip(np.rint(pictures + added[:, None, None] * noise), 0, 255).astype(np.uint8)
 
 
-def others(name, data, seed):
+def others(name: str, data: Path, seed: int) -> np.ndarray:
     """Up to 400 pictures of another set."""
     rng = np.random.default_rng(seed)
     if name == "sdss_pool":

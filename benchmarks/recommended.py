@@ -53,7 +53,7 @@ N_FOLDS = 4
 N_VOTES = 40
 
 
-def main():
+def main() -> None:
     """Run the study."""
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder with the data sets")
@@ -218,7 +218,7 @@ def few_label_targets(rows) -> list[Target]:
 
 
 def trunk_targets(found) -> list[Target]:
-    """What a network that has seen galaxies saves, and that it does no harm."""
+    """Targets of a network that has seen galaxies: labels saved, and no harm done."""
     targets = []
     both = found[found["setting"].isin(NETWORKS)]
     keys = ["data set", "labels", "seed"]

@@ -20,7 +20,7 @@ N_DRAWS, N_WALKS, CORES = 100, 40, 2
 SPREADS = (0.05, 0.1, 0.15)
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__).parse_args()
     n_galaxies, n_exact, repeats = (24, 4, 1) if options.quick else (500, 50, 5)
@@ -76,7 +76,7 @@ def softmax(logits):
 
 
 def ways(concentrations):
-    """Return what is timed: functions of draws and a seed."""
+    """Functions to time, of draws and a seed."""
     return {
         f"{N_WALKS} walks": lambda draws, **how: walk_information(draws, N_WALKS, tree=GZ2, **how),
         f"{N_WALKS} walks, concentration 30": lambda draws, **how: walk_information(

@@ -59,7 +59,7 @@ class Sky(NamedTuple):
     questions: tuple[str, ...]  # that are judged
 
 
-def main():
+def main() -> None:
     """Run the study."""
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder with the data sets")

@@ -63,7 +63,7 @@ def main() -> None:
     finish(options, None, {"rows": len(found)}, report(found))
 
 
-def learn(data, results, quick, *task):
+def learn(data: Path, results: Results, quick: bool, *task):
     """Train, from scratch or round after round, and add rows; return the task and its seconds."""
     name, setting, seed, last = task
     sky = read_sky(name, data, 64, N_START + N_EACH * N_ROUNDS, seed)
@@ -129,7 +129,7 @@ def _short(row) -> list[str]:
 
 
 def targets_of(name, rows) -> list[Target]:
-    """What rounds that go on cost and lose, beside fits of the same galaxies from scratch."""
+    """Targets of rounds that go on, beside fits of the same galaxies from scratch."""
     tables = {
         key: rows.pivot_table(index=["round", "seed"], columns="setting", values=key)
         for key in ("steps", "seconds", "RMSE", "coverage error")

@@ -628,7 +628,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return self.predict_posterior(X).likelihood.sample_fractions(rng)
 
     def novelty(self, X: Any) -> Novelty:
-        """How unlike the galaxies held out others are, for example those of another survey.
+        """Unlikeness of galaxies to those held out, for example of galaxies of another survey.
 
         Parameters
         ----------
@@ -801,7 +801,7 @@ def _usual(
     trained: Sequence[NDArray[Any] | None],
     held_out: Sequence[NDArray[Any]],
 ) -> list[Reference] | str:
-    """What is usual to each network, or the reason why that cannot be known."""
+    """References of the networks, one each, or the reason why they cannot be known."""
     fewest = min(map(len, held_out))
     if fewest < (2 * FEWEST if trained[0] is None else FEWEST):
         return f"only {fewest} galaxies were held out"
@@ -816,7 +816,7 @@ def _usual(
 def _reference(
     estimator: Any, X: Any, trained: NDArray[Any] | None, held_out: NDArray[Any]
 ) -> Reference:
-    """What is usual to a network, by galaxies that it was trained on and others.
+    """Reference of a network, by galaxies that it was trained on and others.
 
     A network that came fitted has its training set elsewhere: half of the others stands for it.
     """

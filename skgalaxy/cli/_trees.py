@@ -1,4 +1,4 @@
-"""What commands do with a whole decision tree: its votes joined, and one question's information."""
+"""Decision trees in commands: votes on a whole tree joined, and one question's information."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -191,7 +191,7 @@ def after_votes(walks: Walks, tree: DecisionTree, votes: Any) -> Walks:
 
 
 class Simulation:
-    """How to simulate where outcomes cannot be listed, checked."""
+    """Settings of a simulation, checked: for outcomes that cannot be listed."""
 
     def __init__(self, tolerance: float, random_state: Any, n_jobs: int | None) -> None:
         self.tolerance = check_float(tolerance, "tolerance", _FINEST, np.inf, closed="left")
