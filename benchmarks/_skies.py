@@ -66,7 +66,8 @@ def _read_kaggle(folder, size, n_learn, rng, every) -> Sky:
     rho = np.clip(table["smooth-or-featured_featured-or-disk_fraction"].to_numpy(), 0, 1)
     votes = np.stack([rng.binomial(N_VOTES, rho), np.full(len(rho), N_VOTES)], axis=1)
     images = read_images([folder / "images" / f"{name}.jpg" for name in table["id"]], size=size)
-    n_learn = min(n_learn, len(votes) // 2)
+    if len(votes) < n_learn + N_TEST:
+        n_learn = min(n_learn, len(votes) // 2)
     return _split(images, votes, np.arange(n_learn), np.arange(n_learn, len(votes)))
 
 

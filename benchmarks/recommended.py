@@ -42,15 +42,23 @@ LABELS = {  # few, and all
     "simulated": (64, 500),
     "fashion_mnist_h": (64, 1000),
     "kaggle_gz": (64, 1000),
+    "kaggle_gz, all": (5000,),
 }
 GOALS = {64: 0.175, 128: 0.142, 256: 0.130, 601: 0.120}  # RMSE on galaxy_zoo_2
-SIZES = {"galaxy_zoo_2": 64, "simulated": 32, "fashion_mnist_h": 28, "kaggle_gz": 32}
+SIZES = {
+    "galaxy_zoo_2": 64,
+    "simulated": 32,
+    "fashion_mnist_h": 28,
+    "kaggle_gz": 32,
+    "kaggle_gz, all": 32,
+}
 N_START, N_ROUNDS = 200, 3  # of galaxies chosen: half as many as are learned at random
 NETWORKS = ("galaxies", "random")  # calibrated, of any number of labels
 SETTINGS = (*NETWORKS, "default", "chosen", "out of fold")
 KEYS = ("data set", "setting", "labels", "seed")
 N_FOLDS = 4
 N_VOTES = 40
+N_SAMPLES = 50  # of votes, to see how well spread can foretell an error
 
 
 def main() -> None:
@@ -159,7 +167,23 @@ def judge(posterior: VotePosterior, y) -> dict[str, float]:
         "rank std": rank_correlation(posterior.std, error),
         "rank binomial": rank_correlation(posterior.mean * (1 - posterior.mean), error),
         "rank information": rank_correlation(posterior.mutual_information(N_VOTES), error),
+        "rank std, if true": rank_if_true(posterior, y[:, 1]),
     }
+
+
+def rank_if_true(posterior: VotePosterior, n_votes) -> float:
+    """Spearman's correlation of spread and error, where the posterior itself draws the votes."""
+    return float(
+        np.mean(
+            [
+                rank_correlation(
+                    posterior.std,
+                    np.abs(posterior.sample(n_votes, seed) / n_votes - posterior.mean),
+                )
+                for seed in range(N_SAMPLES)
+            ]
+        )
+    )
 
 
 def draw(folder, data, quick):
