@@ -4,7 +4,6 @@ There are two ways to train on some rows. `fit_to_votes_of` hands over all of X 
 of the other rows away, so that X is not copied. `fit` of `rows_of` hands over these rows alone.
 """
 
-import math
 import numbers
 from typing import Any
 
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.model_selection import BaseCrossValidator, KFold, check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
 
 from skgalaxy._pools import n_rows, take_rows
 from skgalaxy._validation import check_int, first_rows, refuse_masked
@@ -23,12 +21,9 @@ __all__ = [
     "HELD_OUT",
     "check_groups",
     "deal",
-    "deal_on",
     "fit",
     "fit_to_votes_of",
-    "knowing",
     "last_of",
-    "learning_step",
     "rows_of",
     "searches",
 ]
@@ -56,45 +51,6 @@ def deal(
     folds = KFold(check_int(cv, "cv", 2), shuffle=True, random_state=rng)
     held_out = [np.isin(group, held) for _, held in folds.split(names)]
     return [(np.flatnonzero(~rows), np.flatnonzero(rows)) for rows in held_out]
-
-
-def deal_on(
-    digests: NDArray[np.bytes_],
-    held_out: NDArray[np.bytes_],
-    trained_on: NDArray[np.bytes_],
-    rng: np.random.RandomState,
-) -> NDArray[np.bool_]:
-    """Mask of the galaxies to hold out where some were dealt before: those stay where they are.
-
-    New ones are dealt so that a fifth of all is held out. Galaxies are told by their digests, so
-    that equal images stay together.
-    """
-    is_out = np.isin(digests, held_out)
-    new = np.unique(digests[~is_out & ~np.isin(digests, trained_on)])  # in no order that means any
-    n_missing = math.ceil(HELD_OUT * len(np.unique(digests))) - len(np.unique(digests[is_out]))
-    return is_out | np.isin(digests, rng.permutation(new)[: max(0, n_missing)])
-
-
-def knowing(estimator: Any, fitted: Any) -> Any:
-    """An estimator, not fitted, whose last step gets to know what that of `fitted` has learned.
-
-    `fitted` stays as it is, whatever `fit` does next.
-    """
-    last, before = last_of(estimator), last_of(fitted)
-    learned = vars(before).keys() - before.get_params(deep=False).keys()
-    vars(last).update({name: vars(before)[name] for name in learned})
-    return estimator
-
-
-def learning_step(estimator: Any) -> Any:
-    """First step before the last of a Pipeline that learns from X, such as a scaler; or None."""
-    if not isinstance(estimator, Pipeline):
-        return None
-    *before, (_, last) = estimator.steps
-    for _, step in before:
-        if step not in (None, "passthrough") and get_tags(step).requires_fit:
-            return step
-    return learning_step(last)
 
 
 def check_groups(groups: Any, n_galaxies: int) -> NDArray[Any] | None:

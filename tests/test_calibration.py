@@ -289,7 +289,7 @@ class TestHoldingOut:
             return Recalibration()
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("skgalaxy.calibration._recalibration", spy)
+            patch.setattr("skgalaxy.calibration._regressor.recalibration_of", spy)
             model.fit(*twice)
         for network, votes in zip(model.estimators_, seen, strict=True):
             unseen = y[:60][~network.was_trained_on(X[:60])]
