@@ -10,15 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._arrays import check_numbers
 from skgalaxy._validation import check_bool, check_n_votes
-from skgalaxy.votes._question_names import check_names, without_release
-from skgalaxy.votes._tree_checks import check_mapping, check_parents, fraction_who_say
-from skgalaxy.votes._tree_counts import asked_fractions, check_tree_counts
+from skgalaxy.votes._question_names import check_names
+from skgalaxy.votes._tree_checks import check_mapping, check_parents
+from skgalaxy.votes._tree_counts import check_tree_counts
+from skgalaxy.votes._tree_drawing import drawn
+from skgalaxy.votes._tree_fractions import asked_fraction, asked_fractions
+from skgalaxy.votes._tree_tables import too_many_votes
 from skgalaxy.votes._tree_texts import check_texts, find_text
 from skgalaxy.votes._vote_table import VoteTable
-
-EMPTY_REPORT = pd.DataFrame({"id": [], "question": [], "n_votes": [], "n_allowed": []}).astype(
-    {"id": object, "question": object, "n_votes": np.int64, "n_allowed": np.int64}
-)
 
 
 class DecisionTree:
@@ -101,25 +100,7 @@ class DecisionTree:
             question: check_names(given, f"answers[{question!r}]")
             for question, given in answers.items()
         }
-        asked_after = {} if asked_after is None else asked_after
-        check_mapping(asked_after, "asked_after", "answers by question")
-        unknown = [question for question in asked_after if question not in self._answers]
-        if unknown:
-            raise ValueError(
-                f"`asked_after` must be about the questions {', '.join(self._answers)}. "
-                f"Got {unknown[0]!r}."
-            )
-        self._parents, known = {}, {}
-        for question, given in self._answers.items():
-            self._parents[question] = check_parents(asked_after.get(question, ()), question, known)
-            of_question = {f"{question}_{answer}": (question, answer) for answer in given}
-            twice = [column for column in of_question if column in known]
-            if twice:
-                raise ValueError(
-                    "`answers` must have one '{question}_{answer}' each. Got "
-                    f"{twice[0]!r} for {question!r} and for {known[twice[0]][0]!r}."
-                )
-            known |= of_question
+        self._parents = check_parents(self._answers, {} if asked_after is None else asked_after)
         self._texts = check_texts(texts, self._answers)
 
     @property
@@ -174,8 +155,7 @@ class DecisionTree:
         return f"DecisionTree({self.name!r}, {len(self.questions)} questions)"
 
     def __str__(self) -> str:
-        roots = [question for question in self.questions if not self.parents(question)]
-        return "\n".join([self.name, *(line for root in roots for line in self._lines_below(root))])
+        return "\n".join([self.name, *drawn(self)])
 
     def answers(self, question: str) -> tuple[str, ...]:
         """Answers to a question, a tuple of str.
@@ -342,25 +322,11 @@ class DecisionTree:
         array([20., 18.])
         """
         check_mapping(fractions, "fractions", "vote fractions by '{question}_{answer}'")
-        asked = np.asarray(self._probability_to_be_asked(self._check_question(question), fractions))
+        asked = np.asarray(asked_fraction(self, self._check_question(question), fractions))
         if asked.ndim or np.ndim(n_votes):
             n_galaxies = len(asked) if asked.ndim else len(np.asarray(n_votes))
             return asked * check_n_votes(n_votes, n_galaxies).astype(np.float64)
         return float(asked * check_n_votes(n_votes, 1)[0])
-
-    def _probability_to_be_asked(
-        self, question: str, fractions: Mapping[str, ArrayLike]
-    ) -> NDArray[np.float64] | float:
-        """Probability that a volunteer is asked a question."""
-        parents = self.parents(question)
-        if not parents:
-            return 1.0
-        ways = [
-            self._probability_to_be_asked(parent, fractions)
-            * fraction_who_say(f"{parent}_{answer}", fractions, question)
-            for parent, answer in parents
-        ]
-        return np.minimum(sum(ways), 1.0)
 
     def asked_fractions(self, fractions: ArrayLike) -> NDArray[np.float64]:
         """Return the probability that a volunteer is asked each question.
@@ -483,16 +449,7 @@ class DecisionTree:
         strange = [table for table in tables if not isinstance(table, VoteTable)]
         if strange:
             raise TypeError(f"`tables` must be vote tables. Got {strange[0]!r} among them.")
-        releases = sorted({release for table in tables if (release := self._release(table))})
-        named = len(releases) > 1
-        found = [
-            part.assign(question=part["question"] + release) if named else part
-            for release in releases or [""]
-            for part in self._reports([t for t in tables if self._release(t) in (release, "")])
-        ]
-        report = (
-            pd.concat([EMPTY_REPORT, *found], ignore_index=True) if found else EMPTY_REPORT.copy()
-        )
+        report = too_many_votes(self, tables)
         if strict and len(report):
             first = report.iloc[0]
             raise ValueError(
@@ -502,75 +459,9 @@ class DecisionTree:
             )
         return report
 
-    def _release(self, table: VoteTable) -> str:
-        """Release in the name of a table's question, "-dr5"; "" for none."""
-        bare = without_release(table.question)
-        return "" if table.question in self._answers else table.question.removeprefix(bare)
-
-    def _reports(self, tables: Iterable[VoteTable]) -> list[pd.DataFrame]:
-        """For each question of a release, its galaxies with too many votes."""
-        by_question = self._by_question(tables)
-        return [
-            self._rows_with_too_many(question, by_question)
-            for question in by_question
-            if self.parents(question)
-            and all(parent in by_question for parent, _ in self.parents(question))
-        ]
-
-    def _by_question(self, tables: Iterable[VoteTable]) -> dict[str, VoteTable]:
-        """Vote tables by the question's name in the tree, checked."""
-        found = {}
-        for table in tables:
-            release = self._release(table)
-            question = table.question.removesuffix(release)
-            unknown = [name for name in table.answers if name not in self.answers(question)]
-            if unknown and not release:
-                raise ValueError(
-                    f"The answers to {question!r} must be, in {self.name}, among "
-                    f"{', '.join(self.answers(question))}. Got {unknown[0]!r}."
-                )
-            if question in found:
-                raise ValueError(f"`tables` must hold each question once. Got {question!r} twice.")
-            found[question] = table
-        return found
-
-    def _rows_with_too_many(self, question: str, tables: Mapping[str, VoteTable]) -> pd.DataFrame:
-        """Rows of a question's table with more votes than its parents allow."""
-        table, allowed = tables[question], 0
-        for parent, answer in self.parents(question):
-            allowed += tables[parent].reindex(table.ids).votes(answer)[:, 0]
-        over = table.n_votes > allowed
-        columns = {"id": table.ids, "question": question, "n_votes": table.n_votes}
-        return pd.DataFrame(columns | {"n_allowed": allowed})[over]
-
     def _check_question(self, question: str) -> str:
         if not isinstance(question, str) or question not in self._answers:
             raise ValueError(
                 f"`question` must be one of {', '.join(self._answers)}. Got {question!r}."
             )
         return question
-
-    def _lines_below(self, question: str) -> list[str]:
-        """Text of a question and of all that is drawn below it."""
-        lines = [f"{question}: {', '.join(self.answers(question))}"]
-        branches = {}
-        for child in self.questions:
-            parents = self.parents(child)
-            if parents and parents[0][0] == question:
-                branches.setdefault(parents, []).append(child)
-        for place, (parents, children) in enumerate(branches.items(), start=1):
-            said = [a if q == question else f"{q} {a}" for q, a in parents]
-            below = [self._lines_below(child) for child in children]
-            rest = [
-                line
-                for n, each in enumerate(below, 1)
-                for line in _hang_below(each, n == len(below))
-            ]
-            lines += _hang_below([" or ".join(said), *rest], place == len(branches))
-        return lines
-
-
-def _hang_below(lines: list[str], last: bool) -> list[str]:
-    """Indent lines below a branch of the drawing, the last one or another."""
-    first, rest = ("└─ ", "   ") if last else ("├─ ", "│  ")
-    return [(rest if n else first) + line for n, line in enumerate(lines)]

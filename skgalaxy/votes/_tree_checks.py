@@ -1,15 +1,9 @@
-"""Checks of what a decision tree is made of, and of the fractions it is asked about."""
+"""Checks of what a decision tree is made of."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-
-from skgalaxy._arrays import check_numbers
-from skgalaxy._validation import first_rows
-from skgalaxy.votes._question_names import first_names
 
 
 def check_mapping(values: Any, name: str, what: str) -> None:
@@ -19,9 +13,33 @@ def check_mapping(values: Any, name: str, what: str) -> None:
 
 
 def check_parents(
-    given: str | Iterable[str], question: str, known: Mapping[str, tuple[str, str]]
+    answers: Mapping[str, tuple[str, ...]], asked_after: Mapping[str, str | Iterable[str]]
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Answers that each question follows, as (question, answer); refuse answers of one name."""
+    check_mapping(asked_after, "asked_after", "answers by question")
+    unknown = [question for question in asked_after if question not in answers]
+    if unknown:
+        raise ValueError(
+            f"`asked_after` must be about the questions {', '.join(answers)}. Got {unknown[0]!r}."
+        )
+    parents, known = {}, {}
+    for question, given in answers.items():
+        parents[question] = _parents_of(question, asked_after.get(question, ()), known)
+        of_question = {f"{question}_{answer}": (question, answer) for answer in given}
+        twice = [column for column in of_question if column in known]
+        if twice:
+            raise ValueError(
+                "`answers` must have one '{question}_{answer}' each. Got "
+                f"{twice[0]!r} for {question!r} and for {known[twice[0]][0]!r}."
+            )
+        known |= of_question
+    return parents
+
+
+def _parents_of(
+    question: str, given: str | Iterable[str], known: Mapping[str, tuple[str, str]]
 ) -> tuple[tuple[str, str], ...]:
-    """Check the answers that a question follows; each is returned as (question, answer)."""
+    """Answers that a question follows, each as (question, answer)."""
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, Iterable) or not all(isinstance(name, str) for name in listed):
         raise TypeError(f"`asked_after[{question!r}]` must be names of answers. Got {given!r}.")
@@ -35,22 +53,3 @@ def check_parents(
     if len(set(given)) < len(given):
         raise ValueError(f"`asked_after` must name each answer once. Got {given} for {question!r}.")
     return tuple(known[name] for name in given)
-
-
-def fraction_who_say(
-    name: str, fractions: Mapping[str, ArrayLike], question: str
-) -> NDArray[np.float64]:
-    """Fractions who give an answer, which leads to a question."""
-    if name not in fractions:
-        raise ValueError(
-            f"`fractions` must hold {name!r}, which leads to {question!r}. "
-            f"Got {first_names(fractions) or 'nothing'}."
-        )
-    values = check_numbers(fractions[name], f"fractions[{name!r}]")
-    outside = ~((values >= 0) & (values <= 1))  # as NaN is
-    if outside.any():
-        where = f"{name!r} in row {first_rows(outside)}" if outside.ndim else f"{name!r}"
-        raise ValueError(
-            f"`fractions` must lie in [0, 1]. Got {values[outside].flat[0]:g} of {where}."
-        )
-    return values

@@ -12,7 +12,7 @@ from skgalaxy._validation import first_rows
 if TYPE_CHECKING:
     from skgalaxy.votes._decision_tree import DecisionTree
 
-__all__ = ["asked_fractions", "check_tree_counts"]
+__all__ = ["check_tree_counts"]
 
 _MOST = 2.0**53  # which floats hold exactly
 _ROUNDING = 1e-6  # that averages of counts may leave
@@ -135,17 +135,3 @@ def _check_asked(
             f"before it. Got {asked[row]:g} of {allowed[row]:g} in row {first_rows(over)}; leave "
             "such galaxies out, or look whether columns are mixed up (`DecisionTree.validate`)."
         )
-
-
-def asked_fractions(tree: "DecisionTree", fractions: NDArray[Any]) -> NDArray[np.float64]:
-    """Probability to be asked each question, shape (..., n_questions), of (..., n_answers)."""
-    column = {name: place for place, name in enumerate(tree.columns)}
-    asked: dict[str, NDArray[np.float64]] = {}
-    for question in tree.questions:  # each after those that lead to it
-        parents = tree.parents(question)
-        if not parents:
-            asked[question] = np.ones(fractions.shape[:-1])
-            continue
-        ways = [asked[q] * fractions[..., column[f"{q}_{answer}"]] for q, answer in parents]
-        asked[question] = np.minimum(np.sum(ways, axis=0), 1.0)
-    return np.stack([asked[question] for question in tree.questions], axis=-1)
