@@ -11,6 +11,7 @@ call is made again.
 Bare modAL does as well: learner and strategies are its own, and `run` is only the plumbing.
 """
 
+from skgalaxy.active._control import Comparison, compare_with_random
 from skgalaxy.active._file_volunteers import FileVolunteers
 from skgalaxy.active._ledger import read_ledger
 from skgalaxy.active._loop import Result, run
@@ -18,12 +19,14 @@ from skgalaxy.active._stopping import Plateau, Target
 from skgalaxy.active._volunteers import SimulatedVolunteers, Volunteers
 
 __all__ = [
+    "Comparison",
     "FileVolunteers",
     "Plateau",
     "Result",
     "SimulatedVolunteers",
     "Target",
     "Volunteers",
+    "compare_with_random",
     "read_ledger",
     "run",
 ]

@@ -65,7 +65,7 @@ class Plan:
                 f"Got {type(self.volunteers).__name__}."
             )
         self._check_tree()
-        self.pool = _check_pool(self.pool)
+        self.pool = check_pool(self.pool)
         self.n_instances = check_int(self.n_instances, "n_instances", 1)
         least = {"n_rounds": 0, "max_labels": 1, "max_votes": 1, "n_scored": self.n_instances}
         for name, minimum in {**least, "random_state": 0}.items():
@@ -78,18 +78,14 @@ class Plan:
         self.initial = _check_initial(self.initial, len(self.pool))
         if self.n_votes is not None:
             self.n_votes = check_n_votes(self.n_votes, len(self.pool))
-        self.test = _check_test(self.test, self.pool, self.tree)
+        self.test = check_test(self.test, self.pool, self.tree)
         self._check_start()
         self._check_scores()
 
     @cached_property
     def tree(self) -> DecisionTree | None:
         """Tree whose questions the estimator learns; None if it learns one question."""
-        given = _parameters(self.learner, "tree").values()
-        trees = list(dict.fromkeys(tree for tree in given if isinstance(tree, DecisionTree)))
-        if len(trees) > 1:
-            raise ValueError(f"`learner` must have one `tree` in all its parts. Got {trees}.")
-        return trees[0] if trees else None
+        return tree_of(self.learner)
 
     @property
     def n_initial(self) -> int:
@@ -108,7 +104,7 @@ class Plan:
     @property
     def unseeded(self) -> list[str]:
         """Parameters of the estimator that take the seed of a round."""
-        states = _parameters(self.learner, "random_state").items()
+        states = parameters_of(self.learner, "random_state").items()
         return [name for name, state in states if state is None]
 
     @property
@@ -119,7 +115,7 @@ class Plan:
     @property
     def is_warm(self) -> bool:
         """True if a model goes on from the one of the round before."""
-        states = _parameters(self.learner, "warm_start")
+        states = parameters_of(self.learner, "warm_start")
         # what is inside a cold estimator is cold: that one trains clones
         cold = [name.removesuffix("warm_start") for name, value in states.items() if not value]
         return any(
@@ -226,7 +222,7 @@ def _check_learner(learner: Any) -> None:
             "`learner` must be a modAL ActiveLearner of an estimator or a Pipeline. "
             f"Got {type(learner).__name__}."
         )
-    states = _parameters(learner, "random_state")
+    states = parameters_of(learner, "random_state")
     states["query_strategy"] = _defaults(learner.query_strategy).get("random_state")
     for name, state in states.items():
         if not isinstance(state, int | np.integer | None):
@@ -237,7 +233,16 @@ def _check_learner(learner: Any) -> None:
             )
 
 
-def _parameters(learner: Any, kind: str) -> dict[str, Any]:
+def tree_of(learner: Any) -> DecisionTree | None:
+    """Tree whose questions the estimator learns; None if it learns one question."""
+    given = parameters_of(learner, "tree").values()
+    trees = list(dict.fromkeys(tree for tree in given if isinstance(tree, DecisionTree)))
+    if len(trees) > 1:
+        raise ValueError(f"`learner` must have one `tree` in all its parts. Got {trees}.")
+    return trees[0] if trees else None
+
+
+def parameters_of(learner: Any, kind: str) -> dict[str, Any]:
     """Parameters of that name of the estimator and of all that it is made of."""
     parameters = learner.estimator.get_params(deep=True).items()
     return {name: value for name, value in parameters if name.rpartition("__")[2] == kind}
@@ -249,7 +254,7 @@ def _defaults(strategy: Callable[..., Any]) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters}
 
 
-def _check_pool(pool: Any) -> NDArray[Any]:
+def check_pool(pool: Any) -> NDArray[Any]:
     """Pool as an array of one or two dimensions, paths as text."""
     pool = _as_array(pool, "pool")
     if len(pool.shape) not in (1, 2) or pool.shape[0] == 0:
@@ -298,7 +303,7 @@ def _check_initial(initial: ArrayLike, n_galaxies: int) -> int | NDArray[Any]:
     return rows
 
 
-def _check_test(
+def check_test(
     test: Any, pool: NDArray[Any], tree: DecisionTree | None
 ) -> tuple[ArrayLike, ArrayLike] | None:
     """Test set (X, y), of which no galaxy is in the pool."""

@@ -1,0 +1,229 @@
+"""Whether asking pays: galaxies that a run asked about, compared with random ones of its own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+
+from skgalaxy._validation import check_int, check_seed
+from skgalaxy.active._loop import Result
+from skgalaxy.active._plan import check_pool, check_test, parameters_of, tree_of
+from skgalaxy.query import predict_posterior
+from skgalaxy.votes import DecisionTree
+
+__all__ = ["Comparison", "compare_with_random"]
+
+FEWEST = 16  # galaxies of each kind
+N_BOOTSTRAPS = 1000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """What galaxies that were asked about have taught, and as many random ones.
+
+    Attributes
+    ----------
+    n_each : int
+        Galaxies of each kind.
+    asked, random : ndarray of shape (n_repeats,)
+        Log-likelihood per vote of the test galaxies, in nats, of a model that learned from
+        galaxies asked about, or drawn at random.
+    gain : float
+        Mean of `asked` minus mean of `random`; above 0, asking has paid.
+    interval : tuple of float
+        Ends of its 95 % interval, by bootstrap over test galaxies and repeats.
+
+    Examples
+    --------
+    See `compare_with_random`.
+    """
+
+    n_each: int
+    asked: NDArray[Any]
+    random: NDArray[Any]
+    interval: tuple[float, float]
+
+    @property
+    def gain(self) -> float:
+        """What asking has gained, in nats per vote."""
+        return float(self.asked.mean() - self.random.mean())
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        verdict = "asking pays" if low > 0 else "asking costs" if high < 0 else "not told apart"
+        return (
+            f"Comparison({self.n_each} asked, {self.n_each} random: {self.gain:+.3f} nats per vote "
+            f"({low:+.3f} to {high:+.3f}), {verdict})"
+        )
+
+
+def compare_with_random(
+    result: Result,
+    pool: ArrayLike,
+    test: tuple[ArrayLike, ArrayLike],
+    *,
+    n_repeats: int = 3,
+    random_state: Any = None,
+) -> Comparison:
+    """Whether asking has paid in a run, by the random share of its own rounds.
+
+    Your strategy must ask about a share at random, as `skgalaxy.query.mix_random` does. The
+    estimator learns twice from scratch, each time from the galaxies of round 0 and equally many
+    others: those that the strategy chose, or the random ones. Both predict the test galaxies.
+
+    Parameters
+    ----------
+    result : Result
+        Of `run`. Galaxies without a score are the random ones.
+    pool : array-like of shape (n_galaxies,) or (n_galaxies, n_features)
+        The pool of that run.
+    test : tuple (X, y)
+        Galaxies drawn at random that nobody has learned from, as your learner takes them, and
+        their votes.
+    n_repeats : int, default=3
+        Pairs of models, at least 2. Each pair has a seed of its own, and draws anew from the kind
+        of which there are more galaxies.
+    random_state : int, RandomState or None, default=None
+        Seed of all that.
+
+    Returns
+    -------
+    comparison : Comparison
+
+    Raises
+    ------
+    TypeError
+        If the learner predicts no posterior.
+    ValueError
+        If there are fewer than 16 answered galaxies of either kind, or test galaxies without votes.
+
+    Notes
+    -----
+    The models see fewer galaxies than the run's own: as many of each kind as there are of the
+    rarer. What asking gains there need not be what it gains with all. A share of a half tells most.
+
+    Examples
+    --------
+    Points on a line, about which volunteers doubt only near 0. A learner of neighbours asks there:
+
+    >>> import numpy as np
+    >>> from modAL.models import ActiveLearner
+    >>> from sklearn.neighbors import KNeighborsRegressor
+    >>> from skgalaxy import VotePosterior, active, query
+    >>> class Neighbours(KNeighborsRegressor):
+    ...     def predict_posterior(self, X):
+    ...         votes = self._y[self.kneighbors(X, return_distance=False)]
+    ...         return VotePosterior((votes[..., 0] + 1) / (votes[..., 1] + 2))
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.uniform(-9, 9, 600)[:, None]
+    >>> rho = 1 / (1 + np.exp(-2 * x[:, 0]))
+    >>> votes = np.column_stack([rng.binomial(40, rho), np.full(600, 40)])
+    >>> result = active.run(
+    ...     ActiveLearner(Neighbours(3), query.mix_random(query.variance_sampling, 0.5)),
+    ...     x[:400],
+    ...     active.SimulatedVolunteers(np.arange(400), votes[:400]),
+    ...     initial=20,
+    ...     n_instances=20,
+    ...     n_rounds=4,
+    ...     random_state=0,
+    ... )
+    >>> active.compare_with_random(result, x[:400], (x[400:], votes[400:]), random_state=0)
+    Comparison(40 asked, 40 random: +0.002 nats per vote (+0.001 to +0.003), asking pays)
+    """
+    tree = tree_of(result.learner)
+    pool = check_pool(pool)
+    X, y = _check_test(test, pool, tree)
+    n_repeats, rng = check_int(n_repeats, "n_repeats", 2), check_seed(random_state)
+    start, *kinds = _labelled(result, pool, tree)
+    n_each = min(len(votes) for _, votes in kinds)
+    if n_each < FEWEST:
+        raise ValueError(
+            f"`result` must hold {FEWEST} galaxies that a strategy asked about, and as many that "
+            "were drawn at random, with votes. Got "
+            f"{' and '.join(str(len(votes)) for _, votes in kinds)}; ask with "
+            "skgalaxy.query.mix_random(strategy, 0.5)."
+        )
+    log_prob = np.empty((2, n_repeats, len(y)))
+    for repeat in range(n_repeats):
+        seed = rng.randint(np.iinfo(np.int32).max)
+        for kind, labelled in enumerate(kinds):
+            rows = np.random.default_rng(seed).permutation(len(labelled[1]))[:n_each]
+            learned = [np.concatenate([a, b[rows]]) for a, b in zip(start, labelled, strict=True)]
+            log_prob[kind, repeat] = _log_prob(_fitted(result.learner, seed, *learned), X, y, tree)
+    n_votes = y[:, 1] if tree is None else y.sum(axis=1)
+    asked, random = log_prob.sum(axis=-1) / n_votes.sum()
+    gains = _bootstraps(log_prob[0] - log_prob[1], n_votes, rng)
+    return Comparison(n_each, asked, random, tuple(np.quantile(gains, (0.025, 0.975)).tolist()))
+
+
+def _check_test(
+    test: Any, pool: NDArray[Any], tree: DecisionTree | None
+) -> tuple[Any, NDArray[np.float64]]:
+    """Test galaxies and their counts, 0 where a question is not known."""
+    given = check_test(test, pool, tree)
+    if given is None:
+        raise TypeError("`test` must be (X, y), of galaxies drawn at random. Got None.")
+    X, y = given[0], np.nan_to_num(np.asarray(given[1], dtype=np.float64))
+    if not (y[:, 1] if tree is None else y.sum(axis=1)).sum():
+        raise ValueError("`test` must have votes. Got none.")
+    return X, y
+
+
+def _labelled(
+    result: Result, pool: NDArray[Any], tree: DecisionTree | None
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """X and y of what the run started with, was asked about, and was drawn at random."""
+    answered = result.asked[result.asked["n_votes"].notna()]
+    columns = ["k", "n_votes"] if tree is None else list(tree.columns)
+    y = np.nan_to_num(answered[columns].to_numpy(dtype=np.float64))
+    if len(answered) and answered["row"].max() >= len(pool):
+        raise ValueError(
+            f"`pool` must be that of the run. Got {len(pool)} galaxies, and row "
+            f"{answered['row'].max()} was asked about."
+        )
+    X = pool[answered["row"].to_numpy()]
+    later, is_random = answered["round"] > 0, answered["score"].isna()
+    start, asked, drawn = (
+        (X[of], y[of])
+        for of in (
+            ~later.to_numpy(),
+            (later & ~is_random).to_numpy(),
+            (later & is_random).to_numpy(),
+        )
+    )
+    learner, n_taught = result.learner, len(result.learner.X_training) - len(answered)
+    if n_taught:  # before the run
+        X, y = learner.X_training[:n_taught], learner.y_training[:n_taught]
+        start = np.concatenate([X, start[0]]), np.concatenate([y, start[1]])
+    return [start, asked, drawn]
+
+
+def _fitted(learner: Any, seed: int, X: NDArray[Any], y: NDArray[Any]) -> Any:
+    """The learner's estimator, trained from scratch."""
+    names = parameters_of(learner, "random_state"), parameters_of(learner, "warm_start")
+    seeded, cold = dict.fromkeys(names[0], seed), dict.fromkeys(names[1], False)
+    return clone(learner.estimator).set_params(**seeded, **cold).fit(X, y)
+
+
+def _log_prob(
+    estimator: Any, X: Any, y: NDArray[np.float64], tree: DecisionTree | None
+) -> NDArray[np.float64]:
+    """Log probability of every galaxy's votes."""
+    posterior = predict_posterior(estimator, X)
+    votes = (y,) if tree is not None else (y[:, 0].astype(int), y[:, 1].astype(int))
+    return posterior.log_prob(*votes)
+
+
+def _bootstraps(
+    gain: NDArray[np.float64], n_votes: NDArray[np.float64], rng: np.random.RandomState
+) -> NDArray[np.float64]:
+    """Gains per vote of resampled repeats and galaxies; `gain` is of each."""
+    n_repeats, n_galaxies = gain.shape
+    repeats = rng.randint(n_repeats, size=(N_BOOTSTRAPS, n_repeats))
+    found = np.empty(N_BOOTSTRAPS)
+    for number, some in enumerate(repeats):
+        rows = rng.randint(n_galaxies, size=n_galaxies)
+        found[number] = gain[some].mean(axis=0)[rows].sum() / n_votes[rows].sum()
+    return found

@@ -1,0 +1,144 @@
+"""Whether asking pays: what both models learn from, and what is told of them."""
+
+import numpy as np
+import pytest
+from modAL.models import ActiveLearner
+from sklearn.neighbors import KNeighborsRegressor
+
+from skgalaxy import TreePosterior, VotePosterior, active, query
+from skgalaxy.likelihoods import Multinomial, TreeLikelihood
+from skgalaxy.votes import DecisionTree
+
+N_POOL, N_TEST = 300, 200
+
+
+class Neighbours(KNeighborsRegressor):
+    """What three neighbours got; it keeps what every clone has learned from."""
+
+    learned = []
+
+    def __init__(self, tree=None, warm_start=False):
+        super().__init__(3)
+        self.tree = tree
+        self.warm_start = warm_start
+
+    def fit(self, X, y):
+        self.learned.append((np.asarray(X)[:, 0], np.asarray(y), self.warm_start))
+        return super().fit(X, y)
+
+    def predict_posterior(self, X):
+        votes = self._y[self.kneighbors(X, return_distance=False)]
+        rho = (votes[..., 0] + 1) / (votes[..., [0, 1]].sum(axis=2) + 2)
+        if self.tree is None:
+            return VotePosterior((votes[..., 0] + 1) / (votes[..., 1] + 2))
+        parts = {self.tree.questions[0]: Multinomial(np.stack([rho, 1 - rho], axis=-1))}
+        return TreePosterior(TreeLikelihood(self.tree, parts))
+
+
+def points(fraction, tree=None):
+    """Return points from -9 to 9 and votes; volunteers doubt only near 0, if at all."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-9, 9, N_POOL + N_TEST)
+    k = rng.binomial(40, fraction(x))
+    return x[:, None], np.column_stack([k, 40 - k if tree else np.full(len(k), 40)])
+
+
+def doubt_near_zero(x):
+    return 1 / (1 + np.exp(-2 * x))
+
+
+def by_distance(learner, X, n_instances=1, **_):
+    """Ask near 0; its score is how near."""
+    near = np.argsort(np.abs(X[:, 0]))[:n_instances]
+    return near, -np.abs(X[near, 0])
+
+
+def a_run(x, votes, strategy, tree=None, **further):
+    arguments = {"initial": 20, "n_instances": 20, "n_rounds": 3, "random_state": 0} | further
+    volunteers = active.SimulatedVolunteers(np.arange(N_POOL), votes[:N_POOL], tree=tree)
+    learner = ActiveLearner(Neighbours(tree), query.mix_random(strategy, 0.5))
+    return active.run(learner, x[:N_POOL], volunteers, **arguments)
+
+
+@pytest.mark.parametrize("tree", [None, DecisionTree({"right": ["yes", "no"]})])
+def test_asking_where_volunteers_doubt_pays(tree):
+    x, votes = points(doubt_near_zero, tree)
+    result = a_run(x, votes, by_distance, tree)
+    test = x[N_POOL:], votes[N_POOL:]
+    found = active.compare_with_random(result, x[:N_POOL], test, random_state=0)
+    assert found.interval[0] > 0
+    assert found.interval[0] < found.gain < found.interval[1]
+    assert "asking pays" in repr(found)
+    again = active.compare_with_random(result, x[:N_POOL], test, random_state=0)
+    assert repr(again) == repr(found)
+
+
+def test_asking_where_there_is_nothing_to_learn_costs():
+    x, votes = points(lambda x: 0.5 + 0.4 * np.sin(x) * (np.abs(x) > 2))
+    result = a_run(x, votes, by_distance)
+    test = x[N_POOL:], votes[N_POOL:]
+    found = active.compare_with_random(result, x[:N_POOL], test, n_repeats=5, random_state=0)
+    assert found.interval[1] < 0
+    assert "asking costs" in repr(found)
+
+
+def test_both_models_learn_the_start_and_equally_many_of_one_kind():
+    x, votes = points(doubt_near_zero)
+    result = a_run(x, votes, by_distance, n_instances=25)
+    Neighbours.learned.clear()
+    test = x[N_POOL:], votes[N_POOL:]
+    found = active.compare_with_random(result, x[:N_POOL], test, n_repeats=2, random_state=1)
+    asked = result.asked
+    start = set(x[asked.loc[asked["round"] == 0, "row"], 0])
+    later = asked[asked["round"] > 0]
+    kinds = [set(x[later.loc[later["score"].isna() == drawn, "row"], 0]) for drawn in (False, True)]
+    assert found.n_each == min(map(len, kinds))
+    assert len(kinds[0]) != len(kinds[1])  # one of them is drawn from
+    value_of = dict(zip(x[:, 0], votes.tolist(), strict=True))
+    for number, (points_learned, y, is_warm) in enumerate(Neighbours.learned):
+        assert len(points_learned) == len(set(points_learned)) == len(start) + found.n_each
+        assert start < set(points_learned) <= start | kinds[number % 2]
+        assert y.tolist() == [value_of[point] for point in points_learned]
+        assert not is_warm
+    assert number == 3
+
+
+def test_what_a_learner_had_been_taught_is_learned_by_both():
+    x, votes = points(doubt_near_zero)
+    taught = np.arange(N_POOL - 30, N_POOL)
+    learner = ActiveLearner(
+        Neighbours(),
+        query.mix_random(by_distance, 0.5),
+        X_training=x[taught],
+        y_training=votes[taught],
+    )
+    n_pool = N_POOL - 30
+    volunteers = active.SimulatedVolunteers(np.arange(n_pool), votes[:n_pool])
+    result = active.run(
+        learner, x[:n_pool], volunteers, initial=0, n_instances=40, n_rounds=1, random_state=0
+    )
+    Neighbours.learned.clear()
+    test = x[N_POOL:], votes[N_POOL:]
+    active.compare_with_random(result, x[:n_pool], test, n_repeats=2, random_state=1)
+    for points_learned, _, _ in Neighbours.learned:
+        assert set(x[taught, 0]) < set(points_learned)
+
+
+def test_bad_input_is_refused_before_any_model_learns():
+    x, votes = points(doubt_near_zero)
+    test = x[N_POOL:], votes[N_POOL:]
+    result = a_run(x, votes, by_distance)
+    Neighbours.learned.clear()
+    few = a_run(x, votes, by_distance, n_rounds=1)
+    Neighbours.learned.clear()
+    with pytest.raises(ValueError, match=r"must hold 16 galaxies .* Got 10 and 10; ask with"):
+        active.compare_with_random(few, x[:N_POOL], test)
+    with pytest.raises(ValueError, match="`pool` must be that of the run. Got 5 galaxies"):
+        active.compare_with_random(result, x[:5], test)
+    with pytest.raises(TypeError, match="`test` must be"):
+        active.compare_with_random(result, x[:N_POOL], None)
+    with pytest.raises(ValueError, match="`test` must have votes. Got none"):
+        active.compare_with_random(result, x[:N_POOL], (test[0], 0 * test[1]))
+    with pytest.raises(ValueError, match="`n_repeats`"):
+        active.compare_with_random(result, x[:N_POOL], test, n_repeats=1)
+    assert not Neighbours.learned
