@@ -56,6 +56,14 @@ def read_label(value: str | float) -> Label:
     return Label(raw, words, short, not isinstance(value, str))
 
 
+def by_number(label: Label) -> RowError:
+    """Error of an answer that is a number, of which nobody knows what it stands for."""
+    return RowError(
+        f"has in its 'annotations' an answer by its number, {label.raw}, where others are texts; "
+        "if only another version of the workflow has it, give `workflow_version`."
+    )
+
+
 class Answers:
     """The answers that a question may have, and their names.
 

@@ -1,26 +1,21 @@
 """`read_classifications`: from an export of classifications to votes.
 
 An export has a row per classification: one volunteer's answers to the tasks of a workflow, about
-one subject. It is read row by row, and four numbers are kept of each.
+one subject. It is read row by row, and five numbers are kept of each.
 """
 
-import os
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, overload
 
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from skgalaxy._files import check_path
-from skgalaxy._validation import check_choice
 from skgalaxy.votes import VoteTable
-from skgalaxy.votes._table_file import check_is_file
 from skgalaxy.zooniverse._answers import Answers
-from skgalaxy.zooniverse._export_file import Cells, RowError, export_rows
 from skgalaxy.zooniverse._galaxy_ids import GalaxyIds
-from skgalaxy.zooniverse._tally import Tally, Workflow
+from skgalaxy.zooniverse._one_task import OneTask
+from skgalaxy.zooniverse._read_export import Workflow, check_export, check_text, read_export
 
 __all__ = ["read_classifications"]
 
@@ -159,62 +154,10 @@ def read_classifications(
     >>> print(votes.ids, votes.votes("Bar"))
     ['587722981742215240'] [[1 2]]
     """
-    _check_text(task, "task")
-    _check_text(id_name, "id_name")
-    question = task if question is None else _check_text(question, "question")
-    check_choice(on_error, "on_error", ("raise", "report"))
-    path = check_path(path, "path")
-    check_is_file(path)
+    check_text(task, "task")
+    check_text(id_name, "id_name")
+    question = task if question is None else check_text(question, "question")
+    path = check_export(path)
     workflow = Workflow.checked(workflow_id, workflow_version)
-    tally = Tally(os.fspath(path), task, Answers(answers), GalaxyIds(id_name, ids))
-    unread = _read_rows(tally, workflow, on_error)
-    votes = _votes(tally, question, unread)
-    for note in tally.notes:
-        warnings.warn(note, UserWarning, stacklevel=2)
-    return votes if on_error == "raise" else (votes, unread)
-
-
-def _read_rows(tally: Tally, workflow: Workflow, on_error: str) -> pd.DataFrame:
-    """Add the rows of the workflow to the tally, and tabulate those that cannot be read."""
-    unread = []
-    for row, number, error in _faults(tally, workflow):
-        if on_error == "raise":
-            named = f" (classification_id {number[:20]})" if number else ""
-            raise ValueError(
-                f"`path` must be a whole export. Got {tally.path!r}, whose row {row}{named} {error}"
-            ) from error
-        unread.append((row, number, str(error)))
-    return pd.DataFrame(sorted(unread), columns=["row", "classification_id", "reason"])
-
-
-def _faults(tally: Tally, workflow: Workflow) -> Iterator[tuple[int, str, RowError]]:
-    """Add the rows to the tally; number, classification_id and error of those that are faulty."""
-    for row, cells in enumerate(export_rows(tally.path)):
-        try:
-            if isinstance(cells, RowError):
-                raise cells
-            if workflow.has(cells):
-                tally.add(cells, row)
-        except RowError as error:
-            number = cells.classification_id if isinstance(cells, Cells) else ""
-            yield row, number.encode(errors="backslashreplace").decode(), error
-    yield from tally.take_odd()
-
-
-def _votes(tally: Tally, question: str, unread: pd.DataFrame) -> VoteTable:
-    """Votes of a tally; an error tells of the rows that could not be read, which may explain it."""
-    try:
-        return tally.votes(question)
-    except ValueError as error:
-        if unread.empty:
-            raise
-        raise ValueError(
-            f"{error} Rows that cannot be read: {len(unread)}. The first, row {unread['row'][0]}, "
-            f"{unread['reason'][0]}"
-        ) from error
-
-
-def _check_text(value: str, name: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise TypeError(f"`{name}` must be text. Got {value!r}.")
-    return value
+    script = OneTask(path, task, Answers(answers), question)
+    return read_export(path, script, GalaxyIds(id_name, ids), workflow, on_error)
