@@ -25,7 +25,8 @@ from skgalaxy.cli._common import Command, examples, hushed, note, one_line, seed
 from skgalaxy.cli._evaluate import evaluate
 from skgalaxy.cli._models import rank, train
 from skgalaxy.cli._predict import predict
-from skgalaxy.cli._tables import simulate, votes
+from skgalaxy.cli._simulate import simulate
+from skgalaxy.cli._votes import votes
 
 __all__ = ["main"]
 
