@@ -57,7 +57,7 @@ def read_label(value: str | float) -> Label:
 
 
 def by_number(label: Label) -> RowError:
-    """Error of an answer that is a number, of which nobody knows what it stands for."""
+    """Error of an answer that is a number: nobody knows the text that it stands for."""
     return RowError(
         f"has in its 'annotations' an answer by its number, {label.raw}, where others are texts; "
         "if only another version of the workflow has it, give `workflow_version`."
@@ -84,7 +84,7 @@ class Answers:
         if not is_utf8(label.raw):
             raise RowError(f"an answer that is no text, {shown(label.raw)}.")
         if self.given is not None:
-            if self._given_name(label) is None:
+            if self.given_name(label) is None:
                 lacks = ", ".join(map(shown, list(self.given)[:20]))
                 raise RowError(
                     f"an answer to the task that `answers` lacks: {shown(label.raw)}, not one of "
@@ -132,13 +132,13 @@ class Answers:
                 "`answers` must name answers that differ in their images only by the whole label, "
                 f"images included. Got none for {shown(unnamed[0])}."
             )
-        return [str(self._given_name(label)) for label in labels]
+        return [str(self.given_name(label)) for label in labels]
 
     def columns(self, names: Sequence[str]) -> list[str]:
         """Distinct names of the answers, in order: as given, or alphabetical."""
         return list(dict.fromkeys((self.given or {}).values())) or sorted(set(names))
 
-    def _given_name(self, label: Label) -> str | None:
+    def given_name(self, label: Label) -> str | None:
         """Name that `given` has for a label: by all of it, or else by its text."""
         given = self.given or {}
         if label.raw in given:

@@ -1,4 +1,4 @@
-"""An export read row by row: what of it is counted, and which of its rows cannot be read."""
+"""An export read row by row: its votes, and a table of the rows that cannot be read."""
 
 import os
 import warnings
@@ -63,7 +63,7 @@ def read_export(
 ) -> Any:
     """Votes of an export; with ``on_error="report"`` also the table of the rows left out.
 
-    Users are warned of what they should know.
+    Users are warned of all that they should know.
     """
     check_choice(on_error, "on_error", ("raise", "report"))
     tally = Tally(path, script, ids)

@@ -1,6 +1,7 @@
-"""Rows of an export, counted: who said what about which galaxy.
+"""Rows of an export, counted: who made which statement about which galaxy.
 
-What is asked about a galaxy, one task or all of a tree, is a `Script`'s matter.
+A statement is a classification's answer to one task, or its answers to all tasks of a tree. Which
+of them, and the votes that come of it, is a `Script`'s matter.
 """
 
 from array import array
@@ -20,7 +21,7 @@ from skgalaxy.zooniverse._galaxy_ids import GalaxyIds
 
 MOST_DIGITS = 18  # which an int64 holds
 CELLS_KEPT, LONGEST_KEPT = 2**14, 2000  # longer ones, in characters, seldom repeat
-UNANSWERED = -1  # in place of the number of what was said
+UNANSWERED = -1  # in place of the number of a statement
 
 T = TypeVar("T")
 Said = TypeVar("Said")
@@ -28,28 +29,28 @@ Votes = TypeVar("Votes", covariant=True)
 
 
 class Script(Protocol[Said, Votes]):
-    """What is asked about a galaxy: how annotations are read, and what becomes of them."""
+    """Reader of statements, which makes votes of them: of one task, or of all of a tree."""
 
     def read(self, annotations: str) -> Said | None:
-        """Answers of a classification; None if it answers nothing at all."""
+        """Statement of a classification; None if it answers nothing at all."""
         ...
 
     def number(self, said: Said, version: str) -> int:
-        """Number of what was said, in a version of the workflow; `UNANSWERED` counts nothing."""
+        """Number of a statement, made in a version of the workflow; `UNANSWERED` is no vote."""
         ...
 
     def faults(self, n_rows: NDArray[np.int64], strict: bool) -> Mapping[int, RowError]:
-        """Errors by the number of what was said, which can be found once all rows are read.
+        """Errors of statements, by their numbers, that are found once all rows are read.
 
-        `n_rows` tells how many there are of each number. If `strict`, they may be raised at once.
+        `n_rows` tells how many rows make each. If `strict`, the errors may be raised at once.
         """
         ...
 
     def refuse_absent(self) -> None:
-        """Refuse an export that does not ask what this script does."""
+        """Refuse an export without the tasks of the script."""
 
     def votes(self, ids: list[str], said: csr_array) -> Votes:
-        """Votes on galaxies, of how often each number was said, (n_galaxies, n_numbers)."""
+        """Votes of how often each statement was made, (n_galaxies, n_statements)."""
         ...
 
     def notes(self) -> list[str]:
@@ -86,7 +87,7 @@ class Tally(Generic[Said, Votes]):
         self.path, self.notes = path, []
         self._script, self._ids = script, ids
         self._users, self._galaxies = _Numbering(), _Numbering()
-        self._numbers = array("q")  # of galaxy, user, classification, what was said and row
+        self._numbers = array("q")  # of galaxy, user, classification, statement and row
         self._kept = np.empty((0, 5), dtype=np.int64)
         self._workflows: dict[str, None] = {}
         self._found: set[str] = set()
@@ -164,7 +165,7 @@ class Tally(Generic[Said, Votes]):
         return votes
 
     def _first(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Galaxy and what was said of each volunteer's first classification, if it counts."""
+        """Galaxies, and the votes among each volunteer's first statements about them."""
         galaxy, user, classification, number, _ = self._kept.T
         order = np.lexsort((classification, user, galaxy))
         galaxy, user, number = galaxy[order], user[order], number[order]
