@@ -29,8 +29,9 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skgalaxy.information.walks import Question, Walks, finite_log
+from skgalaxy.information.walks import Walks, finite_log
 from skgalaxy.likelihoods.base import row_blocks
+from skgalaxy.votes._tree_steps import Step
 
 __all__ = ["sampled_information"]
 
@@ -190,7 +191,7 @@ def _answers(block: _Prepared, rows: NDArray[Any], draw_GS: NDArray[Any], shared
 
 
 def _who_are_asked(
-    question: Question, said: dict[int, NDArray[Any]], shape: tuple[int, ...]
+    question: Step, said: dict[int, NDArray[Any]], shape: tuple[int, ...]
 ) -> NDArray[Any]:
     """Volunteers who are asked a question, given who gave the answers before it."""
     if not question.asked_after:
@@ -198,7 +199,7 @@ def _who_are_asked(
     return np.logical_or.reduce([said[column] for column in question.asked_after])
 
 
-def _levels_below(questions: tuple[Question, ...], fractions: NDArray[Any]) -> NDArray[Any]:
+def _levels_below(questions: tuple[Step, ...], fractions: NDArray[Any]) -> NDArray[Any]:
     """Fractions of an answer and those before it, as levels that uniform integers stay below."""
     levels = np.empty(fractions.shape, np.uint16)
     for question in questions:

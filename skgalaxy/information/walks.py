@@ -13,7 +13,7 @@ Shape suffixes: G galaxies, D draws, A answers to all questions, Q questions, S 
 """
 
 from math import comb
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,18 +23,12 @@ from skgalaxy._validation import check_numbers, first_rows
 from skgalaxy.likelihoods.rising import log_rising
 from skgalaxy.likelihoods.simplex import check_fractions, compositions
 from skgalaxy.votes import DecisionTree
+from skgalaxy.votes._tree_steps import Step, asked_fractions, asked_of, steps_of
 
-__all__ = ["Question", "Walks", "as_walks", "finite_log", "outcomes"]
+__all__ = ["Walks", "as_walks", "finite_log", "outcomes"]
 
 _SUM_ERROR = 1e-6  # of fractions that need no closer look
 _LEAST = 0.05  # of a concentration: below it, all gamma deviates may be rounded to 0
-
-
-class Question(NamedTuple):
-    """A question: the columns of its answers, and those of the answers that lead to it."""
-
-    answers: slice
-    asked_after: tuple[int, ...] = ()
 
 
 class Walks:
@@ -42,7 +36,7 @@ class Walks:
 
     Parameters
     ----------
-    questions : tuple of Question
+    questions : tuple of Step
         Each after those that lead to it.
     fractions : ndarray of shape (n_galaxies, n_draws, n_answers)
         Fraction of every answer among those who are asked its question.
@@ -54,7 +48,7 @@ class Walks:
 
     def __init__(
         self,
-        questions: tuple[Question, ...],
+        questions: tuple[Step, ...],
         fractions: NDArray[Any],
         scatter: NDArray[Any] | None = None,
         log_weight: NDArray[Any] | None = None,
@@ -80,18 +74,7 @@ class Walks:
 
     def asked(self) -> NDArray[Any]:
         """Probability that a volunteer is asked each question, shape (G, D, Q)."""
-        asked_GDQ = np.ones((*self.fractions.shape[:2], len(self.questions)))
-        for number, question in enumerate(self.questions):
-            if question.asked_after:
-                ways_GDP = [
-                    asked_GDQ[..., self._question_of(column)] * self.fractions[..., column]
-                    for column in question.asked_after
-                ]
-                asked_GDQ[..., number] = np.minimum(np.sum(ways_GDP, axis=0), 1)
-        return asked_GDQ
-
-    def _question_of(self, column: int) -> int:
-        return next(n for n, one in enumerate(self.questions) if column < one.answers.stop)
+        return asked_fractions(self.questions, self.fractions)
 
     def clicks(self) -> NDArray[Any]:
         """Expected number of answers that one volunteer gives, shape (G,)."""
@@ -114,20 +97,20 @@ class Walks:
         n_answers = fractions.shape[-1]
         scatter = None if self.scatter is None else self.scatter[..., [number]]
         if only_asked or not self.questions[number].asked_after:
-            questions = (Question(slice(0, n_answers)),)
+            questions = (Step(slice(0, n_answers)),)
             return type(self)(questions, fractions, scatter, self.log_weight)
         asked_GD1 = self.asked()[..., [number]]
         fractions = np.concatenate([asked_GD1, 1 - asked_GD1, fractions], axis=-1)
         if scatter is not None:
             scatter = np.concatenate([np.zeros_like(scatter), scatter], axis=-1)
-        questions = (Question(slice(0, 2)), Question(slice(2, 2 + n_answers), (0,)))
+        questions = (Step(slice(0, 2)), Step(slice(2, 2 + n_answers), (0,)))
         return type(self)(questions, fractions, scatter, self.log_weight)
 
     def together(self) -> Self:
         """All galaxies as one, each with a tree of its own; networks weigh the same for all."""
         n_galaxies, n_draws, n_answers = self.fractions.shape
         questions = tuple(
-            Question(
+            Step(
                 slice(
                     number * n_answers + one.answers.start, number * n_answers + one.answers.stop
                 ),
@@ -227,7 +210,7 @@ def finite_log(x: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
 
 def outcomes(
-    questions: tuple[Question, ...], n: int, most: int
+    questions: tuple[Step, ...], n: int, most: int
 ) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """Counts that n volunteers can give, shape (A, S), and the logarithms of their coefficients.
 
@@ -237,9 +220,7 @@ def outcomes(
     for question in questions:
         n_answers = question.answers.stop - question.answers.start
         first_S = np.full(len(counts_SA), float(n))
-        asked_S = (
-            counts_SA[:, question.asked_after].sum(axis=1) if question.asked_after else first_S
-        ).astype(int)
+        asked_S = asked_of(question, counts_SA, first_S).astype(int)
         sizes_S = [comb(asked + n_answers - 1, n_answers - 1) for asked in asked_S.tolist()]
         if sum(sizes_S) > most:
             return None
@@ -273,16 +254,7 @@ def as_walks(
         )
     fractions = _check_draws(draws, tree)
     scatter = _check_concentrations(concentrations, (*fractions.shape[:2], len(tree.questions)))
-    return Walks(questions_of(tree), fractions, scatter), tree
-
-
-def questions_of(tree: DecisionTree) -> tuple[Question, ...]:
-    """Columns of a tree's questions, and of the answers that lead to them."""
-    column = {name: place for place, name in enumerate(tree.columns)}
-    return tuple(
-        Question(here, tuple(column[f"{q}_{answer}"] for q, answer in tree.parents(question)))
-        for question, here in tree.slices.items()
-    )
+    return Walks(steps_of(tree), fractions, scatter), tree
 
 
 def _check_draws(draws: Any, tree: DecisionTree) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from skgalaxy.likelihoods.dirichlet_multinomial import DirichletMultinomial
 from skgalaxy.likelihoods.multinomial import Multinomial
 from skgalaxy.likelihoods.simplex import AnswerLikelihood
 from skgalaxy.votes import DecisionTree
+from skgalaxy.votes._tree_steps import asked_of, steps_of
 
 __all__ = ["TreeLikelihood"]
 
@@ -154,11 +155,9 @@ class TreeLikelihood(Likelihood):
     ) -> NDArray[Any]:
         """Votes of walks down the tree, shape (G, A), if the network of that draw is right."""
         votes_GA = np.zeros((len(self), self.tree.n_answers), dtype=np.int64)
-        columns = {name: number for number, name in enumerate(self.tree.columns)}
-        for name, one in self.questions():
-            parents = [columns[f"{q}_{answer}"] for q, answer in self.tree.parents(name)]
-            asked_G = votes_GA[:, parents].sum(axis=1) if parents else n_votes_G
-            votes_GA[:, self.tree.slices[name]] = one.sample(rng, asked_G, draw)
+        for step, (_, one) in zip(steps_of(self.tree), self.questions(), strict=True):
+            asked_G = asked_of(step, votes_GA, n_votes_G)
+            votes_GA[:, step.answers] = one.sample(rng, asked_G, draw)
         return votes_GA
 
     def sample_fractions(self, rng: np.random.RandomState) -> NDArray[Any]:

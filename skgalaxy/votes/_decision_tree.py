@@ -14,7 +14,7 @@ from skgalaxy.votes._question_names import check_names
 from skgalaxy.votes._tree_checks import check_mapping, check_parents
 from skgalaxy.votes._tree_counts import check_tree_counts
 from skgalaxy.votes._tree_drawing import drawn
-from skgalaxy.votes._tree_fractions import asked_fraction, asked_fractions
+from skgalaxy.votes._tree_steps import asked_fraction, asked_fractions, steps_of
 from skgalaxy.votes._tree_tables import too_many_votes
 from skgalaxy.votes._tree_texts import check_texts, find_text
 from skgalaxy.votes._vote_table import VoteTable
@@ -363,7 +363,7 @@ class DecisionTree:
                 f"`fractions` must have the {self.n_answers} answers of {self.name} as last axis. "
                 f"Got shape {values.shape}."
             )
-        return asked_fractions(self, values)
+        return asked_fractions(steps_of(self), values)
 
     def check_counts(self, y: Any, n_galaxies: int | None = None) -> NDArray[np.float64]:
         """Check the votes on all questions, and put them in the order of `columns`.

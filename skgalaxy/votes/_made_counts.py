@@ -24,8 +24,9 @@ from skgalaxy.votes._dialects import GZ2_COLUMN
 from skgalaxy.votes._published_trees import GZ2
 from skgalaxy.votes._question_names import GZ2_TASKS, first_names
 from skgalaxy.votes._table_file import find_id_columns, open_table
+from skgalaxy.votes._tree_steps import asked_of, steps_of
 from skgalaxy.votes._tree_votes import TreeVotes
-from skgalaxy.votes._walks import asked_of, check_tree_fractions, steps_of, walk_votes
+from skgalaxy.votes._walks import check_tree_fractions, walk_votes
 
 __all__ = ["draw_counts", "reconstruct_counts"]
 
@@ -104,8 +105,8 @@ def reconstruct_counts(
     fractions = _fractions(frame, tree, source)
     shown = _shown(frame, tree, n_votes, source)
     counts, residual = np.full(fractions.shape, np.nan), 0.0
-    for here, places in steps_of(tree):
-        asked = asked_of(places, counts, shown)
+    for step in steps_of(tree):
+        here, asked = step.answers, asked_of(step, counts, shown)
         expected = asked[:, None] * fractions[:, here]
         counts[:, here] = _whole_numbers(expected, asked)
         counts[asked == 0, here] = 0

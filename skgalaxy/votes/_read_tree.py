@@ -14,6 +14,7 @@ from skgalaxy.votes._decision_tree import DecisionTree
 from skgalaxy.votes._published_trees import GZ2, GZ_DECALS
 from skgalaxy.votes._question_names import first_names, without_release
 from skgalaxy.votes._table_file import Table
+from skgalaxy.votes._tree_steps import asked_of, steps_of
 from skgalaxy.votes._tree_votes import ORIGIN_COLUMN, ORIGINS, TreeVotes
 from skgalaxy.votes._vote_table import VoteTable
 
@@ -129,11 +130,11 @@ def count_tree(
 
 def _warn_of_other_tree(tree: DecisionTree, counts: NDArray[np.float64], path: str) -> None:
     """Warn of a question that many were not asked who gave the answers before it."""
-    for question, here in tree.slices.items():
-        places = [tree.columns.index(f"{q}_{answer}") for q, answer in tree.parents(question)]
-        asked, allowed = counts[:, here].sum(axis=1), counts[:, places].sum(axis=1)
+    for question, step in zip(tree.questions, steps_of(tree), strict=True):
+        asked = counts[:, step.answers].sum(axis=1)
+        allowed = asked_of(step, counts, asked)
         known = ~np.isnan(asked + allowed)
-        if places and asked[known].sum() < FEWEST_ASKED * allowed[known].sum():
+        if step.asked_after and asked[known].sum() < FEWEST_ASKED * allowed[known].sum():
             share = asked[known].sum() / allowed[known].sum()
             warnings.warn(
                 f"Only {100 * share:.0f} % of those who gave the answers before {question!r} in "

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skgalaxy._arrays import as_float64, without_mask
 from skgalaxy._validation import first_rows
+from skgalaxy.votes._tree_steps import Step, asked_of, steps_of
 
 if TYPE_CHECKING:
     from skgalaxy.votes._decision_tree import DecisionTree
@@ -51,10 +52,10 @@ def check_tree_counts(
     if mask is not None:
         counts[mask] = np.nan
     _check_values(tree, counts, name)
-    for question in tree.questions:
-        _check_known(tree, counts, question, name)
+    for question, step in zip(tree.questions, steps_of(tree), strict=True):
+        _check_known(counts[:, step.answers], question, name)
         if whole_walks:
-            _check_asked(tree, counts, question, name)
+            _check_asked(step, counts, question, name)
     return counts
 
 
@@ -104,11 +105,8 @@ def _check_values(tree: "DecisionTree", counts: NDArray[np.float64], name: str) 
     )
 
 
-def _check_known(
-    tree: "DecisionTree", counts: NDArray[np.float64], question: str, name: str
-) -> None:
+def _check_known(here: NDArray[np.float64], question: str, name: str) -> None:
     """Refuse a question that is known in part."""
-    here = counts[:, tree.slices[question]]
     in_part = np.asarray(np.isnan(here).any(axis=1) & ~np.isnan(here).all(axis=1))
     if in_part.any():
         raise ValueError(
@@ -117,16 +115,10 @@ def _check_known(
         )
 
 
-def _check_asked(
-    tree: "DecisionTree", counts: NDArray[np.float64], question: str, name: str
-) -> None:
+def _check_asked(step: Step, counts: NDArray[np.float64], question: str, name: str) -> None:
     """Refuse a question with many more votes than its parents allow."""
-    parents = tree.parents(question)
-    if not parents:
-        return
-    columns = [tree.columns.index(f"{parent}_{answer}") for parent, answer in parents]
-    allowed = counts[:, columns].sum(axis=1)  # NaN if a parent is not known: all are allowed
-    asked = counts[:, tree.slices[question]].sum(axis=1)
+    asked = counts[:, step.answers].sum(axis=1)
+    allowed = asked_of(step, counts, asked)  # NaN if a parent is not known: all are allowed
     over = np.asarray(asked - allowed > np.maximum(_FEW, _SHARE * asked))
     if over.any():
         row = int(np.flatnonzero(over)[0])

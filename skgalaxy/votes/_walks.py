@@ -1,6 +1,5 @@
 """Volunteers who walk a decision tree, with given vote fractions."""
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from skgalaxy._arrays import check_numbers
 from skgalaxy._validation import check_n_votes, check_seed, first_rows
 from skgalaxy.votes._decision_tree import DecisionTree
+from skgalaxy.votes._tree_steps import asked_of, steps_of
 
-__all__ = ["asked_of", "check_tree_fractions", "steps_of", "walk", "walk_votes"]
+__all__ = ["check_tree_fractions", "walk", "walk_votes"]
 
 ROUNDED = 0.02  # that the fractions of up to seven answers, of three decimals, may be off from 1
 
@@ -78,29 +78,12 @@ def walk(
 ) -> NDArray[np.float64]:
     """Counts (n_galaxies, n_answers) of `walk_votes`, of what is checked."""
     counts = np.full(fractions.shape, np.nan)
-    for here, places in steps_of(tree):
-        asked = asked_of(places, counts, shown)
+    for step in steps_of(tree):
+        here, asked = step.answers, asked_of(step, counts, shown)
         known = ~np.isnan(asked) & ~np.isnan(fractions[:, here.start])
         counts[known, here] = rng.multinomial(asked[known].astype(np.int64), fractions[known, here])
         counts[asked == 0, here] = 0
     return counts
-
-
-@lru_cache(maxsize=64)
-def steps_of(tree: DecisionTree) -> tuple[tuple[slice, list[int]], ...]:
-    """For each question, the places of its answers and of the answers that lead to it."""
-    column = {name: place for place, name in enumerate(tree.columns)}
-    return tuple(
-        (here, [column[f"{parent}_{answer}"] for parent, answer in tree.parents(question)])
-        for question, here in tree.slices.items()
-    )
-
-
-def asked_of(
-    places: list[int], counts: NDArray[np.float64], shown: NDArray[Any]
-) -> NDArray[np.float64]:
-    """Number of volunteers who are asked a question: all, or who gave the answers before it."""
-    return counts[:, places].sum(axis=1) if places else np.asarray(shown, np.float64)
 
 
 def check_tree_fractions(
