@@ -4,7 +4,6 @@ import numpy as np
 from scipy.special import logsumexp
 
 from skgalaxy.acquisition import standardised_draws
-from skgalaxy.information.joint import signal_to_noise
 from skgalaxy.likelihoods import as_likelihood
 from skgalaxy.likelihoods.base import log_coefficients
 from skgalaxy.likelihoods.entropy import entropy
@@ -47,7 +46,7 @@ def _sampled(pmfs, n_samples, random_state):
 def gaussian_joint_information(draws, information):
     """Joint information ½ log det(1 + R^½ c R^½) of the Gaussian channel, by its determinant."""
     directions = standardised_draws(draws)
-    ratio = signal_to_noise(information, len(directions))
+    ratio = np.expm1(2 * np.maximum(information, 0))
     covariance = (directions @ directions.T) * np.sqrt(ratio[:, None] * ratio)
     np.fill_diagonal(covariance, 1 + ratio)
     return float(0.5 * np.linalg.slogdet(covariance)[1])

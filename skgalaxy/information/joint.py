@@ -143,11 +143,8 @@ def greedy_information(
     [0 2 1] [0.6  0.4  0.26]
     """
     directions = standardised_draws(draws)
-    ratio = signal_to_noise(information, len(directions))
-    if check_int(n_instances, "n_instances", 1) > len(directions):
-        raise ValueError(
-            f"`n_instances` must not exceed the {len(directions)} galaxies. Got {n_instances}."
-        )
+    # Shannon 1948: a Gaussian channel has the capacity I = ½ log(1 + r)
+    ratio = np.expm1(2 * check_batch(information, n_instances, len(directions)))
     signals_GD = directions * np.sqrt(ratio)[:, None]
     variance_G = 1 + ratio  # of a galaxy's votes, given those that were picked
     covariance_DD = np.eye(signals_GD.shape[1])  # of the networks' directions, given the same
@@ -164,16 +161,19 @@ def greedy_information(
     return picks, 0.5 * np.log(variances)
 
 
-def signal_to_noise(information: ArrayLike, n_galaxies: int) -> NDArray[Any]:
-    """Signal-to-noise ratios r = exp(2 I) - 1 of a Gaussian channel with that information."""
+def check_batch(information: ArrayLike, n_instances: int, n_galaxies: int) -> NDArray[Any]:
+    """Information of each galaxy alone, >= 0, for a batch of `n_instances` of them."""
     information = check_numbers(information, "information")
     if information.shape != (n_galaxies,) or not np.isfinite(information).all():
         raise ValueError(
             "`information` must be one finite number per galaxy, "
             f"shape ({n_galaxies},). Got shape {information.shape}, or NaN or infinity."
         )
-    # Shannon 1948: a Gaussian channel has the capacity I = ½ log(1 + r)
-    return np.expm1(2 * np.maximum(information, 0))
+    if check_int(n_instances, "n_instances", 1) > n_galaxies:
+        raise ValueError(
+            f"`n_instances` must not exceed the {n_galaxies} galaxies. Got {n_instances}."
+        )
+    return np.maximum(information, 0)
 
 
 def expected_predictive_information_gain(

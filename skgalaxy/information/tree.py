@@ -145,10 +145,8 @@ def question_information(
 
     Returns
     -------
-    information : ndarray of shape (n_galaxies,)
-        In [0, log n_draws]; 0 where all draws are equal.
-    standard_error : ndarray of shape (n_galaxies,)
-        Of the simulation, at most `tolerance`; 0 where `information` is exact.
+    information, standard_error : ndarrays of shape (n_galaxies,)
+        As of `walk_information`.
 
     Raises
     ------

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._validation import check_int, check_n_votes
-from skgalaxy.information.joint import check_one_fold, signal_to_noise
+from skgalaxy.information.joint import check_batch, check_one_fold
 from skgalaxy.information.tree import Simulation, after_votes, information_of
 from skgalaxy.information.walks import Walks, as_walks
 from skgalaxy.likelihoods.base import row_blocks
@@ -124,21 +124,16 @@ def greedy_walks(
 
     Returns
     -------
-    picks : ndarray of shape (n_instances,)
-        Distinct rows, in the order they were picked; of equals the first.
-    gains : ndarray of shape (n_instances,)
-        Information that each pick adds, in nats; it never rises. Their sum is the joint information
-        of the picks in the Gaussian channel.
+    picks, gains : ndarrays of shape (n_instances,)
+        As of `greedy_information`.
 
     Raises
     ------
     ValueError
-        If `n_instances` exceeds the galaxies, an array has a wrong shape or values, or the
-        galaxies are of several folds.
+        As in `greedy_information`.
 
     References
     ----------
-    Nemhauser et al. 1978, Mathematical Programming 14, 265 (greedy on submodular functions);
     Minoux 1978, Optimization Techniques 7, 234 (only gains that may be the largest are computed).
 
     Examples
@@ -156,12 +151,8 @@ def greedy_walks(
     """
     check_one_fold(draws)
     walks, _ = as_walks(draws, tree, concentrations)
-    own_G = np.log1p(signal_to_noise(information, len(walks))) / 2
+    own_G = check_batch(information, n_instances, len(walks))
     n_G = check_n_votes(n_walks, len(walks), name="n_walks")
-    if check_int(n_instances, "n_instances", 1) > len(walks):
-        raise ValueError(
-            f"`n_instances` must not exceed the {len(walks)} galaxies. Got {n_instances}."
-        )
     scale_G = _scales(walks, n_G, own_G)
     known_DD = np.eye(walks.n_draws)  # covariance of the networks' directions, given the picks
     picks, gains = np.empty(n_instances, dtype=np.intp), np.empty(n_instances)
