@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -16,7 +16,9 @@ if TYPE_CHECKING:  # --help is quick: it imports neither NumPy nor pandas
     from numpy.typing import NDArray
 
     from skgalaxy.images import ImageLoader
-    from skgalaxy.votes import VoteTable
+    from skgalaxy.votes import TreeVotes, VoteTable
+
+Votes = TypeVar("Votes", "VoteTable", "TreeVotes")
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -186,9 +188,11 @@ def list_images(folder: Path) -> dict[str, Path]:
 
 
 def join(
-    table: "VoteTable", files: Mapping[str, Path], folder: Path, quiet: bool
-) -> tuple["VoteTable", list[Path]]:
-    """Rows of a vote table that have an image and votes, with the image files."""
+    table: Votes, files: Mapping[str, Path], folder: Path, quiet: bool
+) -> tuple[Votes, list[Path]]:
+    """Rows of a vote table, or of one of a tree, that have an image and votes; the image files."""
+    from skgalaxy.votes import TreeVotes
+
     ids = [id_ for id_ in table.ids.tolist() if id_ in files]
     if not ids:
         raise ValueError(
@@ -196,12 +200,14 @@ def join(
             f"{table.source!r} and {next(iter(files))!r} in {str(folder)!r}; name the column with "
             "--id-column."
         )
-    joined = table.reindex(ids)  # a galaxy may have a row, and N = 0 on this question
-    asked = [id_ for id_, n in zip(ids, joined.n_votes, strict=True) if n > 0]
+    joined = table.reindex(ids)
+    # a galaxy may have a row, and N = 0 on this question or on all
+    asked = joined.ids[(joined.n_votes > 0).reshape(len(ids), -1).any(axis=1)].tolist()
+    about = table.tree.name if isinstance(table, TreeVotes) else table.question
     if not asked:
-        raise ValueError(f"`VOTES` must hold votes on {table.question!r}. Got N = 0 everywhere.")
+        raise ValueError(f"`VOTES` must hold votes on {about}. Got N = 0 everywhere.")
     note(
-        f"{len(asked)} galaxies have an image and votes on {table.question}. Left out: "
+        f"{len(asked)} galaxies have an image and votes on {about}. Left out: "
         f"{len(files) - len(ids)} images without a row, {len(table) - len(ids)} rows without an "
         f"image, {len(ids) - len(asked)} with both but N = 0.",
         quiet,

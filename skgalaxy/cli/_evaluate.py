@@ -24,7 +24,7 @@ from skgalaxy.cli._common import (
     wants_bars,
 )
 from skgalaxy.cli._model_files import load_model, say_calibration, show_progress, tree_of
-from skgalaxy.cli._trees import join_tree, read_tree_votes, scores_of_tree
+from skgalaxy.cli._trees import read_tree_votes, scores_of_tree
 
 if TYPE_CHECKING:  # as in _common.py
     from numpy.typing import NDArray
@@ -80,39 +80,33 @@ def evaluate(
     posterior and its log-likelihood per vote. Of a model of a decision tree it prints, for every
     question, the RMSE over the fractions of its answers, D², and the log-likelihood per vote.
     """
-    import numpy as np
-
     from skgalaxy.votes import read_votes
 
     loader, estimator, metadata = load_model(model)
     tree = tree_of(estimator)
-    if tree is not None:
+    if tree is None:
+        _check_question(votes, dialect, question or metadata["question"], metadata["question"])
+        table = read_votes(votes, str(metadata["question"]), dialect=dialect, id_column=id_column)
+        counted = _answers(table, answers, metadata["answer"])
+        table, paths = join(table, list_images(images), images, quiet)
+        y = table.votes(*counted)
+        _check_countable(y)
+    else:
         refuse_given(["question", "answers"], "is for a model of one question; leave it out.")
-        in_table = read_tree_votes(votes, tree, dialect, id_column)
-        files = list_images(images)
-        counts, ids = join_tree(in_table, files, images, quiet)
-        say_calibration(estimator, quiet)
-        show_progress(estimator, wants_bars(quiet))
-        paths = [files[id_] for id_ in ids]
-        with packed(paths, loader, store, strict=strict, quiet=quiet) as (pixels, readable):
-            _refuse_known(estimator, pixels, readable, np.array(ids))
-            posterior = estimator.predict_posterior(pixels)[readable]
-        for line in scores_of_tree(posterior, counts[readable]):
-            click.echo(line)
-        return
-    _check_question(votes, dialect, question or metadata["question"], metadata["question"])
-    table = read_votes(votes, str(metadata["question"]), dialect=dialect, id_column=id_column)
-    counted = _answers(table, answers, metadata["answer"])
-    table, paths = join(table, list_images(images), images, quiet)
-    y = table.votes(*counted)
-    _check_countable(y)
+        table = read_tree_votes(votes, tree, dialect, id_column)
+        table, paths = join(table, list_images(images), images, quiet)
+        y = table.counts
     say_calibration(estimator, quiet)
     show_progress(estimator, wants_bars(quiet))
     with packed(paths, loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         _refuse_known(estimator, pixels, readable, table.ids)
         posterior = estimator.predict_posterior(pixels)[readable]
-    for name, value, remark in _scores(posterior, y[readable]):
-        click.echo(f"{name:17} {value:>8}   {remark}".rstrip())
+    if tree is None:
+        scores = _scores(posterior, y[readable])
+        lines = (f"{name:17} {value:>8}   {remark}".rstrip() for name, value, remark in scores)
+    else:
+        lines = scores_of_tree(posterior, y[readable])
+    click.echo("\n".join(lines))
 
 
 def _check_question(votes: Path, dialect: str, asked: str, of_model: str) -> None:

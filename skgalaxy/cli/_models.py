@@ -39,7 +39,6 @@ from skgalaxy.cli._model_files import calibration_of, load_model, show_progress,
 from skgalaxy.cli._trees import (
     blank_posterior,
     find_tree,
-    join_tree,
     most_votes,
     not_calibrated,
     not_learned,
@@ -227,10 +226,9 @@ def _read_tree(
     """Targets, image files, and what is learned: all questions of a tree."""
     tree = find_tree(name)
     table = read_tree_votes(votes, tree, dialect, id_column)
-    files = list_images(images)
-    y, ids = join_tree(table, files, images, quiet)
-    _check_enough(most_votes(y, tree))
-    return y, [files[id_] for id_ in ids], {"tree": tree}
+    table, paths = join(table, list_images(images), images, quiet)
+    _check_enough(most_votes(table.counts, tree))
+    return table.counts, paths, {"tree": tree}
 
 
 def _n_votes(y: "NDArray[Any]", tree: Any) -> "NDArray[Any]":

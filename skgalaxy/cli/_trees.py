@@ -1,6 +1,6 @@
 """Decision trees in commands: votes on a whole tree joined, and one question's information."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,30 +56,6 @@ def read_tree_votes(
             f"learn them: {', '.join(table.missing)}."
         )
     return table
-
-
-def join_tree(
-    table: "TreeVotes", files: Mapping[str, Path], folder: Path, quiet: bool
-) -> tuple["NDArray[Any]", list[str]]:
-    """Counts of galaxies that have an image and votes, and their ids."""
-    ids = [id_ for id_ in table.ids.tolist() if id_ in files]
-    if not ids:
-        raise ValueError(
-            f"`VOTES` must be of galaxies in `IMAGES`. Got ids such as {str(table.ids[0])!r} in "
-            f"{table.source!r} and {next(iter(files))!r} in {str(folder)!r}; name the column with "
-            "--id-column."
-        )
-    counts = table.reindex(ids).counts
-    asked = most_votes(counts, table.tree) > 0
-    note(
-        f"{asked.sum()} galaxies have an image and votes on {table.tree.name}. Left out: "
-        f"{len(files) - len(ids)} images without a row, {len(table) - len(ids)} rows without an "
-        f"image, {(~asked).sum()} with both but no vote.",
-        quiet,
-    )
-    if not asked.any():
-        raise ValueError(f"`VOTES` must hold votes on {table.tree.name}. Got N = 0 everywhere.")
-    return counts[asked], [id_ for id_, has in zip(ids, asked, strict=True) if has]
 
 
 def most_votes(counts: "NDArray[Any]", tree: "DecisionTree") -> "NDArray[Any]":
