@@ -19,9 +19,9 @@ from skgalaxy.networks._building import build_apart
 from skgalaxy.networks._given import build_network, check_trunk
 from skgalaxy.networks.architecture import (
     RandomView,
-    Standardise,
     compile_in_float32,
     set_precision,
+    standardised_input,
 )
 from skgalaxy.networks.rows import ImageSpec
 
@@ -100,12 +100,7 @@ def build_contrast(
         built = build_network(network, image.image_shape, 0.0)
         check_trunk(built, image.image_shape)
         set_precision(built, precision)
-        inputs = x = keras.Input(image.shape, dtype=image.dtype)
-        if image.shape != image.image_shape:
-            x = layers.Reshape(image.image_shape)(x)
-        standardise = Standardise()
-        x = standardise(x)
-        standardise.set_weights([image.mean, image.std])
+        inputs, x = standardised_input(image)
         x = Camera()(RandomView(_ZOOM)(ops.concatenate([x, x])))
         trunk = keras.Model(built.inputs, built.layers[-1].input)
         x = layers.Flatten(dtype="float32")(trunk(x))

@@ -317,12 +317,7 @@ class Architecture(NamedTuple):
         network = build_network(self._network, image.image_shape, self.dropout)
         check_network(network, image.image_shape, likelihood)
         set_precision(network, self.precision)
-        inputs = x = keras.Input(image.shape, dtype=image.dtype)
-        if image.shape != image.image_shape:
-            x = layers.Reshape(image.image_shape)(x)
-        standardise = Standardise()
-        x = standardise(x)
-        standardise.set_weights([image.mean, image.std])
+        inputs, x = standardised_input(image)
         if self.augment and len(image.image_shape) == 3:  # plain features have no views
             x = RandomView()(x)
         outputs = network(x)
@@ -336,6 +331,17 @@ class Architecture(NamedTuple):
         # now, not at the first step: its variables are part of the state that is put in
         model.optimizer.build(model.trainable_variables)
         return model
+
+
+def standardised_input(image: ImageSpec) -> tuple[Any, Any]:
+    """Input of a model, and the standardised images that its network sees."""
+    inputs = x = keras.Input(image.shape, dtype=image.dtype)
+    if image.shape != image.image_shape:
+        x = layers.Reshape(image.image_shape)(x)
+    standardise = Standardise()
+    x = standardise(x)
+    standardise.set_weights([image.mean, image.std])
+    return inputs, x
 
 
 def compile_in_float32(model: keras.Model, loss: keras.losses.Loss) -> None:
