@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import resource
 import signal
@@ -24,7 +25,7 @@ from skgalaxy import TreePosterior, VotePosterior, acquisition
 from skgalaxy._files import complete_file, complete_folder
 from skgalaxy.catalogue import make_catalogue, write_catalogue
 from skgalaxy.likelihoods import Multinomial, TreeLikelihood
-from skgalaxy.votes import GZ2, DecisionTree
+from skgalaxy.votes import GZ2, GZ_DECALS, DecisionTree
 
 IDS = ["587722981742215240", "587722981742215241", "0042", "J1457-00", 'N #1, "b"']
 PREFIX = "smooth-or-featured_featured-or-disk"
@@ -149,6 +150,13 @@ def tree_posterior():
     )
 
 
+def ways_to(tree, question):
+    """Every list of answers that leads a volunteer to a question."""
+    parents = [(q, f"{q}_{answer}") for q, answer in tree.parents(question)]
+    ways = [[*way, answer] for q, answer in parents for way in ways_to(tree, q)]
+    return ways or [[]]
+
+
 class TestMakeOfTree:
     def test_each_answer_has_its_own_columns(self, tree_posterior):
         made = make_catalogue(tree_posterior, IDS)
@@ -162,15 +170,31 @@ class TestMakeOfTree:
         for part in parts[:3]:
             np.testing.assert_allclose(made[f"arms_2_{part}"], one[f"arms_2_{part}"])
 
-    def test_votes_add_up_to_those_who_are_asked(self, tree_posterior):
-        """Those on discs are all who are asked about arms, draw by draw."""
-        n_votes = np.array([40, 1, 0, 7, 3])
-        made = make_catalogue(tree_posterior, IDS, n_votes=n_votes)
-        arms = made[[f"arms_{a}_expected_votes" for a in "123"]].sum(axis=1)
-        np.testing.assert_allclose(arms, made["disc_yes_expected_votes"])
-        np.testing.assert_allclose(arms, n_votes * made["arms_asked_fraction"])
-        joint = (tree_posterior.draws[..., 0] * tree_posterior.draws[..., 3]).mean(axis=1)
-        np.testing.assert_allclose(made["arms_2_expected_votes"], n_votes * joint)
+    @pytest.mark.parametrize("tree", [GZ2, GZ_DECALS, TREE], ids=repr)
+    def test_expected_votes_are_products_along_the_ways_to_an_answer(self, tree):
+        """A volunteer's way is a product of fractions; ways add up, and networks are averaged."""
+        rng = np.random.default_rng(2)
+        draws = {q: rng.dirichlet(np.ones(len(tree.answers(q))), (3, 4)) for q in tree.questions}
+        of_answer = {
+            f"{q}_{answer}": draws[q][..., place]
+            for q in tree.questions
+            for place, answer in enumerate(tree.answers(q))
+        }
+        likelihood = TreeLikelihood(tree, {q: Multinomial(f) for q, f in draws.items()})
+        posterior = TreePosterior(likelihood)
+        n_votes = np.array([40, 0, 7])
+        made = make_catalogue(posterior, ["a", "b", "c"], n_votes=n_votes)
+        for number, question in enumerate(tree.questions):
+            ways = [math.prod(map(of_answer.get, way), start=1) for way in ways_to(tree, question)]
+            asked = np.broadcast_to(sum(ways), (3, 4))
+            np.testing.assert_allclose(made[f"{question}_asked_fraction"], asked.mean(axis=1))
+            np.testing.assert_allclose(
+                posterior.expected_votes(n_votes)[:, number], n_votes * asked.mean(axis=1)
+            )
+            for answer in tree.answers(question):
+                name = f"{question}_{answer}"
+                expected = n_votes * (asked * of_answer[name]).mean(axis=1)
+                np.testing.assert_allclose(made[f"{name}_expected_votes"], expected)
 
     def test_the_flag_is_of_fewer_than_one(self, tree_posterior):
         few = make_catalogue(tree_posterior, IDS, n_votes=99)
