@@ -4,7 +4,7 @@ import datetime
 import tempfile
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ OF_TREE = np.stack([DRAWS, 1 - DRAWS], axis=2)
 
 
 class NoArray:
-    def __array__(self, *args, **kwargs):
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise RuntimeError("the tensor is elsewhere")
 
 

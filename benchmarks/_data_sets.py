@@ -17,9 +17,11 @@ faster.
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from _report import timed
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior
@@ -27,8 +29,6 @@ from skgalaxy.calibration import CalibratedRegressorCV
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 from skgalaxy.likelihoods import Likelihood
 from skgalaxy.networks import GalaxyZooNetwork
-
-from _report import timed
 
 N_VOTES, N_DRAWS = 40, 100
 SKY = {"smooth": 0.62, "featured": 0.27, "barred": 0.05, "edge-on": 0.05, "artifact": 0.01}
@@ -101,7 +101,7 @@ def read(name: str, source: Path, setting: Setting) -> Data:
     return READERS[setting.group](name, source, setting)
 
 
-def read_galaxy_zoo(name, source, setting):
+def read_galaxy_zoo(name: str, source: Path, setting: Setting) -> Data:
     """Real galaxies and the votes they got."""
     galaxies = load_galaxy_zoo(source / name, image_size=32)
     is_test = np.array([int(galaxy) % 4 == 0 for galaxy in galaxies.ids])
@@ -111,7 +111,7 @@ def read_galaxy_zoo(name, source, setting):
     return Data(images, galaxies.votes[learn], galaxies.votes[test], None)
 
 
-def read_clothes(name, source, setting):
+def read_clothes(name: str, source: Path, setting: Setting) -> Data:
     """Pictures of clothes and what people said."""
     clothes = np.load(source / "fashion_mnist_h" / "fashion_mnist_h.npz")
     counts, rows = clothes["counts"], np.r_[: setting.n_pool, 8000 : 8000 + setting.n_test]
@@ -119,7 +119,7 @@ def read_clothes(name, source, setting):
     return Data(clothes["images"][rows], votes[: setting.n_pool], votes[setting.n_pool :], None)
 
 
-def read_redundant(name, source, setting):
+def read_redundant(name: str, source: Path, setting: Setting) -> Data:
     """Images three times each with noise of 10 grey levels, in random order."""
     n_distinct, rng = setting.n_pool // 3, np.random.default_rng(0)
     made_of = {"redundant clothes": ("shirt", read_clothes), "redundant galaxies": ("", simulate)}
@@ -132,7 +132,7 @@ def read_redundant(name, source, setting):
     return once._replace(images=images, pool=fraction[rows])
 
 
-def simulate(name, source, setting):
+def simulate(name: str, source: Path, setting: Setting) -> Data:
     """Simulated galaxies, all of whose volunteers are asked whether they are edge-on."""
     n_galaxies = setting.n_pool + setting.n_test
     galaxies = make_galaxies(
@@ -162,12 +162,12 @@ class SteadySteps(MetaEstimatorMixin, BaseEstimator):
         How long that took.
     """
 
-    def __init__(self, estimator, n_steps, batch_size=32):
+    def __init__(self, estimator: Any, n_steps: int, batch_size: int = 32) -> None:
         self.estimator = estimator
         self.n_steps = n_steps
         self.batch_size = batch_size
 
-    def fit(self, X, y):
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         """Train afresh."""
         epochs = math.ceil(self.n_steps / math.ceil(len(y) / self.batch_size))
         own = [name for name in self.estimator.get_params() if name.endswith("epochs")]
@@ -175,15 +175,15 @@ class SteadySteps(MetaEstimatorMixin, BaseEstimator):
         self.seconds_ = timed(lambda: self.estimator_.fit(X, y))
         return self
 
-    def predict(self, X):
+    def predict(self, X: NDArray[Any]) -> NDArray[Any]:
         """Vote fractions that are expected."""
         return self.estimator_.predict(X)
 
-    def predict_posterior(self, X):
+    def predict_posterior(self, X: NDArray[Any]) -> Any:
         """Posterior over votes."""
         return self.estimator_.predict_posterior(X)
 
-    def embed(self, X):
+    def embed(self, X: NDArray[Any]) -> NDArray[Any]:
         """Features of the network."""
         return self.estimator_.embed(X)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from _damage import Tally, damaged, outcome
+from numpy.typing import NDArray
+
 from skgalaxy import VotePosterior, query
 
 N_BATCHES, SIZE, N_DRAWS = 8, 60, 24
@@ -19,20 +20,20 @@ class Pool:
 
     num_batches = N_BATCHES
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._draws = np.random.default_rng(0).uniform(size=(N_BATCHES, SIZE, N_DRAWS))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return N_BATCHES
 
-    def __getitem__(self, number):
+    def __getitem__(self, number: int) -> NDArray[Any]:
         return self._draws[number]
 
 
 class Learner:
     """A posterior of the draws that it is given, for so many batches, and then Ctrl-C."""
 
-    def __init__(self, n_batches=np.inf):
+    def __init__(self, n_batches: float = np.inf) -> None:
         self._left = n_batches
 
     def predict_posterior(self, X: Any) -> VotePosterior:

@@ -6,9 +6,12 @@ import io
 import time
 import warnings
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from numpy.typing import NDArray
 from PIL import Image
 
 from skgalaxy.images import read_cutouts, read_images
@@ -22,7 +25,7 @@ LIMIT = 90  # seconds
 LIES = ("0", "-1", "1", "3", "7", "8", "999", "1000000", "99999999999999999999", "T", "'x'", "1.5")
 
 
-def pictures():
+def pictures() -> dict[str, bytes]:
     """Return the bytes of a whole file of every kind, by its name."""
     rng = np.random.default_rng(0)
     level = rng.integers(0, 256, (24, 20), dtype=np.uint8)
@@ -60,13 +63,13 @@ def pictures():
     return files | _fits_files(level)
 
 
-def _saved(image, kind, **how):
+def _saved(image: Image.Image, kind: str, **how: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **how)
     return file.getvalue()
 
 
-def _fits_files(level):
+def _fits_files(level: NDArray[Any]) -> dict[str, bytes]:
     """Return the bytes of FITS files of every kind."""
     flux = level.astype(np.float32)
     cube = fits.PrimaryHDU(np.stack([flux, 2 * flux, 3 * flux]))
@@ -94,13 +97,13 @@ def _fits_files(level):
     return files
 
 
-def _written(*hdus):
+def _written(*hdus: Any) -> bytes:
     file = io.BytesIO()
     fits.HDUList(list(hdus)).writeto(file)
     return file.getvalue()
 
 
-def mutated(content, rng, is_fits):
+def mutated(content: Any, rng: np.random.Generator, is_fits: bool) -> bytes:
     """Return a file of which something is changed, in one of many ways."""
     content = bytearray(content)
     if is_fits and rng.random() < 0.5:
@@ -125,7 +128,7 @@ def mutated(content, rng, is_fits):
     return bytes(content)
 
 
-def _lying(content, rng):
+def _lying(content: bytearray, rng: np.random.Generator) -> bytes:
     """Return a FITS file with one or two cards that say something else, or are gone."""
     for _ in range(int(rng.integers(1, 3))):
         key = str(rng.choice(CARDS + PACKED_CARDS)).ljust(8).encode()
@@ -140,7 +143,7 @@ def _lying(content, rng):
     return bytes(content)
 
 
-def fuzz(n, rng, folder):
+def fuzz(n: int, rng: np.random.Generator, folder: Path) -> tuple[Any, list[Any]]:
     """Read `n` damaged pictures.
 
     Returns
@@ -169,7 +172,7 @@ def fuzz(n, rng, folder):
     return counts, escapes
 
 
-def _outcome(path, as_mosaic):
+def _outcome(path: Path, as_mosaic: bool) -> str:
     """Outcome of one file: read, reported, or an escape."""
     try:
         with warnings.catch_warnings():

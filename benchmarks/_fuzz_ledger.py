@@ -6,18 +6,19 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from _damage import Tally, damaged, outcome
 from modAL.models import ActiveLearner
 from sklearn.linear_model import LinearRegression
 
-from _damage import Tally, damaged, outcome
 from skgalaxy import active, query
 
 N_GALAXIES, N_ROUNDS = 400, 30
 
 
-def run(ledger):
+def run(ledger: str | Path) -> str:
     """Run, or go on, and return all that is in the result, as text."""
     pool = np.arange(N_GALAXIES)[:, None]
     volunteers = active.SimulatedVolunteers(range(N_GALAXIES), np.linspace(0, 1, N_GALAXIES))
@@ -36,17 +37,17 @@ def run(ledger):
     return _text(result)
 
 
-def read(ledger):
+def read(ledger: Path) -> str:
     """Read, and return all that is in the ledger, as text."""
     found = active.read_ledger(ledger)
     return _text(found) + found.run.to_json()
 
 
-def _text(found):
+def _text(found: Any) -> str:
     return found.rounds.to_json(double_precision=15) + found.asked.to_json(double_precision=15)
 
 
-def fuzz(n, rng, folder):
+def fuzz(n: int, rng: np.random.Generator, folder: Path) -> tuple[Any, list[Any]]:
     """Damage a ledger `n` times, nine of ten times to read it and once to go on; kill some runs."""
     path = folder / "run.sqlite"
     run(path)
@@ -68,7 +69,7 @@ def fuzz(n, rng, folder):
     return tally.counts, tally.escapes
 
 
-def _killed(sent, rng, folder):
+def _killed(sent: Any, rng: np.random.Generator, folder: Path) -> str:
     """Kill a run, at any time of its rounds, and go on."""
     path = Path(folder) / "killed.sqlite"
     path.unlink(missing_ok=True)

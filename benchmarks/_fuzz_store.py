@@ -2,20 +2,21 @@
 
 import shutil
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _damage import Tally, damaged, outcome
 from PIL import Image
 
-from _damage import Tally, damaged, outcome
 from skgalaxy.images import open_images, pack_images
 
 N_IMAGES, N_BROKEN, SIZE = 12, 2, 16
 
 
-def write_pictures(folder):
+def write_pictures(folder: Path) -> list[Path]:
     """Write pictures of noise, and some broken files, and return all paths."""
     rng, paths = np.random.default_rng(0), []
     for number in range(N_IMAGES):
@@ -27,13 +28,13 @@ def write_pictures(folder):
     return paths
 
 
-def read(store):
+def read(store: Path) -> tuple[bytes, str]:
     """Read with all checksums, and return the pixels and the table of files."""
     images, files = open_images(store, verify=True, return_files=True)
     return images.tobytes(), files.to_json()
 
 
-def pack(paths, store):
+def pack(paths: Sequence[Path], store: Path) -> tuple[bytes, str]:
     """Pack again, which mends or goes on, and read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the broken files
@@ -41,7 +42,7 @@ def pack(paths, store):
     return read(store)
 
 
-def half_done(whole):
+def half_done(whole: Any) -> dict[str, bytes]:
     """Files of a store as a kill leaves them, without half of the images."""
     kept = N_IMAGES // 2
     images, checksums = whole["images.npy"], whole["checksums.npy"]

@@ -8,6 +8,7 @@ reaches the strategy's, and what is saved is negative.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ def saved_of_best(n_labels: NDArray, curves: dict[str, NDArray]) -> NDArray:
     for seed in range(len(random)):
         rest = [other for other in range(len(random)) if other != seed] or [seed]
 
-        def saved(strategy, seeds):
+        def saved(strategy: str, seeds: Any) -> Any:
             pair = random[seeds].mean(axis=0), curves[strategy][seeds].mean(axis=0)
             return labels_saved(n_labels, *pair)
 

@@ -6,9 +6,13 @@ import os
 import platform
 import sys
 import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from numpy.typing import ArrayLike, NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -17,7 +21,7 @@ import numpy as np
 import skgalaxy
 
 
-def parser(doc):
+def parser(doc: str | None) -> ArgumentParser:
     """Return a parser with the options of every script; the rest of `doc` is its help."""
     options = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -30,14 +34,14 @@ def parser(doc):
     return options
 
 
-def timed(work):
+def timed(work: Callable[..., Any]) -> float:
     """Return the seconds that one call of `work` takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
-def side_by_side(works, repeats):
+def side_by_side(works: Mapping[Any, Callable[[], Any]], repeats: int) -> dict[Any, NDArray[Any]]:
     """Return the seconds of `repeats` calls of each of `works`, by name.
 
     They take turns, each time in another order, after one call each to warm up: what slows the
@@ -57,12 +61,12 @@ class Target(NamedTuple):
     """A ratio (or size) per repeat, and what its median should at most, or at least, be."""
 
     what: str
-    values: np.ndarray
+    values: ArrayLike
     limit: float
     at_least: bool = False
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """Return "met", "missed", or "missed within noise" if a quarter of the repeats meet it."""
         sign = -1 if self.at_least else 1
         values, limit = sign * np.asarray(self.values), sign * self.limit
@@ -70,7 +74,7 @@ class Target(NamedTuple):
             return "met"
         return "missed within noise" if np.quantile(values, 0.25) <= limit else "missed"
 
-    def row(self):
+    def row(self) -> tuple[str, ...]:
         """Return the cells of a table."""
         values = np.asarray(self.values, dtype=float)
         spread = f"{_short(values.min())} to {_short(values.max())}" if values.size > 1 else ""
@@ -78,22 +82,22 @@ class Target(NamedTuple):
         return self.what, _short(np.median(values)), spread, bound, self.verdict
 
 
-def _short(value):
+def _short(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def reset_peak():
+def reset_peak() -> None:
     """Forget the peak of memory that the process has held (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def status_mb(key):
+def status_mb(key: str) -> float:
     """Return an entry of Linux' /proc/self/status in MB: VmRSS is held now, VmHWM at most."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024 / 1e6
 
 
-def print_table(table):
+def print_table(table: Sequence[Sequence[Any]]) -> None:
     """Print rows of cells, the first its head, as Markdown."""
     widths = [max(len(str(row[i])) for row in table) for i in range(len(table[0]))]
     for number, row in enumerate(table):
@@ -104,7 +108,7 @@ def print_table(table):
     print()
 
 
-def machine(quick=False):
+def machine(quick: bool = False) -> dict[str, Any]:
     """Return what the figures depend on."""
     packages = ("keras", "numpy", "scikit-learn", "tensorflow")
     n = 200 if quick else 2000
@@ -120,7 +124,7 @@ def machine(quick=False):
     }
 
 
-def _processor():
+def _processor() -> str:
     """Return the processor's name as Linux knows it, and whether it has bfloat16."""
     file = Path("/proc/cpuinfo")
     text = file.read_text() if file.exists() else ""
@@ -129,7 +133,12 @@ def _processor():
     return f"{names[0] if names else platform.processor()} ({native} bfloat16)"
 
 
-def finish(options, table, figures, targets=()):
+def finish(
+    options: Namespace,
+    table: Sequence[Sequence[Any]] | None,
+    figures: Any,
+    targets: Sequence[Target] = (),
+) -> None:
     """Print table and targets, write the JSON if asked for, and exit with 1 if `--check` says so.
 
     Sizes of ``--quick`` prove nothing: targets are shown for them, but not checked.

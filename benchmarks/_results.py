@@ -1,8 +1,10 @@
 """Results of long studies: a table with a row per task, which is only ever added to."""
 
 import csv
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from _tasks import add_jobs, do_all, share_cores
@@ -48,11 +50,11 @@ class Results:
             writer.writerow({name: _short(value) for name, value in row.items()})
 
 
-def _short(value):
+def _short(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def add_options(options, name: str) -> None:
+def add_options(options: ArgumentParser, name: str) -> None:
     """Add the options of a study that keeps its rows: results, seeds, processes, report."""
     options.add_argument(
         "--results",
@@ -65,7 +67,9 @@ def add_options(options, name: str) -> None:
     add_jobs(options)
 
 
-def completed(results: Results, tasks: list[tuple], run: Callable, options) -> pd.DataFrame:
+def completed(
+    results: Results, tasks: list[tuple], run: Callable, options: Namespace
+) -> pd.DataFrame:
     """All rows, after the tasks without one are done; with --report, those that are there."""
     if not options.report:
         share_cores(options)

@@ -9,10 +9,11 @@
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 from skgalaxy.images import read_images
@@ -30,7 +31,7 @@ class Sky(NamedTuple):
     X_test: np.ndarray
     y_test: np.ndarray
 
-    def learned(self, rows) -> "Sky":
+    def learned(self, rows: Any) -> "Sky":
         """Some of the pictures to learn from, and all to test on."""
         return self._replace(X=self.X[rows], y=self.y[rows])
 
@@ -56,7 +57,9 @@ def read_sky(name: str, data: Path, size: int, n_learn: int, seed: int) -> Sky:
     return _read_kaggle(data / "kaggle_gz", size, n_learn, rng, every=name.endswith("all"))
 
 
-def _read_kaggle(folder, size, n_learn, rng, every) -> Sky:
+def _read_kaggle(
+    folder: Path, size: int, n_learn: int, rng: np.random.Generator, every: bool
+) -> Sky:
     """Galaxies of Kaggle's challenge, with votes drawn from its fractions."""
     table = pd.read_csv(folder / "votes.csv", dtype={"id": str})
     # the pictures are of two draws of one sky; some are of galaxies of the other data set
@@ -71,5 +74,7 @@ def _read_kaggle(folder, size, n_learn, rng, every) -> Sky:
     return _split(images, votes, np.arange(n_learn), np.arange(n_learn, len(votes)))
 
 
-def _split(images, votes, learn, test) -> Sky:
+def _split(
+    images: NDArray[Any], votes: NDArray[Any], learn: NDArray[Any], test: NDArray[Any]
+) -> Sky:
     return Sky(images[learn], votes[learn], images[test], votes[test])

@@ -1,11 +1,15 @@
 """Tables, targets and figures of the study of labels saved."""
 
 import functools
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from _data_sets import DATA_NAMES, SETS
 from _labels_saved import interval, labels_saved, saved_of_best
 from _report import Target, print_table
+from numpy.typing import NDArray
 
 from skgalaxy.metrics import vote_noise_floor
 
@@ -14,7 +18,7 @@ DEFAULT = "joint"  # the strategy whose targets are those of the default
 CORE = ("random", TOP_K, DEFAULT, "variance", "power", "diverse", "EPIG")
 
 
-def curves_of(found, key):
+def curves_of(found: dict[str, Any], key: str) -> dict[str, NDArray[Any]]:
     """Return a score of every strategy, seed and round, the less the better."""
     sign = -1 if key.startswith("log-lik.") else 1
     return {
@@ -23,7 +27,7 @@ def curves_of(found, key):
     }
 
 
-def report(options, data, results):
+def report(options: Namespace, data: Any, results: Any) -> tuple[dict[str, Any], list[Target]]:
     """Print the tables, draw the figures, and return figures and targets."""
     figures, found_by_set = {}, {}
     for name, posterior, strategy, _ in results:
@@ -49,17 +53,17 @@ def report(options, data, results):
     return figures, targets_of(found_by_set)
 
 
-def without_rows(run):
+def without_rows(run: dict[str, Any]) -> dict[str, Any]:
     """Return what a run found but the galaxies it asked about, which its ledger has."""
     return {key: run[key] for key in ("rounds", "overhead", "seconds")}
 
 
-def score_of(found):
+def score_of(found: dict[str, Any]) -> str:
     """Return what to compare strategies by: the RMSE of ρ where it is known, or of votes."""
     return next(k for k in ("RMSE of ρ", "RMSE") if k in found["random"][0]["rounds"])
 
 
-def summary(found):
+def summary(found: dict[str, Any]) -> dict[str, Any]:
     """Return what every strategy but random saves: with all seeds, by seed, by log-likelihood."""
     n_labels = np.array(found["random"][0]["rounds"]["n_labelled"])
     saved = functools.partial(labels_saved, n_labels)
@@ -80,11 +84,11 @@ def summary(found):
     return rows
 
 
-def table_of_savings(found):
+def table_of_savings(found: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Return a table of learning curves and of labels saved."""
     n_labels, score = found["random"][0]["rounds"]["n_labelled"], score_of(found)
     half, rows = len(n_labels) // 2, summary(found)
-    table = [
+    table: list[tuple[Any, ...]] = [
         ("", f"{score} at {n_labels[half]}", f"at {n_labels[-1]}", "saved", "saved, by seed")
         + ("saved by log-lik.", "below random, mean of rounds")
     ]
@@ -102,16 +106,16 @@ def table_of_savings(found):
     return table
 
 
-def with_interval(row, key, style):
+def with_interval(row: dict[str, Any], key: str, style: str) -> str:
     """Return "value (low to high)"."""
     low, high = row[f"{key}, 95 %"]
     return f"{row[key]:{style}} ({low:{style}} to {high:{style}})"
 
 
-def table_of_posteriors(found, data):
+def table_of_posteriors(found: dict[str, Any], data: Any) -> list[tuple[Any, ...]]:
     """Return a table of how good the posterior is at the end, and of what was asked about."""
     keys = ["RMSE", PER_VOTE, "coverage error", "90 % covers", "std of draws"]
-    table = [("at the end", *keys, "yes asked, times pool's", "overhead")]
+    table: list[tuple[Any, ...]] = [("at the end", *keys, "yes asked, times pool's", "overhead")]
     fraction = data.pool if data.pool.ndim == 1 else data.pool[:, 0] / data.pool[:, 1]
     for strategy, runs in found.items():
         ends = [np.array([run["rounds"][key][-1] for run in runs]) for key in keys]
@@ -124,7 +128,7 @@ def table_of_posteriors(found, data):
     return table
 
 
-def targets_of(found_by_set):
+def targets_of(found_by_set: dict[str, Any]) -> list[Target]:
     """Return the targets of every posterior, and that of the overhead."""
     targets = []
     for posterior in dict.fromkeys(posterior for _, posterior in found_by_set):
@@ -137,7 +141,7 @@ def targets_of(found_by_set):
     return [*targets, Target("overhead of a run", overheads, 0.05)]
 
 
-def targets_of_savings(found_here):
+def targets_of_savings(found_here: dict[str, Any]) -> list[Target]:
     """Return the targets of labels saved by the best strategy, from the best data set on."""
     saved = {}
     for name, found in found_here.items():
@@ -154,7 +158,7 @@ def targets_of_savings(found_here):
     ]
 
 
-def targets_of_redundant(found_here):
+def targets_of_redundant(found_here: dict[str, Any]) -> list[Target]:
     """Return the targets of the default strategy where images come three times."""
     curves = {
         name: curves_of(found, score_of(found))
@@ -174,7 +178,7 @@ def targets_of_redundant(found_here):
     ]
 
 
-def draw(folder, name, posterior, found, floor):
+def draw(folder: Path, name: str, posterior: str, found: dict[str, Any], floor: Any) -> None:
     """Draw learning curves, of a few strategies at a time."""
     import matplotlib.pyplot as plt
 

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from skgalaxy._files import complete_file
 Task = tuple  # the words and numbers that a file is named by
 
 
-def add_options(options):
+def add_options(options: ArgumentParser) -> None:
     """Add the options of a study that is done task by task."""
     options.add_argument(
         "--resume", type=Path, metavar="FOLDER", help="of finished tasks; default: a new one"
@@ -22,17 +23,17 @@ def add_options(options):
     add_jobs(options)
 
 
-def add_jobs(options):
+def add_jobs(options: ArgumentParser) -> None:
     """Add the option of the number of processes."""
     options.add_argument("--jobs", type=int, default=2, help="processes; default: %(default)s")
 
 
-def share_cores(options) -> None:
+def share_cores(options: Namespace) -> None:
     """Share out the cores among the processes."""
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, os.cpu_count() // options.jobs))
 
 
-def open_folder(options) -> Path:
+def open_folder(options: Namespace) -> Path:
     """Folder of finished tasks, one for small sizes and one for full; shares out the cores."""
     folder = (options.resume or Path(tempfile.mkdtemp())) / ("quick" if options.quick else "full")
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +41,7 @@ def open_folder(options) -> Path:
     return folder
 
 
-def file_of(folder: Path, *task) -> Path:
+def file_of(folder: Path, *task: Any) -> Path:
     """The file of what a task found."""
     return folder / f"{'-'.join(map(str, task)).replace(' ', '_')}.joblib"
 

@@ -6,7 +6,10 @@ binomial of every draw by `scipy.stats.binom`, the entropy of each, the entropy 
 
 from _report import Target, finish, parser, side_by_side  # first: quietens TensorFlow
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import entr
 from scipy.stats import binom
 
@@ -16,7 +19,7 @@ from skgalaxy.likelihoods import BetaBinomial
 N_DRAWS, N_VOTES = 50, 40
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__).parse_args()
     n_galaxies, n_few, repeats = (2000, 20, 3) if options.quick else (100_000, 300, 5)
@@ -38,7 +41,7 @@ def main():
     )
     seconds["one draw at a time"] *= n_galaxies / n_few
     ours = seconds["skgalaxy"]
-    table = [("way", "seconds", "galaxies/s", "over skgalaxy", "of repeats")]
+    table: list[tuple[Any, ...]] = [("way", "seconds", "galaxies/s", "over skgalaxy", "of repeats")]
     for name, taken in seconds.items():
         ratios = taken / ours
         table.append(
@@ -59,7 +62,7 @@ def main():
     finish(options, table, {"n_galaxies": n_galaxies, "seconds": seconds}, targets)
 
 
-def vectorised(draws, rows=1000):
+def vectorised(draws: NDArray[Any], rows: int = 1000) -> NDArray[Any]:
     """Return the mutual information from its definition, array by array."""
     k = np.arange(N_VOTES + 1)
     scores = []
@@ -70,7 +73,7 @@ def vectorised(draws, rows=1000):
     return np.concatenate(scores)
 
 
-def one_by_one(draws):
+def one_by_one(draws: NDArray[Any]) -> NDArray[Any]:
     """Return it from loops over galaxies and draws."""
     k = np.arange(N_VOTES + 1)
     scores = []

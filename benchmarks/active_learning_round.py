@@ -9,10 +9,13 @@ passes over the pool two are made and timed in every turn; each stands for 25.
 
 from _report import Target, finish, parser, timed  # first: quietens TensorFlow
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 from acquisition import vectorised
+from numpy.typing import NDArray
 from scikeras.wrappers import KerasRegressor
 from training import keras_views, plain_model
 
@@ -22,7 +25,7 @@ from skgalaxy.query import mutual_information_sampling
 N_DRAWS, N_PASSES, N_PICKED = 50, 2, 50
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__)
     options.add_argument("--precision", default="float32", help="default: %(default)s")
@@ -43,7 +46,7 @@ def main():
         turns["straightforward"].append(
             straightforward_round(X, y.astype(np.float32), pool, epochs)
         )
-    table = [("way", "refit, s", "scores, s", "round, s", "of repeats")]
+    table: list[tuple[Any, ...]] = [("way", "refit, s", "scores, s", "round, s", "of repeats")]
     for name, rounds in turns.items():
         fit, query = np.median(rounds, axis=0)
         totals = np.sum(rounds, axis=1)
@@ -60,23 +63,27 @@ def main():
     finish(options, table, turns, targets)
 
 
-def our_round(model, X, y, pool):
+def our_round(
+    model: Any, X: NDArray[Any], y: NDArray[Any], pool: NDArray[Any]
+) -> tuple[float, float]:
     """Return the seconds of refit and of query."""
     fit = timed(lambda: model.fit(X, y))
     return fit, timed(lambda: mutual_information_sampling(model, pool, N_PICKED))
 
 
-def straightforward_round(X, y, pool, epochs):
+def straightforward_round(
+    X: NDArray[Any], y: NDArray[Any], pool: NDArray[Any], epochs: int
+) -> tuple[float, Any]:
     """Return the seconds of the refit, and of all passes over the pool and the scores."""
     model = KerasRegressor(plain_model, views=keras_views, epochs=epochs, batch_size=32, verbose=0)
     fit = timed(lambda: model.fit(X, y))
     scaling, *_, network = model.model_.layers[1:]
 
     @tf.function(reduce_retracing=True)
-    def draw(images):
+    def draw(images: NDArray[Any]) -> Any:
         return keras.ops.sigmoid(network(scaling(images), training=True))
 
-    def one_pass():
+    def one_pass() -> None:
         for start in range(0, len(pool), 128):
             draws[-1].append(draw(pool[start : start + 128]).numpy())
 

@@ -23,9 +23,11 @@ from _report import finish, parser, print_table, timed  # first: quietens Tensor
 import functools
 import time
 import warnings
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -33,6 +35,7 @@ from _data_sets import N_VOTES, PUBLISHED, RECALIBRATED, SETS, Data, Setting, ma
 from _study_report import CORE, PER_VOTE, TOP_K, report
 from _tasks import add_options, do_all, file_of, keep, kept, open_folder
 from modAL.models import ActiveLearner
+from numpy.typing import NDArray
 from sklearn.pipeline import make_pipeline
 
 from skgalaxy import active, query
@@ -63,14 +66,14 @@ STRATEGIES = {
 }
 
 
-def strategies_of(name, posterior):
+def strategies_of(name: str, posterior: str) -> tuple[str, ...]:
     """Return what is run unless --strategies says otherwise: all strategies on shirts only."""
     if name in ("pullover", "T-shirt"):
         return CORE[:4] if posterior == PUBLISHED else ()
     return tuple(STRATEGIES) if (name, posterior) == ("shirt", PUBLISHED) else CORE
 
 
-def main():
+def main() -> None:
     """Run the study."""
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder with galaxy_zoo_2 and fashion_mnist_h")
@@ -100,7 +103,7 @@ def main():
     finish(options, None, *report(options, data, results))
 
 
-def list_tasks(options):
+def list_tasks(options: Namespace) -> list[tuple[Any, ...]]:
     """Return (data set, posterior, strategy, seed) of every run; random is always one."""
     named = options.strategies and ["random", *options.strategies]
     return [
@@ -112,7 +115,7 @@ def list_tasks(options):
     ]
 
 
-def is_done(folder: Path, setting: Setting, *task) -> bool:
+def is_done(folder: Path, setting: Setting, *task: Any) -> bool:
     """Whether a run is finished; raises ValueError if it is of other settings."""
     file = file_of(folder, *task)
     if file.exists() and joblib.load(file)["setting"] != setting._asdict():
@@ -123,14 +126,16 @@ def is_done(folder: Path, setting: Setting, *task) -> bool:
     return file.exists()
 
 
-def run_task(folder, all_data, settings, *task):
+def run_task(
+    folder: Path, all_data: dict[str, Data], settings: dict[str, Setting], *task: Any
+) -> tuple[Any, float]:
     """Do one run, or go on with it, and write its file; return the task and its seconds."""
     name, posterior, strategy, seed = task
     data, setting = all_data[name], settings[name]
     warnings.simplefilter("ignore", NoSpreadWarning)
     file, n_pool, spent = file_of(folder, *task), len(data.pool), []
 
-    def score(estimator, X, y):
+    def score(estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
         spent.append(estimator[-1].seconds_)
         return judge(estimator, X, y, data.test_fraction)
 
@@ -171,7 +176,7 @@ def noting(spent: list[float], function: Callable) -> Callable:
     """The function, each call of which notes its seconds in `spent`."""
 
     @functools.wraps(function)
-    def timed_function(*args, **options):
+    def timed_function(*args: Any, **options: Any) -> Any:
         start = time.perf_counter()
         result = function(*args, **options)
         spent.append(time.perf_counter() - start)
@@ -180,7 +185,9 @@ def noting(spent: list[float], function: Callable) -> Callable:
     return timed_function
 
 
-def judge(learner, X, y, fraction) -> dict[str, float]:
+def judge(
+    learner: Any, X: NDArray[Any], y: NDArray[Any], fraction: NDArray[Any] | None
+) -> dict[str, float]:
     """Scores of a round on the test set; `fraction` is ρ, where it is known."""
     posterior = query.predict_posterior(learner, X)
     pmf = posterior.pmf(y[:, 1])
@@ -196,14 +203,17 @@ def judge(learner, X, y, fraction) -> dict[str, float]:
     return {key: float(value) for key, value in found.items()}
 
 
-def estimate(options, data, tasks):
+def estimate(options: Namespace, data: dict[str, Data], tasks: Sequence[Any]) -> None:
     """Measure a round of every data set and posterior, as many at a time as there are jobs."""
     pairs = list(dict.fromkeys(task[:2] for task in tasks))
     measured = joblib.Parallel(n_jobs=options.jobs)(
         joblib.delayed(round_seconds)(data[name], SETS[name].of(options.quick), posterior)
         for name, posterior in pairs
     )
-    table, total = [("data set", "posterior", "runs", "s a round", "EPIG, s", "hours")], 0
+    table: list[tuple[Any, ...]] = [
+        ("data set", "posterior", "runs", "s a round", "EPIG, s", "hours")
+    ]
+    total = 0
     for (name, posterior), (usual, epig) in zip(pairs, measured, strict=True):
         asked = [task[2] for task in tasks if task[:2] == (name, posterior)]
         rounds = SETS[name].of(options.quick).n_rounds + 1
@@ -214,7 +224,7 @@ def estimate(options, data, tasks):
     print_table([*table, ("all", "", len(tasks), "", "", f"{total:.2f}")])
 
 
-def round_seconds(data, setting, posterior):
+def round_seconds(data: Data, setting: Setting, posterior: str) -> tuple[float, float]:
     """Return the seconds of a round with a usual strategy, and with EPIG."""
     part = 10  # of the steps
     few = setting._replace(n_steps=max(1, setting.n_steps // part))

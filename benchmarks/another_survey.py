@@ -21,10 +21,13 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from _results import Results, add_options, completed
 from _skies import read_sky
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
@@ -67,7 +70,7 @@ def main() -> None:
     finish(options, None, {"rows": len(found)}, report(found))
 
 
-def judge(data, models, results, quick, *task):
+def judge(data: Path, models: Path, results: Results, quick: bool, *task: Any) -> tuple[Any, float]:
     """Compare all pools with one network, and add the rows; return the task and its seconds."""
     seed, start = task[-1], time.perf_counter()
     network = (
@@ -104,11 +107,14 @@ def judge(data, models, results, quick, *task):
 def train(data: Path, seed: int, quick: bool) -> BayesianCNNRegressor:
     """Train the network of the recommended estimator."""
     sky = read_sky("galaxy_zoo_2", data, SIZE, 60 if quick else N_LEARN, seed)
-    model = skgalaxy.recommended(random_state=seed, **({"epochs": 1} if quick else {}))
+    short: dict[str, Any] = {"epochs": 1} if quick else {}
+    model = skgalaxy.recommended(random_state=seed, **short)
     return model.fit(sky.X, sky.y).estimators_[0]
 
 
-def compare(trained, like, places, deal, n_held_out, n_galaxies):
+def compare(
+    trained: Any, like: Any, places: Any, deal: Any, n_held_out: int, n_galaxies: int
+) -> tuple[Any, ...]:
     """Compare galaxies with some held out: is the pool told, which share of them, and by what."""
     held_out, pool = deal[:n_held_out], deal[n_held_out:]
     if len(places[0]) != len(like[0]):  # of other galaxies: any of them
@@ -119,7 +125,7 @@ def compare(trained, like, places, deal, n_held_out, n_galaxies):
     return found.pool.is_unlike(RATE), found.is_unlike(rate).mean(), found.pool.by
 
 
-def _rows(described, rows):
+def _rows(described: Any, rows: NDArray[Any]) -> tuple[Any, ...]:
     features, looks = described
     return features[rows], looks._replace(values=looks.values[rows])
 
@@ -156,10 +162,12 @@ def others(name: str, data: Path, seed: int) -> np.ndarray:
     return np.stack([np.asarray(Image.fromarray(one).resize((SIZE, SIZE))) for one in clothes])
 
 
-def report(found) -> list[Target]:
+def report(found: pd.DataFrame) -> list[Target]:
     """Print shares over seeds, and return the targets."""
     print(f"Told at a rate of false alarms of {RATE:.0%}, mean over seeds (least to most):")
-    table = [("pool", "galaxies", "seeds", "pools told", "galaxies told", "most by")]
+    table: list[tuple[Any, ...]] = [
+        ("pool", "galaxies", "seeds", "pools told", "galaxies told", "most by")
+    ]
     targets = []
     for (name, n_galaxies), rows in found.groupby(["pool", "galaxies"], sort=False):
         shares = [_spread(rows[key]) for key in ("pools told", "galaxies told")]
@@ -178,7 +186,7 @@ def report(found) -> list[Target]:
     return targets
 
 
-def _spread(values) -> str:
+def _spread(values: NDArray[Any]) -> str:
     return f"{values.mean():.1%} ({values.min():.1%} to {values.max():.1%})"
 
 

@@ -14,12 +14,15 @@ from _report import Target, finish, parser, print_table  # first: quietens Tenso
 
 import time
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 from _tasks import add_options, do_all, file_of, keep, open_folder
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior
@@ -38,7 +41,7 @@ IMAGE_SIZE = {"galaxy_zoo_2": 48, "fashion_mnist_h": 28, "simulated": 32}
 SQUARED = ("squared_error, sigmoid", "squared_error, linear")
 
 
-def main():
+def main() -> None:
     """Run the study."""
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder with galaxy_zoo_2 and fashion_mnist_h")
@@ -69,7 +72,7 @@ def main():
     finish(options, None, figures, targets)
 
 
-def run_task(source, folder, quick, *task):
+def run_task(source: Path, folder: Path, quick: bool, *task: Any) -> tuple[Any, float]:
     """Do a task and write its file; return the task and its seconds."""
     name, seed, part = task
     warnings.simplefilter("ignore", NoSpreadWarning)
@@ -80,7 +83,7 @@ def run_task(source, folder, quick, *task):
     return task, time.perf_counter() - start
 
 
-def read(name, data, size, quick):
+def read(name: str, data: Path, size: int, quick: bool) -> tuple[Any, ...]:
     """Return images and votes to learn from and to test on, and the test's ρ where it is known."""
     if name == "galaxy_zoo_2":
         galaxies = load_galaxy_zoo(data / name, image_size=size)
@@ -101,7 +104,7 @@ def read(name, data, size, quick):
     return X[learn], y[learn], X[test], y[test], None if rho is None else rho[test]
 
 
-def model(seed, quick, epochs, **parameters):
+def model(seed: int, quick: bool, epochs: int, **parameters: Any) -> BayesianCNNRegressor:
     """Return an untrained estimator."""
     parameters = {"epochs": 2 if quick else epochs, "random_state": seed, **parameters}
     return BayesianCNNRegressor(batch_size=32, schedule="constant", precision="auto", **parameters)
@@ -122,12 +125,12 @@ def judge(posterior: VotePosterior, y: np.ndarray) -> dict[str, float]:
     return {key: float(value) for key, value in found.items()}
 
 
-def rank_correlation(a, b):
+def rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Return Spearman's, NaN where one does not vary."""
     return spearmanr(a, b).statistic if np.ptp(a) > 0 else np.nan
 
 
-def between_convolutions(image_shape, *, dropout):
+def between_convolutions(image_shape: tuple[int, ...], *, dropout: float) -> Any:
     """Return the default network with dropout of whole feature maps after every block."""
     import keras
     from keras import layers
@@ -154,7 +157,7 @@ PLACES = {
 }
 
 
-def places(data, seed, quick, epochs):
+def places(data: Any, seed: int, quick: bool, epochs: int) -> dict[str, Any]:
     """Train with dropout here and there, and judge what it predicts."""
     X, y, X_test, y_test, _rho = data
     found = {}
@@ -165,7 +168,7 @@ def places(data, seed, quick, epochs):
     return {"judged": found}
 
 
-def know_squared_error():
+def know_squared_error() -> None:
     """Make known what a "traditional" network minimises, as likelihoods to choose.
 
     Its output is a vote fraction, by a sigmoid or as it comes (cut to [0, 1] where it predicts).
@@ -176,23 +179,25 @@ def know_squared_error():
 
     class ThroughSigmoid(Binomial):
         @staticmethod
-        def nll(y_true, y_pred):
+        def nll(y_true: Any, y_pred: Any) -> Any:
             return ops.square(ops.sigmoid(y_pred[:, 0]) - y_true[:, 0] / y_true[:, 1])
 
     class Linear(Binomial):
         @classmethod
-        def from_outputs(cls, outputs_GDP):
+        def from_outputs(cls, outputs_GDP: Any) -> Any:
             return cls(np.clip(outputs_GDP[..., 0], 0.0, 1.0))
 
         @staticmethod
-        def nll(y_true, y_pred):
+        def nll(y_true: Any, y_pred: Any) -> Any:
             return ops.square(y_pred[:, 0] - y_true[:, 0] / y_true[:, 1])
 
     LIKELIHOODS["squared_error, sigmoid"] = ThroughSigmoid
     LIKELIHOODS["squared_error, linear"] = Linear
 
 
-def losses(data, seed, quick, epochs, names=("binomial", *SQUARED)):
+def losses(
+    data: Any, seed: int, quick: bool, epochs: int, names: Sequence[str] = ("binomial", *SQUARED)
+) -> dict[str, Any]:
     """Thin the votes to 4 to 40 of each galaxy; learn by likelihood, and by squared error."""
     X, y, X_test, y_test, rho = data
     know_squared_error()
@@ -209,13 +214,13 @@ def losses(data, seed, quick, epochs, names=("binomial", *SQUARED)):
     return {"judged": found}
 
 
-def table_of(results, columns):
+def table_of(results: Any, columns: Sequence[str]) -> None:
     """Print the median over seeds, and its range, of every row and column, per data set."""
     for name, found in results.items():
         rows = list(found[0]["judged"])
         columns_here = [c for c in columns if any(c in found[0]["judged"][row] for row in rows)]
         print(f"{name}, {len(found)} seeds:")
-        table = [("", *columns_here)]
+        table: list[tuple[Any, ...]] = [("", *columns_here)]
         for row in rows:
             cells = [
                 [f["judged"][row].get(column, np.nan) for f in found] for column in columns_here
@@ -224,26 +229,26 @@ def table_of(results, columns):
         print_table(table)
 
 
-def cell(values):
+def cell(values: Sequence[float]) -> str:
     """Return "median (least to most)"."""
     if len(values) == 1 or np.isnan(values).any():
         return f"{np.median(values):.3f}"
     return f"{np.median(values):.3f} ({np.min(values):.3f} to {np.max(values):.3f})"
 
 
-def values_of(found, rung, key):
+def values_of(found: Any, rung: str, key: str) -> NDArray[Any]:
     """Return a figure of all seeds."""
     return np.array([f["judged"][rung][key] for f in found])
 
 
-def report_places(results):
+def report_places(results: Any) -> list[Target]:
     """Print where dropout sits; there is no target."""
     table_of(results, ("RMSE", "log-lik. per vote", "std of draws", "error beyond noise"))
     table_of(results, ("rank corr.", "of information"))
     return []
 
 
-def report_losses(results):
+def report_losses(results: Any) -> list[Target]:
     """Print what the likelihood gains over squared error, with an interval, and return targets."""
     table_of(results, ("RMSE", "RMSE of ρ"))
     targets = []

@@ -10,15 +10,16 @@ from _report import Target, finish, parser, print_table  # first: quietens Tenso
 
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 import _fuzz_checkpoint
 import _fuzz_images
 import _fuzz_inputs
 import _fuzz_ledger
 import _fuzz_store
+import numpy as np
 
 PARTS = {
     "images": (_fuzz_images.fuzz, 10_000),
@@ -29,7 +30,7 @@ PARTS = {
 }  # and how many inputs
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__)
     options.add_argument("parts", nargs="*", default=[*PARTS], help="of " + ", ".join(PARTS))
@@ -50,7 +51,7 @@ def main():
     finish(options, None, figures, targets)
 
 
-def _targets(name, counts, escapes):
+def _targets(name: str, counts: dict[str, Any], escapes: Sequence[Any]) -> list[Target]:
     """Targets of a part: no escape, and of bad inputs at most 3 % are unclear."""
     every = sum(counts.values(), Counter())
     n = every.total()
@@ -64,7 +65,7 @@ def _targets(name, counts, escapes):
     ]
 
 
-def _table(name, counts):
+def _table(name: str, counts: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Return rows of a table: what became of each kind, and of all."""
     outcomes = sorted(set().union(*counts.values()))
     rows = {**counts, "all": sum(counts.values(), Counter())}

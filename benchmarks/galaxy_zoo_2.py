@@ -9,10 +9,13 @@ kinds) by mutual information and counts the kinds among the first and the last.
 from _report import finish, parser  # first: quietens TensorFlow
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skgalaxy import BayesianCNNRegressor
 from skgalaxy.datasets import load_galaxy_zoo
@@ -24,7 +27,7 @@ N_ENDS = 300
 KINDS = {"elliptical": (0,), "spiral": (1, 2), "edge-on": (3,), "don't know": (4,), "merger": (5,)}
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder for load_galaxy_zoo")
@@ -45,7 +48,9 @@ def main():
     test = np.array([int(name) % 4 == 0 for name in galaxies.ids])
     X, y, X_test, y_test = (part for rows in (~test, test) for part in _rows(galaxies, rows))
     pool, kinds = _read_pool(options.pool, options.color) if options.pool else (None, None)
-    table = [("seed", "RMSE", "D²", "log-likelihood", "std over draws", "fit, s")]
+    table: list[tuple[Any, ...]] = [
+        ("seed", "RMSE", "D²", "log-likelihood", "std over draws", "fit, s")
+    ]
     runs, counts = [], []
     for seed in seeds:
         start = time.perf_counter()
@@ -83,18 +88,18 @@ def main():
     finish(options, table, {"runs": runs, **reference, "kinds": counts})
 
 
-def _rows(galaxies, rows):
+def _rows(galaxies: Any, rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return galaxies.images[rows], galaxies.votes[rows]
 
 
-def _read_pool(folder, color):
+def _read_pool(folder: Path, color: bool) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the images of the pool, 64 px, and the kind of each."""
     table = pd.read_csv(folder / "gz1_class.csv", dtype={"OBJID": str})
     paths = [folder / "images" / f"{name}.jpeg" for name in table["OBJID"]]
     return read_images(paths, size=64, color=color), table["CLASS"].to_numpy()
 
 
-def _count_kinds(posterior, kinds):
+def _count_kinds(posterior: Any, kinds: Any) -> dict[str, Any]:
     """Return the share of every kind among the highest and the lowest in mutual information."""
     scores = posterior.mutual_information(N_VOTES)
     order = np.argsort(-scores)
@@ -107,7 +112,7 @@ def _count_kinds(posterior, kinds):
     return {**shares, **means, "rho_pool": float(posterior.mean.mean())}
 
 
-def _print_kinds(counts, kinds):
+def _print_kinds(counts: Sequence[dict[str, Any]], kinds: Any) -> None:
     """Print the median share over seeds, and its range."""
     print(f"Kinds of the {N_ENDS} of {len(kinds)} pool galaxies asked about first, and last:")
     for kind, codes in KINDS.items():

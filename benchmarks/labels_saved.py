@@ -206,7 +206,10 @@ def targets_of(name: str, n_labels: NDArray[Any], curves: dict[str, pd.DataFrame
     """Print what a data set saves, and return the targets of it."""
     if "random" not in curves:
         return []
-    table, targets = [("saved by", "seeds", "labels saved", "95 % of bootstraps", "by seed")], []
+    table: list[tuple[Any, ...]] = [
+        ("saved by", "seeds", "labels saved", "95 % of bootstraps", "by seed")
+    ]
+    targets = []
 
     def add(what: str, saved: Callable[..., float], *some: pd.DataFrame) -> NDArray[Any]:
         seeds = sorted(set.intersection(*(set(curve.index) for curve in some)))

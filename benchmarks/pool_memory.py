@@ -6,6 +6,16 @@ held while scoring (Linux' VmHWM, pages of the file included), above what it hel
 imported and nothing done.
 """
 
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 from _report import (
     Target,
     finish,
@@ -14,20 +24,12 @@ from _report import (
     status_mb,
     timed,
 )  # first: quietens TensorFlow
-
-import argparse
-import json
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
-import numpy as np
+from numpy.typing import NDArray
 
 SIZES = (1000, 10_000, 100_000, 300_000)
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__)
     options.add_argument("--precision", default="float32", help="default: %(default)s")
@@ -41,7 +43,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         pool = write_pool(Path(folder) / "pool.npy", max(sizes))
         runs = [in_own_process(pool, size, options.precision) for size in sizes]
-    table = [("galaxies", "seconds", "galaxies/s", "memory above idle, MB", "of it scores, %")]
+    table: list[tuple[Any, ...]] = [
+        ("galaxies", "seconds", "galaxies/s", "memory above idle, MB", "of it scores, %")
+    ]
     for size, run in zip(sizes, runs, strict=True):
         table.append(
             (f"{size:,}", f"{run['seconds']:.1f}", f"{size / run['seconds']:.0f}")
@@ -63,7 +67,7 @@ def main():
     finish(options, table, {"sizes": sizes, "runs": runs}, targets)
 
 
-def write_pool(path, n_galaxies):
+def write_pool(path: Path, n_galaxies: int) -> Path:
     """Write a file of random images, a thousand at a time."""
     pool = np.lib.format.open_memmap(path, "w+", np.uint8, (n_galaxies, 64, 64))
     rng = np.random.default_rng(0)
@@ -74,14 +78,14 @@ def write_pool(path, n_galaxies):
     return path
 
 
-def in_own_process(pool, size, precision):
+def in_own_process(pool: Path, size: int, precision: str) -> dict[str, float]:
     """Return the figures of `score` from a process of its own."""
     command = [sys.executable, __file__, "--worker", str(pool), str(size), "--precision", precision]
     run = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def score(path, size, precision):
+def score(path: Path, size: int, precision: Any) -> dict[str, float]:
     """Score the first `size` galaxies of the pool."""
     from skgalaxy import BayesianCNNRegressor, VotePosterior, query
 
@@ -91,7 +95,7 @@ def score(path, size, precision):
     model.fit(np.array(pool[:64]), np.linspace(0, 1, 64))
     spent = []
 
-    def mutual_information(posterior, n_votes):
+    def mutual_information(posterior: Any, n_votes: Any) -> NDArray[Any]:
         scores = []
         spent.append(
             timed(lambda: scores.append(VotePosterior.mutual_information(posterior, n_votes)))
@@ -108,7 +112,7 @@ def score(path, size, precision):
     }
 
 
-def plot(sizes, seconds, memory, path):
+def plot(sizes: Sequence[int], seconds: NDArray[Any], memory: NDArray[Any], path: Path) -> None:
     """Plot time and memory against the number of galaxies."""
     from matplotlib.figure import Figure
 

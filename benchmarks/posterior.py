@@ -18,14 +18,17 @@ from _report import (  # first: quietens TensorFlow
     status_mb,
 )
 
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior
@@ -36,7 +39,7 @@ from skgalaxy.networks.last_layer import LastLayer
 N_DRAWS = 50
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__)
     options.add_argument("--figure", type=Path, metavar="FILE", help="plot time against draws")
@@ -65,7 +68,13 @@ def main():
     finish(options, None, {"sizes": sizes, **figures}, targets)
 
 
-def fitted(X, precision="float32", network=None, n_draws=N_DRAWS, **parameters):
+def fitted(
+    X: NDArray[Any],
+    precision: Literal["float32", "bfloat16", "auto"] = "float32",
+    network: Any = None,
+    n_draws: int = N_DRAWS,
+    **parameters: Any,
+) -> BayesianCNNRegressor:
     """Return an estimator of the default network, trained for one pass."""
     parameters = {"epochs": 1, "random_state": 0, **parameters}
     model = BayesianCNNRegressor(
@@ -75,7 +84,7 @@ def fitted(X, precision="float32", network=None, n_draws=N_DRAWS, **parameters):
     return model.fit(few, np.linspace(0, 1, len(few)))
 
 
-def floor(models, X, repeats, targets):
+def floor(models: Any, X: NDArray[Any], repeats: int, targets: list[Target]) -> dict[str, Any]:
     """Time 50 and 200 draws against Keras' predict, which draws nothing."""
     works = {}
     for precision, model in models.items():
@@ -105,9 +114,9 @@ def floor(models, X, repeats, targets):
     return seconds
 
 
-def rungs(model, X, repeats, targets):
+def rungs(model: Any, X: NDArray[Any], repeats: int, targets: list[Target]) -> dict[str, Any]:
     """Time other likelihoods, networks and ways to draw against predict."""
-    wide = {"likelihood": "beta_binomial"}
+    wide: dict[str, Any] = {"likelihood": "beta_binomial"}
     before_dense = GalaxyZooNetwork(dropout_before="dense")
     every = {
         "beta-binomial": fitted(X, **wide),
@@ -129,9 +138,11 @@ def rungs(model, X, repeats, targets):
     return seconds
 
 
-def show(title, seconds, reference, n_galaxies):
+def show(title: str, seconds: dict[str, Any], reference: Any, n_galaxies: int) -> None:
     """Print a table of seconds, rates and ratios."""
-    table = [("way", "seconds", "galaxies/s", f"over {reference}", "of repeats")]
+    table: list[tuple[Any, ...]] = [
+        ("way", "seconds", "galaxies/s", f"over {reference}", "of repeats")
+    ]
     for name, taken in seconds.items():
         ratios = taken / seconds[reference]
         table.append(
@@ -142,7 +153,7 @@ def show(title, seconds, reference, n_galaxies):
     print_table(table)
 
 
-def loop(model, X, repeats, targets):
+def loop(model: Any, X: NDArray[Any], repeats: int, targets: list[Target]) -> dict[str, Any]:
     """Time one pass per draw against all draws together."""
     every_pass = passes(model)
     seconds = side_by_side(
@@ -158,22 +169,22 @@ def loop(model, X, repeats, targets):
     return seconds
 
 
-def passes(model):
+def passes(model: Any) -> Callable[[Any], Any]:
     """Return a function that draws as one does by hand: `training=True`, pass after pass."""
     _, standardise, *_, network = model.network_.model_.layers
 
     @tf.function(reduce_retracing=True)
-    def draw(images):
+    def draw(images: NDArray[Any]) -> Any:
         return network(standardise(images), training=True)
 
-    def draws(X):
+    def draws(X: NDArray[Any]) -> Any:
         batches = [X[start : start + 128] for start in range(0, len(X), 128)]
         return [[draw(batch).numpy() for batch in batches] for _ in range(N_DRAWS)]
 
     return draws
 
 
-def convolutions(X, repeats, targets):
+def convolutions(X: NDArray[Any], repeats: int, targets: list[Target]) -> dict[str, Any]:
     """Time a network with dropout between its convolutions, too, and measure its memory."""
     model = fitted(X, network=dropout_everywhere)
     every_pass = passes(model)
@@ -198,7 +209,7 @@ def convolutions(X, repeats, targets):
     return {**seconds, "growth_mb": growth_mb}
 
 
-def dropout_everywhere(image_shape, *, dropout):
+def dropout_everywhere(image_shape: tuple[int, ...], *, dropout: float) -> Any:
     """Build the default network with dropout behind every pooling."""
     inputs = x = keras.Input(image_shape)
     for filters in ((32, 32), (64, 64), (128,), (128,)):
@@ -209,24 +220,26 @@ def dropout_everywhere(image_shape, *, dropout):
     return keras.Model(inputs, layers.Dense(1)(layers.Dropout(dropout)(x)))
 
 
-def from_features(n_galaxies, repeats, targets, n_draws=200):
+def from_features(
+    n_galaxies: int, repeats: int, targets: list[Target], n_draws: int = 200
+) -> dict[str, Any]:
     """Time the last layer alone: 128 features of each galaxy to a posterior, in one thread."""
     rng = np.random.default_rng(0)
     features = np.maximum(rng.normal(size=(n_galaxies, 128)), 0).astype(np.float32)
     few, n_votes = features[:600], np.full(600, 40)
     votes = rng.binomial(n_votes, 1 / (1 + np.exp(-few[:, 0])))
 
-    def learn():
+    def learn() -> LastLayer:
         return LastLayer.of(
             few, votes, n_votes, lambda logits: Binomial.from_outputs(logits[:, None])
         )
 
     layer = learn()
 
-    def posterior():
+    def posterior() -> VotePosterior:
         return VotePosterior(Binomial.from_outputs(layer.logits(features, n_draws, 0)))
 
-    def beta_binomial():
+    def beta_binomial() -> VotePosterior:
         logits = layer.logits(features, n_draws, 0)
         outputs = np.concatenate([logits, np.full_like(logits, 2.0)], axis=-1)
         return VotePosterior(BetaBinomial.from_outputs(outputs))
@@ -247,7 +260,7 @@ def from_features(n_galaxies, repeats, targets, n_draws=200):
     return seconds
 
 
-def baal(model, X, repeats, targets):
+def baal(model: Any, X: NDArray[Any], repeats: int, targets: list[Target]) -> dict[str, Any]:
     """Time baal's loop, its replicated batches and its cache, in torch with the same weights."""
     import torch
     from baal.bayesian.caching_utils import MCCachingModule
@@ -261,7 +274,7 @@ def baal(model, X, repeats, targets):
     with torch.no_grad():
         np.testing.assert_allclose(same.eval()(data), network(images), rtol=1e-3, atol=1e-4)
 
-    def way(wrap, *, replicate):
+    def way(wrap: Any, *, replicate: bool) -> Callable[[], Any]:
         arguments = TrainingArgs(replicate_in_memory=replicate, use_cuda=False)
         wrapper = ModelWrapper(wrap(torch_twin(network)), arguments)
         wrapper.eval()
@@ -284,13 +297,13 @@ def baal(model, X, repeats, targets):
     return seconds
 
 
-def torch_twin(network):
+def torch_twin(network: Any) -> Any:
     """Return the network in torch, with the same weights."""
     import torch
     from torch import nn
 
     class ChannelsLast(nn.Module):
-        def forward(self, x):
+        def forward(self, x: Any) -> Any:
             return x.permute(0, 2, 3, 1)
 
     twins = []
@@ -316,7 +329,7 @@ def torch_twin(network):
     return nn.Sequential(*twins)
 
 
-def growth(X, most_draws, repeats):
+def growth(X: NDArray[Any], most_draws: int, repeats: int) -> dict[str, Any]:
     """Time numbers of draws from 1 on."""
     seconds = side_by_side(
         {
@@ -332,7 +345,7 @@ def growth(X, most_draws, repeats):
     return {str(n_draws): taken for n_draws, taken in seconds.items()}
 
 
-def plot(seconds, n_galaxies, path):
+def plot(seconds: dict[str, Any], n_galaxies: int, path: Path) -> None:
     """Plot time against draws."""
     from matplotlib.figure import Figure
 

@@ -8,9 +8,13 @@ scale, the ranking by the same network with other masks. With --pool, ranks that
 from _report import Target, finish, parser, print_table, timed  # first: quietens TensorFlow
 
 import copy
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from skgalaxy import BayesianCNNRegressor
@@ -23,7 +27,7 @@ from skgalaxy.networks.trained import TrainedNetwork
 N_VOTES, N_ASKED = 40, 300
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder for load_galaxy_zoo")
@@ -38,7 +42,8 @@ def main():
     pool = read_images(paths[:100] if options.quick else paths)
     runs = []
     for seed in seeds:
-        run, models = {"seed": seed}, {}
+        run: dict[str, Any] = {"seed": seed}
+        models = {}
         for precision in ("float32", "bfloat16"):
             model = BayesianCNNRegressor(
                 epochs=epochs,
@@ -55,7 +60,7 @@ def main():
     report(options, runs, len(pool))
 
 
-def rankings(model, pool):
+def rankings(model: Any, pool: NDArray[Any]) -> dict[str, float]:
     """Return how the same weights predict in bfloat16, and with other masks."""
     reference = model.predict_posterior(pool)
     rounded = with_precision(model, "bfloat16").predict_posterior(pool)
@@ -74,14 +79,14 @@ def rankings(model, pool):
     }
 
 
-def with_precision(model, precision):
+def with_precision(model: Any, precision: str) -> Any:
     """Return a copy of a fitted estimator that computes with the same weights in `precision`."""
     ensemble = model._ensemble
     architecture = ensemble.architecture._replace(precision=precision)
     return with_ensemble(model, Ensemble.of(architecture, ensemble.seeds, ensemble))
 
 
-def with_other_masks(model):
+def with_other_masks(model: Any) -> Any:
     """Return a copy of a fitted estimator that draws with other masks."""
     networks = [
         TrainedNetwork(
@@ -94,22 +99,22 @@ def with_other_masks(model):
     return with_ensemble(model, Ensemble(networks))
 
 
-def with_ensemble(model, ensemble):
+def with_ensemble(model: Any, ensemble: Ensemble) -> Any:
     """Return a copy of a fitted estimator with other networks."""
     other = copy.copy(model)
     other._ensemble = ensemble
     return other
 
 
-def overlap(a, b):
+def overlap(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Return the share of the galaxies asked about first that two rankings have in common."""
     n_asked = min(N_ASKED, len(a) // 4)
     return len(np.intersect1d(np.argsort(-a)[:n_asked], np.argsort(-b)[:n_asked])) / n_asked
 
 
-def report(options, runs, n_pool):
+def report(options: Namespace, runs: Sequence[dict[str, float]], n_pool: int) -> None:
     """Print tables of medians and ranges over seeds."""
-    table = [("over seeds", "median", "range")]
+    table: list[tuple[Any, ...]] = [("over seeds", "median", "range")]
     for name in list(runs[0])[1:]:
         values = np.array([run[name] for run in runs])
         table.append(

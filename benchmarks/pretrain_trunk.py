@@ -91,7 +91,10 @@ def main() -> None:
         "explained": found,
     }
     save_trunk(options.weights, network.layers[:-1], provenance)
-    table = [("target", "explained"), *((name, f"{share:.3f}") for name, share in found.items())]
+    table: list[tuple[Any, ...]] = [
+        ("target", "explained"),
+        *((name, f"{share:.3f}") for name, share in found.items()),
+    ]
     finish(options, table, {"seconds": seconds, **provenance})
 
 
@@ -128,7 +131,7 @@ class Camera(layers.Layer):
     Stretch, contrast, brightness, sharpness and noise change at random.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.seed_generator = keras.random.SeedGenerator()
 
@@ -146,7 +149,7 @@ class Camera(layers.Layer):
         return 255 * ops.clip(x + 0.02 * (1 + drawn[4]) * noise, 0, 1)
 
 
-def _blurred(x):
+def _blurred(x: Any) -> Any:
     """Picture after a kernel of 1 2 1 along both axes."""
     kernel = np.outer([1, 2, 1], [1, 2, 1])[:, :, None, None] / 16
     return ops.conv(x, ops.cast(kernel, x.dtype), padding="same", data_format="channels_last")

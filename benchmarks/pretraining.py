@@ -14,6 +14,7 @@ from _report import Target, finish, parser, print_table, timed  # first: quieten
 import tempfile
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ def main() -> None:
     finish(options, None, {"rows": len(found)}, report(found))
 
 
-def learn(data, folder, results, quick, *task):
+def learn(data: Path, folder: Path, results: Results, quick: bool, *task: Any) -> tuple[Any, float]:
     """Train once and add the row; return the task and its seconds."""
     start, steps, n_labels, seed = task
     network = pretrained(data, folder, start, steps, quick) if steps else STARTS[start]
@@ -76,7 +77,7 @@ def learn(data, folder, results, quick, *task):
 
 
 @cache
-def pretrained(data, folder, start, steps, quick):
+def pretrained(data: Path, folder: Path, start: str, steps: int, quick: bool) -> Any:
     """Network that has learned from the pool; at once if its checkpoint is complete."""
     return pretrain(
         read_pool(data, quick),
@@ -101,10 +102,12 @@ def read_pool(data: Path, quick: bool) -> np.ndarray:
     return read_images(pool, size=64)
 
 
-def report(found) -> list[Target]:
+def report(found: pd.DataFrame) -> list[Target]:
     """Print RMSE with and without pretraining, and return their ratios, seed by seed."""
     targets = []
-    rows = [("start", "labels", "steps of pretraining", "median", "seeds from, to", "seeds")]
+    rows: list[tuple[Any, ...]] = [
+        ("start", "labels", "steps of pretraining", "median", "seeds from, to", "seeds")
+    ]
     for (start, labels, steps), of in found.groupby(["start", "labels", "steps"])["RMSE"]:
         spread = f"{of.min():.4f} to {of.max():.4f}"
         rows.append((start, labels, steps, f"{of.median():.4f}", spread, len(of)))

@@ -18,11 +18,14 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from _data_sets import DATA_NAMES
 from _results import Results, add_options, completed
-from _skies import read_sky
+from _skies import Sky, read_sky
+from numpy.typing import NDArray
 from scipy.stats import binom, spearmanr
 
 import skgalaxy
@@ -88,7 +91,7 @@ def main() -> None:
     finish(options, None, {"rows": len(found)}, report(found))
 
 
-def labels_of(name, setting) -> tuple[int, ...]:
+def labels_of(name: str, setting: str) -> tuple[int, ...]:
     """Numbers of labels that a setting is tried with; none if it is not."""
     if setting in NETWORKS:
         return LABELS[name]
@@ -97,7 +100,7 @@ def labels_of(name, setting) -> tuple[int, ...]:
     return LABELS[name][-1:] if is_tried else ()
 
 
-def learn(data, results, quick, *task):
+def learn(data: Path, results: Results, quick: bool, *task: Any) -> tuple[Any, float]:
     """Train, judge, and add the row; return the task and its seconds."""
     name, setting, labels, seed = task
     sky = read_sky(name, data, SIZES[name], 60 if quick else labels, seed)
@@ -112,24 +115,24 @@ def learn(data, results, quick, *task):
     return task, seconds
 
 
-def model_of(name, setting, seed, quick):
+def model_of(name: str, setting: str, seed: int, quick: bool) -> Any:
     """Estimator of a setting, not trained."""
     pictures = "upright" if name == "fashion_mnist_h" else "galaxies"
-    short = {"epochs": 1} if quick else {}
+    short: dict[str, Any] = {"epochs": 1} if quick else {}
     if setting == "default":
-        upright = {"augment": False} if pictures == "upright" else {}
+        upright: dict[str, Any] = {"augment": False} if pictures == "upright" else {}
         return BayesianCNNRegressor(precision="auto", random_state=seed, **upright, **short)
     if setting in NETWORKS:
         short["network"] = "galaxies" if setting == "galaxies" else None
     return skgalaxy.recommended(pictures, random_state=seed, **short)
 
 
-def is_recommended(name, setting) -> bool:
+def is_recommended(name: str, setting: str) -> bool:
     """True for what `skgalaxy.recommended` gives for such pictures."""
     return setting == ("random" if name == "fashion_mnist_h" else "galaxies")
 
 
-def out_of_fold(model, sky, results, task):
+def out_of_fold(model: Any, sky: Sky, results: Results, task: Any) -> tuple[Any, float]:
     """Predict every galaxy by networks that learned from the other folds, and add the row."""
     X, y = np.concatenate([sky.X, sky.X_test]), np.concatenate([sky.y, sky.y_test])
     start = time.perf_counter()
@@ -140,7 +143,7 @@ def out_of_fold(model, sky, results, task):
     return task, seconds
 
 
-def choose(network, sky, seed, n_start):
+def choose(network: Any, sky: Sky, seed: int, n_start: int) -> NDArray[Any]:
     """Rows of random galaxies, and of those that they make the network ask about."""
     rows = np.random.default_rng(seed).permutation(len(sky.y))[:n_start]
     n_asked = (len(sky.y) // 2 - n_start) // N_ROUNDS
@@ -152,7 +155,7 @@ def choose(network, sky, seed, n_start):
     return rows
 
 
-def judge(posterior: VotePosterior, y) -> dict[str, float]:
+def judge(posterior: VotePosterior, y: NDArray[Any]) -> dict[str, float]:
     """Scores of a posterior of galaxies with votes y."""
     pmf = posterior.pmf(y[:, 1])
     error = np.abs(y[:, 0] / y[:, 1] - posterior.mean)
@@ -171,7 +174,7 @@ def judge(posterior: VotePosterior, y) -> dict[str, float]:
     }
 
 
-def rank_if_true(posterior: VotePosterior, n_votes) -> float:
+def rank_if_true(posterior: VotePosterior, n_votes: NDArray[Any]) -> float:
     """Spearman's correlation of spread and error, where the posterior itself draws the votes."""
     return float(
         np.mean(
@@ -186,7 +189,7 @@ def rank_if_true(posterior: VotePosterior, n_votes) -> float:
     )
 
 
-def draw(folder, data, quick):
+def draw(folder: Path, data: Path, quick: bool) -> None:
     """Draw how well posteriors of galaxy_zoo_2 are calibrated, before and after calibration."""
     import matplotlib
 
@@ -206,7 +209,7 @@ def draw(folder, data, quick):
         drawn.figure_.savefig(folder / file, dpi=110)
 
 
-def rank_correlation(a, b) -> float:
+def rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Spearman's; NaN where one does not vary."""
     return float(spearmanr(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else np.nan
 
@@ -214,9 +217,9 @@ def rank_correlation(a, b) -> float:
 SHOWN = ("RMSE", "MAE", "coverage error", "90 % covers", "rank std", "rank information", "seconds")
 
 
-def report(found) -> list[Target]:
+def report(found: pd.DataFrame) -> list[Target]:
     """Print medians over seeds, and return the targets."""
-    table = [("data set", "setting", "labels", "seeds", *SHOWN)]
+    table: list[tuple[Any, ...]] = [("data set", "setting", "labels", "seeds", *SHOWN)]
     groups = found.groupby(["data set", "setting", "labels"], sort=False)
     for (name, setting, labels), rows in groups:
         table.append((name, setting, labels, len(rows), *(_median(rows[key]) for key in SHOWN)))
@@ -233,7 +236,7 @@ def report(found) -> list[Target]:
     return [*targets, *few_label_targets(real), *trunk_targets(found)]
 
 
-def few_label_targets(rows) -> list[Target]:
+def few_label_targets(rows: pd.DataFrame) -> list[Target]:
     """RMSE on galaxy_zoo_2 that is to be reached, by labels."""
     return [
         Target(f"galaxy_zoo_2, {labels} labels: RMSE", of["RMSE"].to_numpy(), GOALS[labels])
@@ -241,7 +244,7 @@ def few_label_targets(rows) -> list[Target]:
     ]
 
 
-def trunk_targets(found) -> list[Target]:
+def trunk_targets(found: pd.DataFrame) -> list[Target]:
     """Targets of a network that has seen galaxies: labels saved, and no harm done."""
     targets = []
     both = found[found["setting"].isin(NETWORKS)]
@@ -262,7 +265,7 @@ def trunk_targets(found) -> list[Target]:
     return targets
 
 
-def labels_saved(rows) -> float | None:
+def labels_saved(rows: pd.DataFrame) -> float | None:
     """Share of the labels saved at the RMSE that most labels reach from random weights.
 
     Between numbers of labels RMSE is interpolated, linear in their logarithm. None if rows are
@@ -281,14 +284,14 @@ def labels_saved(rows) -> float | None:
     return float(1 - needed / most)
 
 
-def _median(values) -> str:
+def _median(values: pd.Series) -> str:
     """Median over seeds, and their standard deviation if they are several."""
     digits = 0 if values.median() > 10 else 3  # of seconds, none
     spread = f" ({values.std():.{digits}f})" if len(values) > 1 else ""
     return f"{values.median():.{digits}f}{spread}"
 
 
-def calibration_targets(what, rows) -> list[Target]:
+def calibration_targets(what: str, rows: pd.DataFrame) -> list[Target]:
     """Targets of the coverage: within 3 %, and within 2 % or what the test set's size allows."""
     n_test = int(rows["test"].iloc[0])
     chance = 0.9 - binom.ppf(0.025, n_test, 0.9) / n_test
@@ -302,7 +305,7 @@ def calibration_targets(what, rows) -> list[Target]:
     ]
 
 
-def accuracy_targets(rows) -> list[Target]:
+def accuracy_targets(rows: pd.DataFrame) -> list[Target]:
     """Accuracy, its spread over seeds, and whether the posterior knows where it errs."""
     values = {key: rows[key].to_numpy() for key in rows.columns}
     what = "galaxy_zoo_2, 601 labels"

@@ -7,9 +7,12 @@ which are fed the same images in batches of the same size.
 
 from _report import Target, finish, parser, side_by_side, status_mb, timed  # first: quietens TF
 
+from collections.abc import Iterator
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import GridSearchCV
 
 from skgalaxy import BayesianCNNRegressor
@@ -21,14 +24,20 @@ log = []
 class Logged(BayesianCNNRegressor):
     """Notes the seconds of every fit, and the memory after it."""
 
-    def fit(self, X, y, sample_weight=None, validation_data=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+    ) -> Self:
         """Fit as ever."""
         seconds = timed(lambda: super(Logged, self).fit(X, y, sample_weight, validation_data))
         log.append((seconds, status_mb("VmRSS")))
         return self
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__).parse_args()
     n_galaxies, epochs, n_folds, repeats = (64, 1, 2, 2) if options.quick else (300, 3, 5, 7)
@@ -38,7 +47,7 @@ def main():
     y = np.column_stack([rng.integers(0, 41, n_galaxies), np.full(n_galaxies, 40)])
     grid = {"dropout": [0.3, 0.5], "learning_rate": [1e-3, 1e-4]}
     GridSearchCV(Logged(epochs=epochs, random_state=0), grid, cv=n_folds).fit(X, y)
-    table = [("fit", "seconds", "MB")]
+    table: list[tuple[Any, ...]] = [("fit", "seconds", "MB")]
     table += [
         (number, f"{log[number - 1][0]:.2f}", f"{log[number - 1][1]:.0f}")
         for number in (1, early, late)
@@ -62,12 +71,12 @@ def main():
     finish(options, table, figures, targets)
 
 
-def train_bare(network, X, y, epochs):
+def train_bare(network: Any, X: NDArray[Any], y: NDArray[Any], epochs: int) -> None:
     """Train a compiled Keras model on shuffled batches, as the estimator does."""
     rng, weights = np.random.default_rng(0), np.ones(len(y), np.float32)
     starts = range(0, len(X), BATCH_SIZE)
 
-    def batches():
+    def batches() -> Iterator[Any]:
         for _ in range(epochs):
             order = rng.permutation(len(X))
             for rows in (order[start : start + BATCH_SIZE] for start in starts):

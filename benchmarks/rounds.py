@@ -8,11 +8,14 @@ are of the processor: a ledger also waits for the disk, as often in the last rou
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from _report import Target, finish, parser
 from modAL.models import ActiveLearner
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from skgalaxy import active
@@ -23,19 +26,19 @@ EACH = 10  # galaxies of a round
 class Idle(RegressorMixin, BaseEstimator):
     """A learner that learns nothing."""
 
-    def fit(self, X, y):
+    def fit(self, X: NDArray[Any], y: NDArray[Any]) -> Self:
         return self
 
-    def predict(self, X):
+    def predict(self, X: NDArray[Any]) -> NDArray[Any]:
         return np.zeros(len(X))
 
 
-def first(learner, X, n_instances=1):
+def first(learner: Any, X: Any, n_instances: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
     """Pick the first galaxies of the pool."""
     return np.arange(n_instances), np.zeros(n_instances)
 
 
-def run(n_rounds, n_galaxies, ledger, **further):
+def run(n_rounds: int, n_galaxies: int, ledger: Path, **further: Any) -> float:
     """Run, and return the seconds of the processor."""
     pool = np.arange(n_galaxies)
     volunteers = active.SimulatedVolunteers(pool, np.full(n_galaxies, 0.3))
@@ -54,7 +57,9 @@ def run(n_rounds, n_galaxies, ledger, **further):
     return time.process_time() - began
 
 
-def seconds_of(sizes, repeats, n_galaxies, home, **further):
+def seconds_of(
+    sizes: Sequence[int], repeats: int, n_galaxies: int, home: Path, **further: Any
+) -> tuple[Any, ...]:
     """Return the seconds of runs of every size, and those of reading and resuming the longest."""
     taken = np.array(
         [
@@ -69,7 +74,7 @@ def seconds_of(sizes, repeats, n_galaxies, home, **further):
     return taken, read, run(sizes[-1], n_galaxies, longest, **further)
 
 
-def main():
+def main() -> None:
     """Time runs of more and more rounds."""
     options = parser(__doc__).parse_args()
     sizes, repeats = ([5, 20], 1) if options.quick else ([200, 800, 3200], 3)
@@ -78,8 +83,11 @@ def main():
         "answers only": {},
         "with a rule and a callback": {"stop": lambda rounds: False, "callbacks": lambda _: None},
     }
-    table = [("way", "rounds", "seconds", "ms a round", "read the ledger, s", "go on, s")]
-    figures, targets = {"sizes": sizes}, []
+    table: list[tuple[Any, ...]] = [
+        ("way", "rounds", "seconds", "ms a round", "read the ledger, s", "go on, s")
+    ]
+    figures: dict[str, Any] = {"sizes": sizes}
+    targets: list[Target] = []
     for way, further in ways.items():
         with tempfile.TemporaryDirectory() as home:
             taken, read, resumed = seconds_of(sizes, repeats, n_galaxies, Path(home), **further)

@@ -10,10 +10,13 @@ simulated galaxies only and tests on those galaxies in --real whose id is a mult
 from _report import finish, parser  # first: quietens TensorFlow
 
 import time
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
 from skgalaxy import BayesianCNNRegressor
@@ -24,7 +27,7 @@ from skgalaxy.metrics import vote_fraction_rmse, vote_noise_floor
 SHEET = 8  # galaxies in a row and in a column
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__)
     options.add_argument("--tables", type=Path, help="folder of published tables of votes")
@@ -40,7 +43,7 @@ def main():
     if parsed.train and not parsed.real:
         options.error("--train needs --real")
     figures = {}
-    table = [("what", "simulated", "beside")]
+    table: list[tuple[Any, ...]] = [("what", "simulated", "beside")]
     galaxies = _simulate(parsed, table, figures)
     if parsed.tables:
         _compare(parsed, galaxies, table, figures)
@@ -51,7 +54,7 @@ def main():
     finish(parsed, table, figures)
 
 
-def _simulate(options, table, figures):
+def _simulate(options: Namespace, table: list[tuple[Any, ...]], figures: dict[str, Any]) -> Any:
     """Return the galaxies, and report how many are drawn in a second."""
     n_galaxies = options.n or (500 if options.quick else 8000)
     make_galaxies(8, random_state=1)  # imports and GalSim's tables
@@ -64,7 +67,7 @@ def _simulate(options, table, figures):
     return galaxies
 
 
-def _published(folder):
+def _published(folder: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
     """Return, of every table, the vote fractions of "featured" and the numbers of votes."""
     gz2 = np.load(folder / "gz2_full_pfeatured_N.npz")
     stripe82 = pd.read_csv(folder / "gz2_stripe82_coadd_votes.csv")
@@ -80,8 +83,11 @@ def _published(folder):
     }
 
 
-def _compare(options, galaxies, table, figures):
+def _compare(
+    options: Namespace, galaxies: Any, table: list[tuple[Any, ...]], figures: dict[str, Any]
+) -> None:
     """Report the distances from the published tables; N of the volunteers is of each table."""
+    name: Any
     for name, (fraction, n_votes) in _published(options.tables).items():
         made = galaxies
         if name != "gz2":
@@ -100,7 +106,7 @@ def _compare(options, galaxies, table, figures):
         table.append(("KS distance, N", f"{distance['n_votes']:.3f}", beside))
 
 
-def _draw(options, galaxies):
+def _draw(options: Namespace, galaxies: Any) -> None:
     """Write the sheets side by side."""
     import matplotlib.pyplot as plt
 
@@ -126,7 +132,7 @@ def _draw(options, galaxies):
     print(f"Drawn: {options.figure}\n")
 
 
-def _sheet(images):
+def _sheet(images: NDArray[Any]) -> NDArray[Any]:
     """Return the first images as one, in rows and columns."""
     images = images[: SHEET**2]
     size = images.shape[1]
@@ -136,7 +142,9 @@ def _sheet(images):
     return grid.reshape(SHEET * size, SHEET * size)
 
 
-def _train(options, galaxies, table, figures):
+def _train(
+    options: Namespace, galaxies: Any, table: list[tuple[Any, ...]], figures: dict[str, Any]
+) -> None:
     """Report the RMSE on real galaxies of networks that saw simulated ones only, per seed."""
     n_train = min(options.n_train or 2000, len(galaxies.ids))
     epochs = options.epochs or (2 if options.quick else 60)

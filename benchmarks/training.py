@@ -9,6 +9,7 @@ traced before they are timed (scikeras with ``warm_start``), so this is the pric
 from _report import Target, finish, parser, side_by_side  # first: quietens TensorFlow
 
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,7 +22,7 @@ from skgalaxy.networks import GalaxyZooNetwork, LikelihoodLoss, RandomView
 EPOCHS = 3
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__).parse_args()
     n_galaxies, repeats = (64, 1) if options.quick else (640, 7)
@@ -53,7 +54,9 @@ def main():
     seconds = side_by_side(works, repeats)
     rates = {name: EPOCHS * n_galaxies / taken for name, taken in seconds.items()}
     plain, same_view = rates["scikeras, Keras' views"], rates["scikeras, skgalaxy's view"]
-    table = [("way", "galaxies/s", "of repeats", "over scikeras", "of repeats")]
+    table: list[tuple[Any, ...]] = [
+        ("way", "galaxies/s", "of repeats", "over scikeras", "of repeats")
+    ]
     for name, rate in rates.items():
         ratios = rate / plain
         table.append(
@@ -74,14 +77,14 @@ def main():
     finish(options, table, {"n_galaxies": n_galaxies, "seconds": seconds}, wanted)
 
 
-def keras_views(x):
+def keras_views(x: Any) -> Any:
     """Flip, turn and zoom with Keras' layers."""
     for layer in (layers.RandomFlip(), layers.RandomRotation(1.0), layers.RandomZoom(0.2)):
         x = layer(x)
     return x
 
 
-def plain_model(views):
+def plain_model(views: Any) -> Any:
     """Return the network as a Keras user would write it."""
     inputs = keras.Input((64, 64, 1))
     x = views(layers.Rescaling(1 / 74, -1.7)(inputs))

@@ -14,8 +14,10 @@ import math
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from _results import Results, add_options, completed
 from _skies import read_sky
 
@@ -28,7 +30,7 @@ FACTORS = (0.25, 0.5, 1.0, 2.0)  # of the steps of "auto"
 KEYS = ("data set", "size", "labels", "factor", "seed")
 
 
-def main():
+def main() -> None:
     """Run the study."""
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder with galaxy_zoo_2 and kaggle_gz")
@@ -53,7 +55,7 @@ def main():
     finish(options, None, {"rows": len(found)}, report(found))
 
 
-def learn(data, results, quick, *task):
+def learn(data: Path, results: Results, quick: bool, *task: Any) -> tuple[Any, float]:
     """Train once and add the row; return the task and its seconds."""
     name, size, n_labels, factor, seed = task
     sky = read_sky(name, data, size, n_labels, seed)
@@ -69,7 +71,7 @@ def learn(data, results, quick, *task):
     return task, seconds
 
 
-def report(found) -> list[Target]:
+def report(found: pd.DataFrame) -> list[Target]:
     """Print RMSE by steps, and return what "auto" loses to the best length."""
     targets = []
     for (name, size, n_labels), rows in found.groupby(["data set", "size", "labels"]):
@@ -90,7 +92,7 @@ def report(found) -> list[Target]:
     return targets
 
 
-def _spread(values) -> str:
+def _spread(values: pd.Series) -> str:
     """Standard deviation, if there are several values."""
     return f"{values.std():.4f}" if values.count() > 1 else ""
 

@@ -9,9 +9,10 @@ bfloat16, --quick one.
 from _report import finish, parser, timed  # first: quietens TensorFlow
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from _data_sets import N_VOTES, SETS, make_model, read
+from _data_sets import N_VOTES, SETS, Data, Setting, make_model, read
 from tqdm import tqdm
 
 from skgalaxy.metrics import vote_fraction_rmse
@@ -20,13 +21,16 @@ NAMES = ("galaxy_zoo_2", "edge-on", "shirt")
 FACTORS = (0.25, 0.5, 1, 2)
 
 
-def main():
+def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder with galaxy_zoo_2 and fashion_mnist_h")
     options.add_argument("--sets", nargs="+", default=NAMES, choices=NAMES)
     options = options.parse_args()
-    table, figures = [("data set", "steps", "labels", "RMSE", "of seeds", "seconds a fit")], {}
+    table: list[tuple[Any, ...]] = [
+        ("data set", "steps", "labels", "RMSE", "of seeds", "seconds a fit")
+    ]
+    figures = {}
     for name in options.sets:
         setting = SETS[name].of(options.quick)
         data = read(name, options.data, setting)
@@ -43,7 +47,9 @@ def main():
     finish(options, table, figures)
 
 
-def learn(data, setting, n_steps, n_labels, seed):
+def learn(
+    data: Data, setting: Setting, n_steps: int, n_labels: int, seed: int
+) -> tuple[float, float]:
     """Return the RMSE that so many steps on so many random labels come to, and their seconds."""
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(data.pool))[:n_labels]

@@ -10,8 +10,11 @@ from _report import Target, finish, parser  # first: quietens TensorFlow
 
 import time
 import tracemalloc
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skgalaxy.acquisition import question_information, walk_information
 from skgalaxy.votes import GZ2
@@ -24,7 +27,9 @@ def main() -> None:
     """Run the benchmark."""
     options = parser(__doc__).parse_args()
     n_galaxies, n_exact, repeats = (24, 4, 1) if options.quick else (500, 50, 5)
-    table = [("of", "spread", "galaxies/s", "of repeats", "nats", "error", "true error / error")]
+    table: list[tuple[Any, ...]] = [
+        ("of", "spread", "galaxies/s", "of repeats", "nats", "error", "true error / error")
+    ]
     rates, errors = {}, {}
     for spread in SPREADS:
         draws = networks(n_galaxies, spread)
@@ -53,7 +58,7 @@ def main() -> None:
     finish(options, table, {"n_galaxies": n_galaxies, **figures}, targets)
 
 
-def networks(n_galaxies, spread):
+def networks(n_galaxies: int, spread: float) -> NDArray[Any]:
     """Return draws of all answers, whose first fractions differ by `spread` from draw to draw."""
     rng = np.random.default_rng(0)
     features = np.maximum(rng.normal(size=(n_galaxies, 16)), 0)
@@ -69,13 +74,13 @@ def networks(n_galaxies, spread):
     return draws
 
 
-def softmax(logits):
+def softmax(logits: NDArray[Any]) -> NDArray[Any]:
     """Return fractions that sum to 1 over the last axis."""
     odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return odds / odds.sum(axis=-1, keepdims=True)
 
 
-def ways(concentrations):
+def ways(concentrations: Any) -> dict[str, Callable[..., Any]]:
     """Functions to time, of draws and a seed."""
     return {
         f"{N_WALKS} walks": lambda draws, **how: walk_information(draws, N_WALKS, tree=GZ2, **how),
@@ -91,7 +96,7 @@ def ways(concentrations):
     }
 
 
-def repeated(work, draws, repeats):
+def repeated(work: Callable[..., Any], draws: NDArray[Any], repeats: int) -> tuple[Any, ...]:
     """Return processor seconds of every repeat, information, and its standard errors."""
     work(draws[:20])
     taken = []
@@ -102,7 +107,7 @@ def repeated(work, draws, repeats):
     return np.array(taken), found, error
 
 
-def true_error(work, draws, quick):
+def true_error(work: Callable[..., Any], draws: NDArray[Any], quick: bool) -> float:
     """Return the root mean square error over the standard error that was told."""
     right, _ = work(draws, tolerance=0.02 if quick else 0.003, random_state=10**6)
     scores = []
@@ -112,7 +117,7 @@ def true_error(work, draws, quick):
     return np.sqrt(np.mean(np.square(scores)))
 
 
-def memory(draws):
+def memory(draws: NDArray[Any]) -> float:
     """Return the MB that a call holds at most, beyond its result and its checked copy of draws."""
     tracemalloc.start()
     walk_information(draws, N_WALKS, tree=GZ2, n_jobs=1)

@@ -19,17 +19,17 @@ from _report import Target, finish, parser, print_table, timed  # first: quieten
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from _results import Results, add_options, completed
+from numpy.typing import NDArray
 
 import skgalaxy
 from skgalaxy.datasets import load_galaxy_zoo
 from skgalaxy.images import read_images
 from skgalaxy.metrics import coverage_error, interval_coverage
-from skgalaxy.tree_posterior import AnswersPosterior
 from skgalaxy.votes import GZ2, DecisionTree, draw_counts, reconstruct_counts
 
 SETS = ("galaxy_zoo_2", "kaggle_gz")
@@ -85,7 +85,7 @@ def main() -> None:
     finish(options, None, {"rows": len(found)}, report(found))
 
 
-def learn(skies, results, quick, *task):
+def learn(skies: Any, results: Results, quick: bool, *task: Any) -> tuple[Any, float]:
     """Train, judge, and add rows; return the task and its seconds."""
     name, setting, question, seed = task
     if not results.missing([task]):  # one network answers all questions at once
@@ -96,9 +96,8 @@ def learn(skies, results, quick, *task):
     else:
         model, columns = DecisionTree({question: GZ2.answers(question)}), GZ2.slices[question]
         asked = (question,)
-    network = skgalaxy.recommended(
-        tree=model, random_state=seed, **({"epochs": 1} if quick else {})
-    )
+    short: dict[str, Any] = {"epochs": 1} if quick else {}
+    network = skgalaxy.recommended(tree=model, random_state=seed, **short)
     seconds = timed(lambda: network.fit(sky.X, sky.counts[:, columns]))
     posterior = network.predict_posterior(sky.X_test)
     rows = [(name, setting, one, seed) for one in asked]
@@ -109,7 +108,7 @@ def learn(skies, results, quick, *task):
     return task, seconds
 
 
-def judge(posterior: AnswersPosterior, counts) -> dict[str, float]:
+def judge(posterior: Any, counts: NDArray[Any]) -> dict[str, float]:
     """Scores of a posterior of one question, of galaxies with votes on it."""
     n_votes = counts.sum(axis=1)
     known, enough = n_votes > 0, n_votes >= ENOUGH
@@ -133,7 +132,7 @@ def judge(posterior: AnswersPosterior, counts) -> dict[str, float]:
     }
 
 
-def of_answer(posterior, votes, n_votes):
+def of_answer(posterior: Any, votes: NDArray[Any], n_votes: NDArray[Any]) -> tuple[float, float]:
     """Coverage error, and share of the votes in 90 % intervals, of one answer."""
     y = np.stack([votes, n_votes], axis=1).astype(int)
     pmf = posterior.pmf(y[:, 1])
@@ -170,9 +169,9 @@ def read_sky(name: str, data: Path, quick: bool, seed: int) -> Sky:
 SHOWN = ("RMSE", "log-likelihood per vote", "coverage error", "90 % covers")
 
 
-def report(found) -> list[Target]:
+def report(found: pd.DataFrame) -> list[Target]:
     """Print medians over seeds, and return the targets."""
-    table = [("data set", "question", "mean N", "setting", "seeds", *SHOWN)]
+    table: list[tuple[Any, ...]] = [("data set", "question", "mean N", "setting", "seeds", *SHOWN)]
     targets = []
     for (name, question), rows in found.groupby(["data set", "question"], sort=False):
         for setting, some in rows.groupby("setting", sort=False):

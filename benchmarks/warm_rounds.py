@@ -18,9 +18,12 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from _results import Results, add_options, completed
 from _skies import read_sky
+from numpy.typing import NDArray
 
 import skgalaxy
 from skgalaxy.metrics import coverage_error, interval_coverage, vote_fraction_rmse
@@ -63,7 +66,7 @@ def main() -> None:
     finish(options, None, {"rows": len(found)}, report(found))
 
 
-def learn(data: Path, results: Results, quick: bool, *task):
+def learn(data: Path, results: Results, quick: bool, *task: Any) -> tuple[Any, float]:
     """Train, from scratch or round after round, and add rows; return the task and its seconds."""
     name, setting, seed, last = task
     sky = read_sky(name, data, 64, N_START + N_EACH * N_ROUNDS, seed)
@@ -89,12 +92,12 @@ def learn(data: Path, results: Results, quick: bool, *task):
     return task, total
 
 
-def network_of(model):
+def network_of(model: Any) -> Any:
     """The network that is calibrated."""
     return model.estimators_[0]
 
 
-def judge(model, X, y) -> dict[str, float]:
+def judge(model: Any, X: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
     """Scores of a model on galaxies with votes y."""
     posterior = model.predict_posterior(X)
     pmf = posterior.pmf(y[:, 1])
@@ -109,7 +112,7 @@ def judge(model, X, y) -> dict[str, float]:
 SHOWN = ("steps", "seconds", "RMSE", "coverage error", "90 % covers")
 
 
-def report(found) -> list[Target]:
+def report(found: pd.DataFrame) -> list[Target]:
     """Print every row, and return the targets."""
     targets = []
     for name, rows in found.groupby("data set", sort=False):
@@ -124,11 +127,11 @@ def report(found) -> list[Target]:
     return targets
 
 
-def _short(row) -> list[str]:
+def _short(row: Any) -> list[str]:
     return [f"{row[key]:.0f}" if row[key] > 2 else f"{row[key]:.4f}" for key in SHOWN]
 
 
-def targets_of(name, rows) -> list[Target]:
+def targets_of(name: str, rows: Any) -> list[Target]:
     """Targets of rounds that go on, beside fits of the same galaxies from scratch."""
     tables = {
         key: rows.pivot_table(index=["round", "seed"], columns="setting", values=key)
@@ -164,7 +167,7 @@ def targets_of(name, rows) -> list[Target]:
     return targets
 
 
-def mean_steps_of_default(batch_size=16) -> float:
+def mean_steps_of_default(batch_size: int = 16) -> float:
     """Steps from scratch with the default network, mean over the rounds; a fifth is held out."""
     sizes = [N_START + N_EACH * number for number in range(1, N_ROUNDS + 1)]
     trained = [n - math.ceil(n / 5) for n in sizes]

@@ -27,14 +27,17 @@ import functools
 import math
 import time
 import warnings
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
 import pandas as pd
 from _data_sets import DATA_NAMES, PUBLISHED, SKY, first_draws
 from _tasks import add_options, do_all, file_of, keep, kept, open_folder
+from numpy.typing import NDArray
 
 from skgalaxy import BayesianCNNRegressor
 from skgalaxy.acquisition import mutual_information, predictive_entropy
@@ -86,7 +89,7 @@ class Data(NamedTuple):
     pool: np.ndarray | None = None  # images of the pool, where it is another
 
 
-def main():
+def main() -> None:
     """Run the study."""
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="folder with galaxy_zoo_2 and sdss_pool")
@@ -119,7 +122,7 @@ def main():
     finish(options, None, *report(options, data, results))
 
 
-def draw_sky(source, quick, *, question):
+def draw_sky(source: Path, quick: bool, *, question: Any) -> Data:
     """Return simulated galaxies, all of whose volunteers are asked the question."""
     sky = make_galaxies(
         400 if quick else 4000, 32, kinds=SKY, question=question, n_jobs=-1, random_state=1
@@ -134,7 +137,7 @@ def draw_sky(source, quick, *, question):
     )
 
 
-def read_galaxies(source, quick):
+def read_galaxies(source: Path, quick: bool) -> Data:
     """Return real galaxies with votes, and the pool whose kinds are known."""
     galaxies = load_galaxy_zoo(source / "galaxy_zoo_2", image_size=48)
     folder = source / "sdss_pool"
@@ -152,7 +155,7 @@ READERS = {
 }
 
 
-def first_rows(data, start, seed, quick):
+def first_rows(data: Data, start: str, seed: int, quick: bool) -> NDArray[Any]:
     """Return the rows to learn from."""
     rng = np.random.default_rng(seed)
     order, size = rng.permutation(len(data.images)), N_START // (4 if quick else 1)
@@ -168,7 +171,7 @@ def first_rows(data, start, seed, quick):
     return np.append(order[featured][:n_featured], order[~featured][: size - n_featured])
 
 
-def run_task(folder, all_data, quick, *task):
+def run_task(folder: Path, all_data: dict[str, Data], quick: bool, *task: Any) -> tuple[Any, float]:
     """Learn, score the pool, and write what is asked about; return the task and its seconds."""
     name, start, network, seed = task
     data = all_data[name]
@@ -202,12 +205,12 @@ def run_task(folder, all_data, quick, *task):
     return task, time.perf_counter() - began
 
 
-def information(posterior, n_draws):
+def information(posterior: Any, n_draws: int) -> NDArray[Any]:
     """Return the mutual information that the first so many draws give."""
     return mutual_information(first_draws(posterior, n_draws), N_VOTES)
 
 
-def entropy(posterior):
+def entropy(posterior: Any) -> NDArray[Any]:
     """Return the entropy of the votes to come."""
     return predictive_entropy(first_draws(posterior, 50), N_VOTES)
 
@@ -219,7 +222,7 @@ SCORES = {
 }
 
 
-def asked(scores, data, rows):
+def asked(scores: NDArray[Any], data: Any, rows: NDArray[Any]) -> dict[str, Any]:
     """Return what is among the first tenth by a score, relative to its share in the pool."""
     first = np.argsort(-scores, kind="stable")[: math.ceil(FIRST * len(scores))]
     kinds = data.kinds[rows]
@@ -235,14 +238,16 @@ def asked(scores, data, rows):
     return found
 
 
-def ratio(values, first):
+def ratio(values: NDArray[Any], first: NDArray[Any]) -> dict[str, float]:
     """Return the mean of the first, of all, and the one over the other."""
     among = float(np.mean(values[first])) if len(first) else np.nan
     of_all = float(np.mean(values)) if len(values) else np.nan
     return {"first": among, "pool": of_all, "ratio": among / of_all if of_all else np.nan}
 
 
-def kinds_of(posterior, scores, data, rows):
+def kinds_of(
+    posterior: Any, scores: NDArray[Any], data: Data, rows: NDArray[Any]
+) -> dict[str, dict[str, float]]:
     """Return, of every kind, what makes its mutual information, and the true error."""
     mean, variance = posterior.draws.mean(axis=1), posterior.draws.var(axis=1)
     columns = {
@@ -261,7 +266,9 @@ def kinds_of(posterior, scores, data, rows):
     }
 
 
-def report(options, data, results):
+def report(
+    options: Namespace, data: dict[str, Data], results: Any
+) -> tuple[dict[str, Any], list[Target]]:
     """Print the tables, draw the sheets, and return figures and targets."""
     figures, targets = {}, []
     for name in options.sets:
@@ -287,12 +294,12 @@ def report(options, data, results):
     return figures, targets
 
 
-def table_of_ratios(here):
+def table_of_ratios(here: Any) -> list[tuple[Any, ...]]:
     """Return the preferences of every start, network and score."""
     first = next(iter(here.values()))[0]["asked"]
     # what hardly any galaxy of the pool is says nothing
     kinds = [kind for kind, r in next(iter(first.values())).items() if r["pool"] > 0.01]
-    table = [("start", "network", "score", *kinds)]
+    table: list[tuple[Any, ...]] = [("start", "network", "score", *kinds)]
     for (start, network), found in here.items():
         for score in first:
             ratios = [[f["asked"][score][kind]["ratio"] for f in found] for kind in kinds]
@@ -301,10 +308,10 @@ def table_of_ratios(here):
     return [*table, ("in the pool: %", "(sharpness: x 100)", "", *pool)]
 
 
-def table_of_kinds(here):
+def table_of_kinds(here: Any) -> list[tuple[Any, ...]]:
     """Return what makes the mutual information of every kind."""
     columns = list(next(iter(next(iter(here.values()))[0]["kinds"].values())))
-    table = [("start", "network", "kind", *columns)]
+    table: list[tuple[Any, ...]] = [("start", "network", "kind", *columns)]
     for (start, network), found in here.items():
         for kind in sorted(set.intersection(*(set(f["kinds"]) for f in found))):
             values = [np.mean([f["kinds"][kind][column] for f in found]) for column in columns]
@@ -312,12 +319,12 @@ def table_of_kinds(here):
     return table
 
 
-def cell(values):
+def cell(values: Sequence[float]) -> str:
     """Return "median (least to most)"."""
     return f"{np.median(values):.2f} ({np.min(values):.2f} to {np.max(values):.2f})"
 
 
-def draw(folder, title, data, found, name):
+def draw(folder: Path, title: str, data: Data, found: Any, name: str) -> None:
     """Draw the galaxies asked about first and last, of the first seed."""
     import matplotlib.pyplot as plt
 
