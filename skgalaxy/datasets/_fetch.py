@@ -29,54 +29,51 @@ Arrays = tuple[NDArray[np.object_], NDArray[np.int64]]
 Frames = tuple[pd.Series, pd.DataFrame]
 
 
-class DownloadOptions(TypedDict, total=False):
-    """The parameters of a download, which `fetch_galaxy_zoo2` explains."""
+class FetchOptions(TypedDict, total=False):
+    """The parameters of a fetcher that do not change what it returns."""
 
+    question: str
+    answer: Answers
+    images: bool
     data_home: str | os.PathLike[str] | None
     download_if_missing: bool
     n_retries: int
     verbose: bool
 
 
+class DecalsOptions(FetchOptions, total=False):
+    """The same of `fetch_gz_decals`."""
+
+    campaign: Literal["5", "1_and_2"]
+
+
 @overload
 def fetch_galaxy_zoo2(
     *,
-    question: str = "smooth-or-featured",
-    answer: Answers = "featured",
-    images: bool = False,
     return_X_y: Literal[False] = False,
     as_frame: Literal[False] = False,
-    **download: Unpack[DownloadOptions],
+    **options: Unpack[FetchOptions],
 ) -> FetchedGalaxies: ...
 @overload
 def fetch_galaxy_zoo2(
     *,
-    question: str = "smooth-or-featured",
-    answer: Answers = "featured",
-    images: bool = False,
     return_X_y: Literal[False] = False,
     as_frame: Literal[True],
-    **download: Unpack[DownloadOptions],
+    **options: Unpack[FetchOptions],
 ) -> FetchedFrames: ...
 @overload
 def fetch_galaxy_zoo2(
     *,
-    question: str = "smooth-or-featured",
-    answer: Answers = "featured",
-    images: bool = False,
     return_X_y: Literal[True],
     as_frame: Literal[False] = False,
-    **download: Unpack[DownloadOptions],
+    **options: Unpack[FetchOptions],
 ) -> Arrays: ...
 @overload
 def fetch_galaxy_zoo2(
     *,
-    question: str = "smooth-or-featured",
-    answer: Answers = "featured",
-    images: bool = False,
     return_X_y: Literal[True],
     as_frame: Literal[True],
-    **download: Unpack[DownloadOptions],
+    **options: Unpack[FetchOptions],
 ) -> Frames: ...
 def fetch_galaxy_zoo2(
     *,
@@ -182,46 +179,30 @@ def fetch_galaxy_zoo2(
 @overload
 def fetch_gz_decals(
     *,
-    campaign: Literal["5", "1_and_2"] = "5",
-    question: str = "smooth-or-featured",
-    answer: Answers = "featured",
-    images: bool = False,
     return_X_y: Literal[False] = False,
     as_frame: Literal[False] = False,
-    **download: Unpack[DownloadOptions],
+    **options: Unpack[DecalsOptions],
 ) -> FetchedGalaxies: ...
 @overload
 def fetch_gz_decals(
     *,
-    campaign: Literal["5", "1_and_2"] = "5",
-    question: str = "smooth-or-featured",
-    answer: Answers = "featured",
-    images: bool = False,
     return_X_y: Literal[False] = False,
     as_frame: Literal[True],
-    **download: Unpack[DownloadOptions],
+    **options: Unpack[DecalsOptions],
 ) -> FetchedFrames: ...
 @overload
 def fetch_gz_decals(
     *,
-    campaign: Literal["5", "1_and_2"] = "5",
-    question: str = "smooth-or-featured",
-    answer: Answers = "featured",
-    images: bool = False,
     return_X_y: Literal[True],
     as_frame: Literal[False] = False,
-    **download: Unpack[DownloadOptions],
+    **options: Unpack[DecalsOptions],
 ) -> Arrays: ...
 @overload
 def fetch_gz_decals(
     *,
-    campaign: Literal["5", "1_and_2"] = "5",
-    question: str = "smooth-or-featured",
-    answer: Answers = "featured",
-    images: bool = False,
     return_X_y: Literal[True],
     as_frame: Literal[True],
-    **download: Unpack[DownloadOptions],
+    **options: Unpack[DecalsOptions],
 ) -> Frames: ...
 def fetch_gz_decals(
     *,
