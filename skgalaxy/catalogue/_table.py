@@ -130,7 +130,7 @@ def _columns_of_tree(posterior: TreePosterior, n_votes: NDArray[Any]) -> dict[st
     """Columns of every question, and of its answers."""
     tree, draws = posterior.tree, posterior.draws
     asked_GDQ = tree.asked_fractions(draws)
-    low, high = posterior.interval(LEVEL)
+    mean, (low, high) = posterior.mean, posterior.interval(LEVEL)
     found: list[tuple[str, NDArray[Any]]] = []
     for number, (question, here) in enumerate(tree.slices.items()):
         asked = asked_GDQ[..., number].mean(axis=1)
@@ -144,7 +144,7 @@ def _columns_of_tree(posterior: TreePosterior, n_votes: NDArray[Any]) -> dict[st
         )
         expected /= draws.shape[1]
         parts = {
-            "fraction": posterior.mean[:, here],
+            "fraction": mean[:, here],
             "5pc": low[:, here],
             "95pc": high[:, here],
             "expected_votes": expected,

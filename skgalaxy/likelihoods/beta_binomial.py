@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, gammaln
+from scipy.special import gammaln
 
 from skgalaxy._validation import check_draws, check_numbers
 from skgalaxy.likelihoods.base import (
@@ -30,13 +30,18 @@ from skgalaxy.likelihoods.base import (
     spread_draws,
     vote_fraction,
 )
+from skgalaxy.likelihoods.beta_mixture import (
+    beta_survival,
+    mixture_quantile,
+    mixture_variance,
+    sample_beta,
+)
 from skgalaxy.likelihoods.entropy import entropy
 from skgalaxy.likelihoods.rising import keras_log_rising, log_rising, rising_slope
 
 __all__ = ["BetaBinomial", "log_pmf"]
 
 MOST_LOG_S = 14.0  # s of a million is a binomial, for any number of volunteers
-_BISECTIONS = 30  # of [0, 1]: to 1e-9
 
 
 class BetaBinomial(Likelihood):
@@ -114,14 +119,10 @@ class BetaBinomial(Likelihood):
         return mixed_G, np.maximum(expected_G, 0)
 
     def variance(self) -> NDArray[Any]:
-        within_GD = self.draws * (1 - self.draws) / (self.concentration + 1)
-        return self.draws.var(axis=1) + within_GD.mean(axis=1)  # the law of total variance
+        return mixture_variance(self.draws, self.concentration)
 
     def quantile(self, level: float) -> NDArray[Any]:
-        quantile_G = np.empty(len(self))
-        for rows in row_blocks(len(self), BLOCK // self.n_draws):
-            quantile_G[rows] = _bisect(level, self.draws[rows], self.concentration[rows])
-        return quantile_G
+        return mixture_quantile(level, self.draws, self.concentration)
 
     def sample(
         self, rng: np.random.RandomState, n_votes_G: NDArray[Any], draw: int
@@ -136,7 +137,7 @@ class BetaBinomial(Likelihood):
     def probability_above(self, threshold: float) -> NDArray[Any]:
         above_G = np.empty(len(self))
         for rows in row_blocks(len(self), BLOCK // self.n_draws):
-            above_GD = _beta_survival(threshold, self.draws[rows], self.concentration[rows])
+            above_GD = beta_survival(threshold, self.draws[rows], self.concentration[rows])
             above_GD.mean(axis=1, out=above_G[rows])
         return above_G
 
@@ -214,43 +215,3 @@ def _log_pmf_KDG(
     log_KDG[1:] = np.cumsum(yes_KDG[:n_votes], axis=0)
     log_KDG[:n_votes] += np.cumsum(no_KDG[:n_votes], axis=0)[::-1]
     return log_KDG + (log_coefficients(n_votes)[:, None, None] - all_DG)
-
-
-def _bisect(level: float, rho_GD: NDArray[Any], concentration_GD: NDArray[Any]) -> NDArray[Any]:
-    """Quantile of the mixture of Betas, shape (G,), to 1e-9."""
-    low_G, high_G = np.zeros(len(rho_GD)), np.ones(len(rho_GD))
-    for _ in range(_BISECTIONS):
-        middle_G = (low_G + high_G) / 2
-        below_G = _beta_cdf(middle_G[:, None], rho_GD, concentration_GD).mean(axis=1) < level
-        low_G = np.where(below_G, middle_G, low_G)
-        high_G = np.where(below_G, high_G, middle_G)
-    return (low_G + high_G) / 2
-
-
-def _beta_cdf(x: ArrayLike, rho: NDArray[Any], concentration: NDArray[Any]) -> NDArray[Any]:
-    """P(Beta(μ s, (1 - μ) s) <= x); a step at μ where the Beta is a point."""
-    is_point, mean, s = _beta_parameters(rho, concentration)
-    return np.where(is_point, x >= rho, betainc(mean * s, (1 - mean) * s, x))
-
-
-def _beta_survival(x: float, rho: NDArray[Any], concentration: NDArray[Any]) -> NDArray[Any]:
-    """P(Beta(μ s, (1 - μ) s) > x), also where it is tiny."""
-    is_point, mean, s = _beta_parameters(rho, concentration)
-    # by symmetry: SciPy's own complement takes ten times as long
-    return np.where(is_point, rho > x, betainc((1 - mean) * s, mean * s, 1 - x))
-
-
-def sample_beta(
-    rng: np.random.RandomState, rho: NDArray[Any], concentration: NDArray[Any]
-) -> NDArray[Any]:
-    """One vote fraction of each Beta(μ s, (1 - μ) s)."""
-    is_point, mean, s = _beta_parameters(rho, concentration)
-    return np.where(is_point, rho, rng.beta(mean * s, (1 - mean) * s))
-
-
-def _beta_parameters(
-    rho: NDArray[Any], concentration: NDArray[Any]
-) -> tuple[NDArray[np.bool_], NDArray[Any], NDArray[Any]]:
-    """Mask of Betas that are points; a mean and concentration that SciPy takes everywhere."""
-    is_point = np.isinf(concentration) | (rho == 0) | (rho == 1)
-    return is_point, np.where(is_point, 0.5, rho), np.where(is_point, 2, concentration)

@@ -23,8 +23,8 @@ from skgalaxy.likelihoods.beta_binomial import (
     MOST_LOG_S,
     BetaBinomial,
     check_concentration,
-    sample_beta,
 )
+from skgalaxy.likelihoods.beta_mixture import sample_beta
 from skgalaxy.likelihoods.rising import keras_log_rising, log_rising, rising_slope
 from skgalaxy.likelihoods.simplex import (
     AnswerLikelihood,
