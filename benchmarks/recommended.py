@@ -209,7 +209,10 @@ def rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(spearmanr(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else np.nan
 
 
-SHOWN = ("RMSE", "MAE", "coverage error", "90 % covers", "rank std", "rank information", "seconds")
+SHOWN = (
+    *("RMSE", "MAE", "coverage error", "90 % covers"),
+    *("rank std", "rank std, if true", "rank information", "seconds"),
+)
 
 
 def report(found: pd.DataFrame) -> list[Target]:
@@ -281,6 +284,9 @@ def labels_saved(rows: pd.DataFrame) -> float | None:
 
 def _median(values: pd.Series) -> str:
     """Median over seeds, and their standard deviation if they are several."""
+    values = values.dropna()  # rows of before lack what was added later
+    if values.empty:
+        return ""
     digits = 0 if values.median() > 10 else 3  # of seconds, none
     spread = f" ({values.std():.{digits}f})" if len(values) > 1 else ""
     return f"{values.median():.{digits}f}{spread}"
