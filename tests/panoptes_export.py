@@ -28,6 +28,16 @@ FEATURED = (
     "![features.png =60x](https://panoptes-uploads.zooniverse.org/a/2c.png)\n\nFeatures or Disk"
 )
 ARTIFACT = "Star or Artifact "
+# Tasks of a tree: the question, and for each answer how often it is given, and what it leads to.
+TREE = {
+    "T0": (QUESTION, {SMOOTH: (0.4, "T3"), FEATURED: (0.5, "T1"), ARTIFACT: (0.1, None)}),
+    "T1": ("Is it seen edge-on?", {"Yes": (0.3, "T3"), "No ": (0.7, "T2")}),
+    "T2": (
+        "Is there a bar?",
+        {"![bar](https://z.org/b.png) A bar": (0.5, "T3"), "No": (0.5, "T3")},
+    ),
+    "T3": ("Anything odd?", {"Yes": (0.1, None), "No": (0.9, None)}),
+}
 
 
 def read_manifest(path):
@@ -145,11 +155,43 @@ def classify_subject(project, subject, names, fraction):
     return k, n_votes
 
 
-def write_export(manifest, path, fractions, *, n_volunteers=20, seed=0):
+def classify_tree(project, subject, names, _):
+    """Let volunteers walk down the tree about one subject, and return the counts of answers."""
+    rng, counts = project.random, dict.fromkeys((t, a) for t in TREE for a in TREE[t][1])
+    counts.update(dict.fromkeys(counts, 0))
+    for name in names:
+        walk, task, untidy = [], "T0", rng.random()
+        while task:
+            question, answers = TREE[task]
+            weights = [weight for weight, _ in answers.values()]
+            answer = None if rng.random() < 0.05 else rng.choices(list(answers), weights)[0]
+            walk.append({"task": task, "task_label": question, "value": answer})
+            if answer is not None:  # whoever skips a task goes home
+                counts[task, answer] += 1
+            task = answers[answer][1] if answer else None
+        if walk[0]["value"] is None:  # nothing is said: sent again, with an answer or never
+            project.classify(name, subject, walk)
+            continue
+        if walk[0]["value"] == SMOOTH and untidy < 0.2:  # went back, and another way
+            walk.insert(1, {"task": "T2", "task_label": TREE["T2"][0], "value": "No"})
+        if untidy > 0.9:
+            walk = [{"task": "T4", "value": walk}]
+        if untidy > 0.5:
+            walk = [*walk, {"task": "T9", "task_label": "Mark it", "value": [{"x": 1.5}]}]
+        project.classify(name, subject, walk)
+        if 0.4 < untidy < 0.6:  # comes back, and says something else
+            project.classify(name, subject, annotate(ARTIFACT))
+            project.classify(name, subject, annotate("Cat"), OTHER_WORKFLOW, "3.1")
+            project.classify(name, subject, annotate("Not sure"), version="1.234")
+    return counts
+
+
+def write_export(manifest, path, fractions, *, n_volunteers=20, seed=0, classify=classify_subject):
     """Write an export of classifications of the subjects of a manifest.
 
     `fractions` maps `#id_str` to the probability that a volunteer says featured. Returned is a
-    dict of the counts (k, N) that a reader of the export must find, by `#id_str`.
+    dict of the counts (k, N) that a reader of the export must find, by `#id_str`; with
+    `classify_tree` of those of every (task, answer).
     """
     project, counts = Project(seed), {}
     training = (96588000, {"#training": "true", "image": "cat.png"}, False)
@@ -157,7 +199,7 @@ def write_export(manifest, path, fractions, *, n_volunteers=20, seed=0):
         subject = (96588001 + number, metadata, number % 2 == 0)
         names = volunteers(project.random, n_volunteers)
         galaxy = metadata["#id_str"]
-        counts[galaxy] = classify_subject(project, subject, names, fractions[galaxy])
+        counts[galaxy] = classify(project, subject, names, fractions[galaxy])
         project.classify(names[0], training, annotate("Dog"), workflow=OTHER_WORKFLOW)
     # two exports, put together, overlap; and rows come in no order
     rows = project.rows + project.random.sample(project.rows, len(project.rows) // 10)

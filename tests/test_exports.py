@@ -137,7 +137,7 @@ class TestAnswers:
     )
     def test_tasks_of_other_kinds(self, write_export, value):
         path = write_export(export_rows([("a", value)]))
-        with pytest.raises(ValueError, match=r"no single answer, .*`task` must take one answer"):
+        with pytest.raises(ValueError, match=r"no single answer, .*the task must take one answer"):
             read_classifications(path, task="T0")
 
     def test_texts_are_no_answers(self, write_export):

@@ -38,7 +38,7 @@ def single_answer(value: Any) -> str | float | None:
         return None
     if isinstance(value, (list, dict)):
         raise RowError(
-            f"no single answer, {shown(value)}; `task` must take one answer. If only another "
+            f"no single answer, {shown(value)}; the task must take one answer. If only another "
             "version of the workflow took several, give `workflow_version`."
         )
     return value

@@ -13,10 +13,11 @@ import lzma
 import os
 import threading
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from itertools import islice
 from operator import itemgetter
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from skgalaxy._unpacking import limited
@@ -47,7 +48,7 @@ class Cells(NamedTuple):
     subject_data: str
 
 
-def export_rows(path: str) -> Iterator[Cells | RowError]:
+def export_rows(path: str) -> Generator[Cells | RowError, None, None]:
     """Rows below the header, in order; a `RowError` in place of one that is damaged."""
     with _open(path) as file:
         # a byte that is no UTF-8 is then a matter of the cell it is in
@@ -64,6 +65,16 @@ def export_rows(path: str) -> Iterator[Cells | RowError]:
                 )
             else:
                 yield Cells._make(cells(row))
+
+
+def is_export(path: str | Path) -> bool:
+    """True if a file has the columns of an export."""
+    try:
+        with closing(export_rows(os.fspath(path))) as rows:
+            next(rows, None)
+    except (ValueError, csv.Error):
+        return False
+    return True
 
 
 def is_utf8(text: str) -> bool:

@@ -11,8 +11,7 @@ from skgalaxy.votes import VoteTable
 from skgalaxy.zooniverse._annotations import NOTHING, answers_by_task, single_answer
 from skgalaxy.zooniverse._answers import MOST_ANSWERS, Answers, Label, by_number, read_label
 from skgalaxy.zooniverse._export_file import RowError
-from skgalaxy.zooniverse._galaxy_ids import some
-from skgalaxy.zooniverse._tally import UNANSWERED
+from skgalaxy.zooniverse._tally import UNANSWERED, tell_edited
 
 __all__ = ["OneTask"]
 
@@ -107,10 +106,4 @@ class OneTask:
 
     def notes(self) -> list[str]:
         """Sentence on a task that was edited."""
-        questions = [question for question in self._questions if question]
-        if len(questions) < 2:
-            return []
-        return [
-            f"{self._task} asks {len(questions)} questions in {self._path!r}: {some(questions)}. "
-            "Their votes are added up; give `workflow_version` if they are not the same."
-        ]
+        return tell_edited(self._task, self._questions, self._path)

@@ -5,7 +5,7 @@ of them, and the votes that come of it, is a `Script`'s matter.
 """
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from skgalaxy.zooniverse._annotations import subjects
 from skgalaxy.zooniverse._answers import shown
 from skgalaxy.zooniverse._export_file import Cells, RowError, is_utf8
-from skgalaxy.zooniverse._galaxy_ids import GalaxyIds
+from skgalaxy.zooniverse._galaxy_ids import GalaxyIds, some
 
 MOST_DIGITS = 18  # which an int64 holds
 CELLS_KEPT, LONGEST_KEPT = 2**14, 2000  # longer ones, in characters, seldom repeat
@@ -184,6 +184,17 @@ class Tally(Generic[Said, Votes]):
                 "`workflow_id` must be given if an export holds several workflows. Got None; "
                 f"{self.path!r} holds {', '.join(sorted(self._workflows))}."
             )
+
+
+def tell_edited(task: str, questions: Iterable[str], path: str) -> list[str]:
+    """Sentence on a task that has asked several questions; none if it has asked one."""
+    asked = [question for question in questions if question]
+    if len(asked) < 2:
+        return []
+    return [
+        f"{task} asks {len(asked)} questions in {path!r}: {some(asked)}. Their votes are added up; "
+        "give `workflow_version` if they are not the same."
+    ]
 
 
 def _user(name: str) -> str:
