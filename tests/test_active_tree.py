@@ -4,17 +4,21 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import panoptes_export
 import pytest
 from modAL.models import ActiveLearner
 from PIL import Image
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import make_pipeline
+from test_tree_exports import LABELS, TASKS
+from test_tree_exports import TREE as WALKED
+from test_volunteers import IDS, export_of
 
 from skgalaxy import TreePosterior, active, query
 from skgalaxy.active._fingerprint import text_of
 from skgalaxy.images import PoolReader
 from skgalaxy.likelihoods import Multinomial, TreeLikelihood
-from skgalaxy.votes import DecisionTree, TreeVotes, walk_votes
+from skgalaxy.votes import DecisionTree, walk_votes
 
 TREE = DecisionTree(
     {"disc": ["yes", "no"], "arms": ["1", "2", "3"], "odd": ["yes", "no"]},
@@ -254,33 +258,92 @@ def test_bad_answers(sky, votes, message):
         one_run(sky, Wrong())
 
 
+@pytest.mark.filterwarnings("ignore:(Tasks of|Answers of volunteers)")
 class TestFiles:
-    """A table of votes with the tree's columns is the export."""
+    """Volunteers of the Zooniverse, played, walk down a tree of four tasks."""
 
     @pytest.fixture
-    def volunteers(self, tmp_path):
+    def files(self, tmp_path):
+        """Return a function that makes the same volunteers again, as another process would."""
         images = {}
-        for name in "abc":
-            images[name] = tmp_path / f"{name}.png"
-            Image.linear_gradient("L").resize((8, 8)).save(images[name])
-        folder, table = tmp_path / "asked", tmp_path / "votes.csv"
-        return active.FileVolunteers(folder, images, table, tree=TREE, min_votes=10)
+        for id_ in IDS[:12]:
+            images[id_] = tmp_path / f"{id_}.png"
+            Image.linear_gradient("L").resize((8, 8)).save(images[id_])
+        reading = {"tasks": TASKS, "answers": LABELS, "workflow_id": 21802, "workflow_version": 12}
+        arguments = (tmp_path / "asked", images, tmp_path / "export.csv")
+        return partial(active.FileVolunteers, *arguments, tree=WALKED, reading=reading)
 
-    def test_there_and_back(self, volunteers):
-        volunteers.request(np.array(["a", "b"]))
-        assert volunteers.collect()[1].shape == (0, 7)  # there is no table yet
-        counts = np.array([[7, 3, 4, 2, 1, 1, 9], [3, 1, 1, 1, 1, 0, 4], [9, 1, 8, 1, 0, 0, 10]])
-        TreeVotes(["b", "a", "c"], TREE, counts).to_frame().to_csv(volunteers.export, index=False)
-        ids, votes = volunteers.collect()  # of "a" there are too few, and "c" was not asked about
-        assert ids.tolist() == ["b"]
-        np.testing.assert_array_equal(votes, counts[:1])
+    def test_there_and_back(self, files, tmp_path):
+        files().request(np.array(IDS[:3]))
+        assert files().collect()[1].shape == (0, 9)  # there is no export yet
+        counts = walked(tmp_path, ["request_0001"], n_volunteers=30)
+        shown = {id_: max(row[:3].sum(), row[-2:].sum()) for id_, row in counts.items()}
+        least = sorted(shown.values())[1]  # one galaxy has fewer, and waits
+        ids, votes = files(min_votes=int(least)).collect()
+        assert ids.tolist() == [id_ for id_ in IDS[:3] if shown[id_] >= least]
+        np.testing.assert_array_equal(votes, [counts[id_] for id_ in ids])
+        files().request(np.array(IDS[3:5]))
+        walked(tmp_path, ["request_0002"])
+        (tmp_path / "asked" / "request_0002").rename(tmp_path / "gone")
+        assert len(files().collect()[0]) == 0  # the export has none of those still asked about
 
-    def test_classifications_are_refused(self, volunteers):
-        volunteers.request(np.array(["a"]))
-        volunteers.export.write_text("classification_id,annotations,subject_data\n1,[],{}\n")
-        with pytest.raises(ValueError, match="`export` must be a table of votes on Toy, not an"):
-            volunteers.collect()
+    def test_a_run_that_is_killed_goes_on_to_the_same(self, files, tmp_path, monkeypatch):
+        """It dies when it has asked, and when it has read; nobody is asked twice."""
+        X = np.linspace(0, 1, 12)[:, None]
+        learner = ActiveLearner(
+            make_pipeline(PoolReader(X), Smoother(WALKED)),
+            partial(query.mutual_information_sampling, n_votes=10),
+        )
+        given = {"ids": IDS[:12], "initial": 4, "n_instances": 3, "n_rounds": 1, "random_state": 0}
 
-    def test_one_question_beside_a_tree_is_refused(self, tmp_path):
-        with pytest.raises(ValueError, match="`tree` must stand without `task`"):
-            active.FileVolunteers(tmp_path, {}, "votes.csv", tree=TREE, task="T0", yes="disc")
+        def call(volunteers, **further):
+            return active.run(learner, np.arange(12), volunteers, **given, **further)
+
+        def go_on():
+            ledger = tmp_path / "run.sqlite"
+            for name in ("request", "collect"):
+                volunteers = files(min_votes=5)
+                monkeypatch.setattr(volunteers, name, killed_after(getattr(volunteers, name)))
+                with pytest.raises(KeyboardInterrupt):
+                    call(volunteers, ledger=ledger)
+            return call(files(min_votes=5), ledger=ledger)
+
+        assert go_on().status == "waiting for 4 galaxies"
+        counts = walked(tmp_path, ["request_0001"])
+        assert go_on().status == "waiting for 3 galaxies"
+        both = walked(tmp_path, ["request_0001", "request_0002"])
+        result = go_on()
+        assert result.n_waiting == 0
+        assert len(list((tmp_path / "asked").iterdir())) == 2
+        votes = [{**both, **counts}.get(id_, np.zeros(9)) for id_ in IDS[:12]]
+        at_once = call(active.SimulatedVolunteers(IDS[:12], votes, tree=WALKED))
+        pd.testing.assert_frame_equal(result.asked, at_once.asked)
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"task": "T0"}, "`tree` must stand without `task`"),
+            ({"reading": {"tasks": {"T0": "bra"}}}, "Got 'bra' for 'T0'"),
+            ({"reading": {"answers": {"bar": {"A": "aye"}}}}, "among yes, no. Got 'aye'"),
+            ({"reading": {"task": "T0"}}, "must be arguments of read_tree_classifications"),
+        ],
+    )
+    def test_bad_arguments(self, tmp_path, given, message):
+        with pytest.raises(ValueError, match=message):
+            active.FileVolunteers(tmp_path, {}, "export.csv", tree=WALKED, **given)
+
+
+def walked(folder, requests, **given):
+    """Let the players walk; return the counts they know of."""
+    counts = export_of(folder, requests, classify=panoptes_export.classify_tree, **given)
+    return {id_: np.array(list(each.values())) for id_, each in counts.items()}
+
+
+def killed_after(method):
+    """Return the method, after which the process dies."""
+
+    def call(*arguments):
+        method(*arguments)
+        raise KeyboardInterrupt
+
+    return call

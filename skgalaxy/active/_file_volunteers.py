@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 from skgalaxy._files import check_path
 from skgalaxy._validation import check_ids, check_int, shortened
 from skgalaxy.active._tree_answers import n_shown
-from skgalaxy.votes import DecisionTree, read_votes
-from skgalaxy.zooniverse import read_classifications, write_manifest
+from skgalaxy.votes import DecisionTree, TreeVotes, VoteTable
+from skgalaxy.zooniverse import (
+    read_classifications,
+    read_tree_classifications,
+    write_manifest,
+)
 from skgalaxy.zooniverse._galaxy_ids import NotInExportError
 from skgalaxy.zooniverse._manifest import read_manifest_ids
+from skgalaxy.zooniverse._tree_tasks import TreeTasks
 
 __all__ = ["FileVolunteers"]
 
@@ -44,7 +49,6 @@ class FileVolunteers:
     export : str or path-like
         The export of classifications; it need not be there yet. Each export holds all earlier
         classifications: put the newest in place of the last.
-        With a `tree` it is a table of votes, as `skgalaxy.votes.read_votes` reads.
     task : str, default=None
         The task that asks the question, as in `skgalaxy.zooniverse.read_classifications`.
         You must name it, and `yes`, unless there is a `tree`.
@@ -57,13 +61,14 @@ class FileVolunteers:
         there are.
     reading : mapping, default=None
         More arguments of `skgalaxy.zooniverse.read_classifications`, for example ``answers``,
-        ``workflow_id`` and ``workflow_version``; with a `tree`, of `skgalaxy.votes.read_votes`.
+        ``workflow_id`` and ``workflow_version``; with a `tree`, of
+        `skgalaxy.zooniverse.read_tree_classifications`, for example ``tasks``.
     writing : mapping, default=None
         More arguments of `skgalaxy.zooniverse.write_manifest`, for example ``size``,
         ``flux_range``, ``n_jobs``, and ``metadata`` of one value for all.
     tree : DecisionTree, default=None
-        The questions, for a learner with this `tree`. An export of classifications is read task by
-        task, so that you make the table of all questions yourself, with columns ``tree.columns``.
+        The questions, for a learner with this `tree`. Tasks and answers that are not called as
+        the tree's are named in `reading`.
 
     Raises
     ------
@@ -109,18 +114,15 @@ class FileVolunteers:
         self.task: str = "" if tree else _check_text(task, "task")
         self.yes: tuple[str, ...] = () if tree else _check_yes(yes)
         self.min_votes: int = check_int(min_votes, "min_votes", 0)
-        ours = ("path", "task", "ids", "folder", "images")
-        self.reading: dict[str, Any] = (
-            _check_options(reading, "reading", read_votes, ("path", "question", "tree", "answers"))
-            if tree
-            else _check_options(reading, "reading", read_classifications, ours)
-        )
+        reader = read_tree_classifications if tree else read_classifications
+        ours = ("path", "task", "tree", "ids", "folder", "images")
+        self.reading: dict[str, Any] = _check_options(reading, "reading", reader, ours)
         self.writing: dict[str, Any] = _check_options(writing, "writing", write_manifest, ours)
         answers = self.reading.get("answers")
-        if isinstance(answers, Mapping):
-            answers = list(answers.values())
-        if answers is not None and not tree:
-            self._check_answers(answers)
+        if tree is not None:
+            TreeTasks("", tree, self.reading.get("tasks"), answers)  # refuses what does not fit
+        elif answers is not None:
+            self._check_answers(list(answers.values() if isinstance(answers, Mapping) else answers))
 
     def request(self, ids: NDArray[np.str_]) -> None:
         """Write a folder of the galaxies that are in none yet; arguments as in `Volunteers`."""
@@ -142,44 +144,42 @@ class FileVolunteers:
     def collect(self) -> tuple[NDArray[np.str_], NDArray[Any]]:
         """Ids and votes of the galaxies that have `min_votes`; as in `Volunteers`."""
         asked = self._requested()
+        nothing = np.empty((0, self.tree.n_answers if self.tree else 2), dtype=np.int64)
         if not (asked and self.export.exists()):
-            n_columns = self.tree.n_answers if self.tree else 2
-            return np.array([], dtype=str), np.empty((0, n_columns), dtype=np.int64)
-        return self._collect_tree(self.tree, asked) if self.tree else self._collect_question(asked)
-
-    def _collect_tree(
-        self, tree: DecisionTree, asked: list[str]
-    ) -> tuple[NDArray[np.str_], NDArray[Any]]:
+            return np.array([], dtype=str), nothing
         try:
-            table: Any = read_votes(self.export, tree=tree, **self.reading)
-        except ValueError as error:
-            raise ValueError(
-                f"`export` must be a table of votes on {tree.name}, not an export of "
-                f"classifications, which is read task by task. {error}"
-            ) from error
-        done = np.isin(table.ids, asked) & (n_shown(tree, table.counts) >= self.min_votes)
-        return table.ids[done], table.counts[done]
-
-    def _collect_question(self, asked: list[str]) -> tuple[NDArray[np.str_], NDArray[Any]]:
-        try:
-            with warnings.catch_warnings():
-                # of the last request there may be none yet
-                warnings.filterwarnings("ignore", r"\d+ of \d+ `ids` are not in")
-                read = read_classifications(self.export, task=self.task, ids=asked, **self.reading)
+            table = self._read(asked)
         except NotInExportError:  # the export is from before the request
-            return np.array([], dtype=str), np.empty((0, 2), dtype=np.int64)
-        table, unread = read if isinstance(read, tuple) else (read, pd.DataFrame())
+            return np.array([], dtype=str), nothing
+        if isinstance(table, TreeVotes):
+            votes, n_votes = table.counts, n_shown(table.tree, table.counts)
+        else:
+            self._check_answers(table.answers)
+            votes = table.votes(*self.yes)
+            n_votes = votes[:, 1]
+        done = n_votes >= self.min_votes
+        return table.ids[done], votes[done]
+
+    def _read(self, asked: list[str]) -> VoteTable | TreeVotes:
+        """Votes of the export; rows that cannot be read are named in a warning."""
+        with warnings.catch_warnings():
+            # of the last request there may be none yet
+            warnings.filterwarnings("ignore", r"\d+ of \d+ `ids` are not in")
+            if self.tree is not None:
+                read = read_tree_classifications(self.export, self.tree, ids=asked, **self.reading)
+            else:
+                read = read_classifications(self.export, task=self.task, ids=asked, **self.reading)
+        if not isinstance(read, tuple):
+            return read
+        table, unread = read
         if len(unread):
             warnings.warn(
                 f"{len(unread)} rows of {str(self.export)!r} cannot be read. The first, row "
                 f"{unread['row'][0]}, {unread['reason'][0]}",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        self._check_answers(table.answers)
-        votes = table.votes(*self.yes)
-        done = votes[:, 1] >= self.min_votes
-        return table.ids[done], votes[done]
+        return table
 
     def _check_answers(self, answers: Sequence[str]) -> None:
         """Refuse a `yes` that is no whole answer: it might begin another one tomorrow."""
