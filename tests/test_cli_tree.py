@@ -1,16 +1,20 @@
 """A whole decision tree on the command line: `train --tree`, `predict`, `rank --question`."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 from test_cli import fails, read_any_catalogue, run, write_images
+from test_tree_exports import walk_rows
 
 import skgalaxy
 from skgalaxy.acquisition import question_information
 from skgalaxy.catalogue import make_catalogue
 from skgalaxy.cli._trees import blank_posterior, meaningless_columns, not_learned, not_reached
 from skgalaxy.query import predict_posterior
-from skgalaxy.votes import DecisionTree, TreeVotes, write_tree
+from skgalaxy.votes import DecisionTree, TreeVotes, read_tree, write_tree
+from skgalaxy.zooniverse import read_tree_classifications
 
 TREE = DecisionTree(
     {"bright": ["yes", "no"], "bar": ["strong", "weak", "no"], "odd": ["yes", "no"]},
@@ -177,3 +181,65 @@ def test_questions_that_only_the_table_or_the_tree_has_are_named(toy, tmp_path, 
     assert "passed over questions that Toy has not: ring." in error
     assert "cannot learn them: odd." in error
     assert "at least 20 galaxies" in error
+
+
+class TestVotes:
+    """`votes --tree` of a Zooniverse export of several tasks, or of a table."""
+
+    @pytest.fixture
+    def export(self, tmp_path, write_export):
+        """Return an export of three walks; tree.toml holds the texts that volunteers read."""
+        texts = {"bar": {"text": "Is it barred?", "answers": {"strong": {"text": "Strongly"}}}}
+        write_tree(DecisionTree(**TREE.to_dict(), texts=texts), tmp_path / "tree.toml")
+        bright = ("T0", "Bright", "Yes")
+        return write_export(
+            walk_rows(
+                [bright, ("T1", "Is it barred?", "Strongly"), ("T2", "Odd?", "No")],
+                [bright, ("T1", "Is it barred?", "Weak")],
+                [("T0", "Bright", "No"), ("T2", "Odd?", "yes")],
+            )
+        )
+
+    def votes(self, capsys, *command):
+        assert run("votes", *command) == 0
+        out, err = capsys.readouterr()
+        frame = pd.read_csv(io.StringIO(out), dtype={"id_str": str})
+        return frame.iloc[0].to_dict(), err
+
+    def test_of_an_export_is_the_library(self, export, tmp_path, capsys):
+        tree = read_tree(tmp_path / "tree.toml")
+        expected = read_tree_classifications(export, tree).to_frame().iloc[0].to_dict()
+        row, _ = self.votes(capsys, export, "--tree", tmp_path / "tree.toml")
+        assert row == expected
+        assert (row["bright_total-votes"], row["bar_strong"], row["bar_weak"]) == (3, 1, 1)
+        assert row["id_str"] == "587"
+        # and back: the table has the same votes
+        (tmp_path / "votes.csv").write_text(pd.DataFrame([row]).to_csv(index=False))
+        again, _ = self.votes(capsys, tmp_path / "votes.csv", "--tree", tmp_path / "tree.toml")
+        assert again == row
+
+    @pytest.mark.filterwarnings("default:(No task|Tasks) of:UserWarning")
+    def test_names_of_tasks_and_answers(self, export, tmp_path, capsys):
+        write_tree(TREE, tmp_path / "names.toml")
+        command = (export, "--tree", tmp_path / "names.toml", "--task", "T0=bright")
+        answers = ("--task", "T1=bar", "--answer", "Strongly=bar_strong")
+        row, err = self.votes(capsys, *command, *answers)
+        assert row["bar_strong"] == row["bar_weak"] == 1
+        assert "T2 'Odd?' (2 answers)" in err
+        message = fails(capsys, 1, "votes", *command, "--task", "T1=bar")
+        assert "bar (strong, weak, no): 'Strongly' (in 1 rows)" in message
+        row, err = self.votes(capsys, *command, "--task", "T1=bar", "--on-error", "report")
+        assert "left out: row 0" in err
+        assert row["bright_yes"] == 1
+
+    def test_refused(self, export, toy, capsys):
+        command = ("votes", export, "--tree", toy / "tree.toml")
+        assert "--question is for one question" in fails(capsys, 2, *command, "--question", "bar")
+        assert "is not TASK=QUESTION" in fails(capsys, 2, *command, "--task", "T0")
+        assert "'bar' is no answer of Toy" in fails(capsys, 2, *command, "--answer", "Yes=bar")
+        assert "--dialect is for vote" in fails(capsys, 2, *command, "--dialect", "gz2")
+        assert "none of gz2" in fails(capsys, 2, "votes", export, "--tree", "gz3")
+        twice = ("votes", export, "--task", "T0", "--task", "T1")
+        assert "--task must be given once" in fails(capsys, 2, *twice)
+        table = ("votes", toy / "votes.csv", "--tree", toy / "tree.toml", "--task", "T0=bright")
+        assert "--task is for exports of classifications" in fails(capsys, 2, *table)

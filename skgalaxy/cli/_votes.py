@@ -18,9 +18,12 @@ from skgalaxy.cli._common import (
     refuse_given,
     write_csv,
 )
+from skgalaxy.cli._trees import find_tree
 
 if TYPE_CHECKING:  # --help is quick
-    from skgalaxy.votes import VoteTable
+    import pandas as pd
+
+    from skgalaxy.votes import DecisionTree
 
 
 @click.command(
@@ -30,6 +33,7 @@ if TYPE_CHECKING:  # --help is quick
         "skgalaxy votes gz_decals.csv --question bar -o bars.csv",
         "skgalaxy votes classifications.csv --task T0 --question bar \\",
         "    --answer 'Yes, a bar=yes' --answer 'No bar=no' -o bars.csv",
+        "skgalaxy votes classifications.csv --tree ours.toml -o all_questions.csv",
     ),
 )
 @click.argument("table", type=FILE)
@@ -37,6 +41,12 @@ if TYPE_CHECKING:  # --help is quick
     "--question",
     metavar="NAME",
     help="Question to write, for example bar. With --task, your name for the question.",
+)
+@click.option(
+    "--tree",
+    metavar="gz2|gz_decals|FILE.toml",
+    help="Write votes on all questions of a decision tree: a published one, or one in a file of "
+    "yours. Tasks and answers of an export are those of the same name, or text, in the tree.",
 )
 @dialect_option
 @click.option(
@@ -46,7 +56,14 @@ if TYPE_CHECKING:  # --help is quick
     "metadata, for example objectId, or subject_ids for the Zooniverse's own.  [default: id_str, "
     "dr7objid ...; in an export '#id_str']",
 )
-@click.option("--task", help="Task to read if TABLE is a Zooniverse export, for example T0.")
+@click.option(
+    "--task",
+    "tasks",
+    metavar="TASK[=QUESTION]",
+    multiple=True,
+    help="Task to read if TABLE is a Zooniverse export, for example T0. With --tree: a TASK, and "
+    "the tree's QUESTION that it asks; repeat it for each task.",
+)
 @click.option(
     "--workflow",
     "workflow_id",
@@ -64,8 +81,9 @@ if TYPE_CHECKING:  # --help is quick
     "answers",
     metavar="TEXT=NAME",
     multiple=True,
-    help="With --task: the TEXT of an answer in the export, and your NAME for it. Without: the "
-    "NAME of a column that counts an answer. Repeat it for each answer.",
+    help="With --task: the TEXT of an answer in the export, and your NAME for it; with --tree the "
+    "tree's, for example bar_no. Without: the NAME of a column that counts an answer. Repeat it "
+    "for each answer.",
 )
 @click.option(
     "--on-error",
@@ -79,9 +97,10 @@ if TYPE_CHECKING:  # --help is quick
 def votes(
     table: Path,
     question: str | None,
+    tree: str | None,
     dialect: str,
     id_column: str | None,
-    task: str | None,
+    tasks: tuple[str, ...],
     answers: tuple[str, ...],
     output: Path | None,
     force: bool,
@@ -90,22 +109,28 @@ def votes(
     """List the questions of a vote table, or write votes on one or on all.
 
     TABLE is CSV, Parquet or FITS, for example from Galaxy Zoo 2, GZ DECaLS, Zoobot or Panoptes.
-    With --task it is a Zooniverse export of classifications.
+    With --task it is a Zooniverse export of classifications; with --tree it may be either.
 
-    With --question, --output or --task you get a table that `skgalaxy train` reads, with id_str,
-    the votes k of each answer, and their number N, of all questions if you name none; else a list
-    of the table's questions.
+    With --question, --output, --task or --tree you get a table that `skgalaxy train` reads, with
+    id_str, the votes k of each answer, and their number N, of all questions if you name none; else
+    a list of the table's questions.
     """
     from skgalaxy.votes import list_questions, read_votes
 
     check_new(output, force)
-    if task is not None:
-        refuse_given(["dialect"], "is for vote tables; leave it out with --task.")
-        export |= {"task": task, "question": question, "answers": _named(answers) or None}
-        export |= {"id_name": id_column} if id_column else {}
-        write_csv(_votes_of_export(table, export).to_frame(), output)
+    export |= {"id_name": id_column} if id_column else {}
+    if tree is not None:
+        refuse_given(["question"], "is for one question; leave it out with --tree.")
+        ids = {"dialect": dialect, "id_column": id_column}
+        frame = _votes_on_tree(table, find_tree(tree), tasks, answers, ids, export)
+        write_csv(frame, output)
         return
-    refuse_given(export, "is for exports; name the --task to read.")
+    if tasks:
+        refuse_given(["dialect"], "is for vote tables; leave it out with --task.")
+        export |= {"question": question, "answers": _named(answers) or None}
+        write_csv(_votes_on_task(table, tasks, export), output)
+        return
+    refuse_given(_OF_EXPORTS, "is for exports; name the --task to read, or a --tree.")
     if question is None and output is None:
         questions = list_questions(table, dialect=dialect)
         for name, given in questions.items():
@@ -117,30 +142,83 @@ def votes(
     write_csv(read_votes(table, question, **named).to_frame(), output)
 
 
-def _votes_of_export(table: Path, export: dict[str, Any]) -> "VoteTable":
-    """Votes of an export; rows that are left out are named."""
+_OF_EXPORTS = ("workflow_id", "workflow_version", "on_error")
+
+
+def _votes_on_task(table: Path, tasks: tuple[str, ...], export: dict[str, Any]) -> "pd.DataFrame":
+    """Votes of an export on the question of one task."""
     from skgalaxy.zooniverse import read_classifications
 
-    read = read_classifications(table, **export)
+    task, *more = tasks
+    if more:
+        raise click.UsageError("--task must be given once, or with the --tree of the questions.")
+    return _tell_unread(read_classifications(table, task=task, **export))
+
+
+def _votes_on_tree(
+    table: Path,
+    tree: "DecisionTree",
+    tasks: tuple[str, ...],
+    answers: tuple[str, ...],
+    of_table: dict[str, Any],
+    export: dict[str, Any],
+) -> "pd.DataFrame":
+    """Votes of a vote table, or of an export, on all questions of a tree."""
+    from skgalaxy.votes import read_votes
+    from skgalaxy.zooniverse import read_tree_classifications
+    from skgalaxy.zooniverse._export_file import is_export
+
+    if not is_export(table):
+        refuse_given(
+            ("tasks", "answers", *_OF_EXPORTS),
+            f"is for exports of classifications, and {table} is none.",
+        )
+        return read_votes(table, tree=tree, **of_table).to_frame()
+    refuse_given(["dialect"], "is for vote tables; leave it out for an export.")
+    asks = dict(_two_texts(task, "TASK=QUESTION", "--task") for task in tasks)
+    given = _named_in_tree(answers, tree)
+    return _tell_unread(
+        read_tree_classifications(table, tree, tasks=asks or None, answers=given or None, **export)
+    )
+
+
+def _tell_unread(read: Any) -> "pd.DataFrame":
+    """Table of votes; rows of the export that are left out are named."""
     if not isinstance(read, tuple):
-        return read
+        return read.to_frame()
     votes, unread = read
     for row, reason in zip(unread["row"], unread["reason"], strict=True):
         note(f"skgalaxy: left out: row {row} {one_line(reason)}")
-    return votes
+    return votes.to_frame()
 
 
 def _named(answers: tuple[str, ...]) -> dict[str, str]:
     """Names of an export's answers by their texts."""
-    named = list(map(_text_and_name, answers))
+    named = [_two_texts(answer, "TEXT=NAME", "--answer") for answer in answers]
     if len(dict(named)) < len(named):
         raise click.BadParameter("each TEXT must be given once.", param_hint="'--answer'")
     return dict(named)
 
 
-def _text_and_name(answer: str) -> tuple[str, str]:
+def _named_in_tree(answers: tuple[str, ...], tree: "DecisionTree") -> dict[str, dict[str, str]]:
+    """Answers of a tree by their texts in an export, by question."""
+    known = {f"{q}_{answer}": (q, answer) for q in tree.questions for answer in tree.answers(q)}
+    found: dict[str, dict[str, str]] = {}
+    for given in answers:
+        text, name = _two_texts(given, "TEXT=NAME", "--answer")
+        if name not in known:
+            raise click.BadParameter(
+                f"{name!r} is no answer of {tree.name}, such as {next(iter(known))!r}.",
+                param_hint="'--answer'",
+            )
+        question, answer = known[name]
+        found.setdefault(question, {})[text] = answer
+    return found
+
+
+def _two_texts(given: str, form: str, option: str) -> tuple[str, str]:
     # the last "=": a text may hold one, a name of a column may not
-    text, equals, name = answer.rpartition("=")
+    text, equals, name = given.rpartition("=")
     if not (text and equals and name):
-        raise click.BadParameter(f"{answer!r} is not TEXT=NAME.", param_hint="'--answer'")
+        raise click.BadParameter(f"{given!r} is not {form}.", param_hint=f"'{option}'")
     return text, name
