@@ -605,6 +605,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = self.tree is not None
+        tags.target_tags.single_output = self.tree is None  # a tree has two answers at least
         return tags
 
     def sample_posterior(self, X: Any) -> NDArray[np.float64]:

@@ -5,7 +5,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skgalaxy import BayesianCNNRegressor
 from skgalaxy.calibration import CalibratedRegressorCV
+from skgalaxy.metrics import d2_tree_score
 from skgalaxy.networks import GalaxyZooNetwork
+from skgalaxy.votes import DecisionTree
 
 # Small, and quick to learn the few points of the checks.
 QUICK = {
@@ -19,13 +21,13 @@ QUICK = {
 
 
 def unit_interval(y):
-    """Map numbers into [0, 1]; leave alone what is no list of finite numbers."""
+    """Map numbers into [0, 1]; leave alone what is no list or table of finite numbers."""
     try:
         numbers = np.asarray(y)
         numbers = numbers if np.iscomplexobj(numbers) else numbers.astype(float)
     except (TypeError, ValueError):
         return y
-    if numbers.size == 0 or numbers.ndim == 0 or numbers.shape[1:] not in ((), (1,)):
+    if numbers.size == 0 or numbers.ndim not in (1, 2):
         return y
     if np.iscomplexobj(numbers) or not np.isfinite(numbers).all():
         return y
@@ -45,12 +47,50 @@ class UnitTargets(BayesianCNNRegressor):
         return super().score(X, unit_interval(y), sample_weight)
 
 
-WIDE = {"likelihood": "beta_binomial", "n_networks": 2, "dropout": 0.2, "epochs": 6}
+TREE = DecisionTree({"bar": ["yes", "no"], "arms": ["1", "2", "more"]})
 
 
-@parametrize_with_checks([UnitTargets(**QUICK), UnitTargets(**{**QUICK, **WIDE})])
+class TreeTargets(BayesianCNNRegressor):
+    """Takes 1 or 5 columns of any numbers as votes on the answers of `TREE`; predicts as many."""
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, tree_votes(y), sample_weight)
+        self.n_targets_ = np.asarray(y).shape[1]
+        return self
+
+    def partial_fit(self, X, y, sample_weight=None):
+        super().partial_fit(X, tree_votes(y), sample_weight)
+        self.n_targets_ = np.asarray(y).shape[1]
+        return self
+
+    def predict(self, X):
+        return super().predict(X)[:, : self.n_targets_]
+
+    def score(self, X, y, sample_weight=None):
+        mean = self.predict_posterior(X).mean
+        return d2_tree_score(TREE, tree_votes(y), mean, sample_weight)
+
+
+def tree_votes(y):
+    """Of ten volunteers those who give each answer; leaves alone what is no table of numbers."""
+    fraction = unit_interval(y)
+    if fraction is y:
+        return y
+    votes = np.round(10 * np.broadcast_to(fraction, (len(fraction), 5)))
+    return np.where([True, False] * 2 + [True], votes, 10 - votes)
+
+
+ENSEMBLE = {"n_networks": 2, "dropout": 0.2, "epochs": 6}
+
+
+@parametrize_with_checks(
+    [
+        UnitTargets(**QUICK, likelihood="beta_binomial"),
+        TreeTargets(**{**QUICK, **ENSEMBLE, "tree": TREE}),
+    ]
+)
 def test_as_a_native_estimator(estimator, check):
-    """No exception to scikit-learn's rules."""
+    """No exception to scikit-learn's rules, with one question or with several."""
     check(estimator)
 
 
@@ -118,8 +158,23 @@ REFUSED = {
 }
 
 
+TABLE = "its targets are one number a galaxy, and a tree has two answers at least"
+OF_A_TREE = dict.fromkeys(
+    [
+        *REFUSED,
+        "check_all_zero_sample_weights_error",
+        "check_estimators_nan_inf",
+        "check_estimators_pickle",
+        "check_fit2d_1sample",
+        "check_pipeline_consistency",
+    ],
+    TABLE,
+) | {"check_regressor_multioutput": NUMBERS}
+
+
 @parametrize_with_checks(
-    [BayesianCNNRegressor(**QUICK)], expected_failed_checks=lambda estimator: REFUSED
+    [BayesianCNNRegressor(**QUICK), BayesianCNNRegressor(**QUICK, tree=TREE)],
+    expected_failed_checks=lambda estimator: OF_A_TREE if estimator.tree else REFUSED,
 )
 def test_itself(estimator, check):
     """It refuses the targets that no vote can take, and keeps every other rule."""

@@ -319,7 +319,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = getattr(last_of(self.estimator), "tree", None) is not None
+        has_tree = getattr(last_of(self.estimator), "tree", None) is not None
+        tags.target_tags.multi_output, tags.target_tags.single_output = has_tree, not has_tree
         return tags
 
     def save(self, path: str | os.PathLike[str], *, metadata: dict[str, Any] | None = None) -> None:
