@@ -40,7 +40,7 @@ from tqdm.keras import TqdmCallback
 from skgalaxy import __version__
 from skgalaxy._pools import blocks_ahead, is_batched, n_rows
 from skgalaxy._validation import check_bool, check_choice, check_float, check_int
-from skgalaxy.exceptions import NoSpreadWarning
+from skgalaxy.exceptions import NoSpreadWarning, NoVotesWarning
 from skgalaxy.likelihoods import LIKELIHOODS, TreeLikelihood
 from skgalaxy.likelihoods.counts import check_tree
 from skgalaxy.metrics import d2_binomial_score, d2_tree_score
@@ -198,6 +198,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Number of epochs trained.
     image_shape_ : tuple
         (height, width, channels), or (n_features,) for plain features.
+    not_learned_ : tuple of str
+        Questions of the `tree` on which there was no vote to learn from. Predictions of them are
+        NaN, so that nobody takes the chance numbers of the network for an answer.
     n_features_in_ : int
         Number of values per galaxy, for example height x width x channels.
 
@@ -233,6 +236,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     history_: dict[str, list[float]]
     n_iter_: int
     image_shape_: tuple[int, ...]
+    not_learned_: tuple[str, ...]
     n_features_in_: int
     feature_names_in_: NDArray[Any]  # only after a fit to a table
     _PRIVATE = frozenset({"_ensemble", "_trained_on"})  # kept by `_saved`
@@ -307,7 +311,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             in [0, 1]. A galaxy with a masked value has no votes. With a `tree`: counts of all its
             answers, (n_galaxies, n_answers) in the order of ``tree.columns``, or a table with these
             columns. Where nobody was asked a question its counts are 0; where it is not known how
-            a question was answered they are NaN.
+            a question was answered they are NaN. A question without any vote is not learned; a
+            `skgalaxy.exceptions.NoVotesWarning` names it.
         sample_weight : array-like of shape (n_galaxies,), default=None
             For fractions, the number of votes N behind each (default 1). For counts, a factor on
             the log-likelihood of each galaxy. Galaxies without votes or weight are left out. Rows
@@ -408,6 +413,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         validation = checked._validation_batches(validation_data, held_out, image)
 
         ensemble = Ensemble.of(self._architecture(image), seeds, before)
+        not_learned = self._not_learned(training, before)
         if self.posterior == "last_layer" and finds_last_layer:
             check_last_layer(ensemble.networks[0], len(training))
 
@@ -434,7 +440,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             seen = self._trained_on if before else []
             if finds_last_layer:
                 trained = trained.with_last_layers(training)
-            self._keep(checked, trained, np.union1d(seen, images.digests))
+            self._keep(checked, trained, np.union1d(seen, images.digests), not_learned)
         if interrupt:
             raise interrupt  # only now, so that Ctrl-C does not cost the finished epochs
         return self
@@ -449,6 +455,22 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
                 f"Got {self.n_networks}; use `fit` with `warm_start=False`."
             )
         return before.seeds
+
+    def _not_learned(self, training: TrainingSet, before: Ensemble | None) -> tuple[str, ...]:
+        """Questions without a vote, now or in what `before` has learned; a warning names them."""
+        if self.tree is None:
+            return ()
+        total_A = training.votes[:, :-1].sum(axis=0)
+        found = [q for q, here in self.tree.slices.items() if not total_A[here].any()]
+        found = tuple(q for q in found if before is None or q in self.not_learned_)
+        if found:
+            warnings.warn(
+                f"`y` has no votes to learn from on {', '.join(found)}: predictions of these "
+                "questions are NaN.",
+                NoVotesWarning,
+                stacklevel=4,  # the line that calls fit or partial_fit
+            )
+        return found
 
     def _validation_batches(
         self, validation_data: _ValidationData | None, held_out: TrainingSet, image: ImageSpec
@@ -494,9 +516,16 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         # Optuna or an open file, is what it must reach
         return [*course, *map(copy.copy, self.callbacks or []), *bar]
 
-    def _keep(self, checked: Self, ensemble: Ensemble, trained_on: NDArray[np.bytes_]) -> None:
+    def _keep(
+        self,
+        checked: Self,
+        ensemble: Ensemble,
+        trained_on: NDArray[np.bytes_],
+        not_learned: tuple[str, ...],
+    ) -> None:
         """Store the trained ensemble, and the names of features noted on `checked`."""
         self._ensemble, self._trained_on = ensemble, trained_on
+        self.not_learned_ = not_learned
         self.history_, self.n_iter_ = ensemble.history, ensemble.n_iter
         self.image_shape_ = ensemble.architecture.image.image_shape
         self.n_features_in_ = math.prod(self.image_shape_)
@@ -520,7 +549,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         warn_of_version(type(self).__name__, state.pop("_skgalaxy_version", "unknown"))
-        super().__setstate__(state)
+        super().__setstate__({"not_learned_": (), **state} if "_ensemble" in state else state)
         if "_ensemble" in vars(self):
             self._ensemble.check()
 
@@ -540,6 +569,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             return {}
         self._check_parameters()  # as `load` will: what it would refuse must not be written
         saved = {"ensemble": self._ensemble.saved(), "trained_on": self._trained_on}
+        if self.not_learned_:  # an older skgalaxy reads a file without
+            saved["not_learned"] = self.not_learned_
         if hasattr(self, "feature_names_in_"):
             saved["feature_names_in_"] = self.feature_names_in_
         return saved
@@ -549,13 +580,14 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         *,
         ensemble: dict[str, Any],
         trained_on: NDArray[np.bytes_],
+        not_learned: tuple[str, ...] = (),
         feature_names_in_: NDArray[Any] | None = None,
     ) -> None:
         """Take the state of `_saved` back."""
         self._check_parameters()
         restored = Ensemble.restored(**ensemble)
         restored.check()
-        self._keep(self, restored, trained_on)
+        self._keep(self, restored, trained_on, not_learned)
         if feature_names_in_ is not None:
             self.feature_names_in_ = feature_names_in_
 
@@ -588,7 +620,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         -------
         mean : ndarray of shape (n_galaxies,)
             Vote fractions in [0, 1]. With a `tree` (n_galaxies, n_answers): the fraction of every
-            answer among those who are asked its question.
+            answer among those who are asked its question; NaN in the questions `not_learned_`.
         std : ndarray of shape (n_galaxies,)
             Their standard deviations; only with ``return_std=True``.
 
@@ -660,7 +692,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         self._warn_if_draws_are_equal()
         likelihood = self._ensemble.architecture.votes.from_outputs(outputs)
         if isinstance(likelihood, TreeLikelihood):
-            return TreePosterior(likelihood)
+            return TreePosterior(likelihood.without(self.not_learned_))
         return VotePosterior(likelihood)
 
     def _outputs(self, X: Any) -> NDArray[np.float32]:
@@ -771,7 +803,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         score : float
-            `skgalaxy.metrics.d2_binomial_score` of `predict`.
+            `skgalaxy.metrics.d2_binomial_score` of `predict`; with a `tree` `d2_tree_score`, in
+            which the questions `not_learned_` explain nothing.
 
         Raises
         ------

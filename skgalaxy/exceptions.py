@@ -4,6 +4,7 @@ __all__ = [
     "EmptySampleWarning",
     "ModelVersionWarning",
     "NoSpreadWarning",
+    "NoVotesWarning",
     "NotCalibratedWarning",
     "PretrainingDivergedWarning",
     "TooFewDrawsWarning",
@@ -28,6 +29,13 @@ class NoSpreadWarning(UserWarning):
 
     Its posterior is one binomial and its mutual information is exactly zero for
     every galaxy: ranking by it is meaningless.
+    """
+
+
+class NoVotesWarning(UserWarning):
+    """A training set has no votes on some questions of a tree: nothing is learned of them.
+
+    Their predictions are NaN.
     """
 
 

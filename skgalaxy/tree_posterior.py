@@ -72,7 +72,7 @@ class AnswersPosterior(Posterior[AnswerLikelihood]):
         """Posterior of one answer, by its name; or of some galaxies, as of an array."""
         if not isinstance(rows, str):
             return super().__getitem__(rows)
-        _check_name(rows, "answer", self.answers)
+        check_name(rows, "answer", self.answers)
         return VotePosterior(self.likelihood.answer(self.answers.index(rows)), folds=self.folds)
 
     def pmf(self, n_votes: int) -> NDArray[Any]:
@@ -140,7 +140,9 @@ class TreePosterior(Posterior[TreeLikelihood]):
     tree : DecisionTree
     draws : ndarray of shape (n_galaxies, n_draws, n_answers)
         Fraction of every answer among those who are asked its question, read-only. Columns are
-        ``tree.columns``.
+        ``tree.columns``. They are NaN in a question of which the networks have learned nothing,
+        for lack of votes, and so is all that follows from them. The information in walks leaves
+        such a question out.
     mean, std : ndarray of shape (n_galaxies, n_answers)
         Mean and standard deviation of these fractions.
 
@@ -190,7 +192,7 @@ class TreePosterior(Posterior[TreeLikelihood]):
     def __getitem__(self, rows: Any) -> Any:
         """Posterior of a question, of (question, answer), or of some galaxies, as of an array."""
         if isinstance(rows, str):
-            _check_name(rows, "question", self.tree.questions)
+            check_name(rows, "question", self.tree.questions)
             return AnswersPosterior(
                 self.likelihood.question(rows), self.tree.answers(rows), folds=self.folds
             )
@@ -324,7 +326,7 @@ class TreePosterior(Posterior[TreeLikelihood]):
         return pd.DataFrame(columns, index=index)
 
 
-def _check_name(name: str, kind: str, known: tuple[str, ...]) -> None:
+def check_name(name: str, kind: str, known: tuple[str, ...]) -> None:
     """Raise ValueError unless a question or an answer is known; the message has the nearest."""
     if name not in known:
         near = get_close_matches(name, known, n=3, cutoff=0.5)

@@ -37,6 +37,7 @@ WITHOUT_EXAMPLE = {
     "exceptions.EmptySampleWarning": "the library warns with it",
     "exceptions.ModelVersionWarning": "the library warns with it",
     "exceptions.NoSpreadWarning": "the library warns with it",
+    "exceptions.NoVotesWarning": "the library warns with it",
     "exceptions.NotCalibratedWarning": "the library warns with it",
     "exceptions.PretrainingDivergedWarning": "the library warns with it",
     "exceptions.TooFewDrawsWarning": "the library warns with it",

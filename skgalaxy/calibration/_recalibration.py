@@ -107,8 +107,9 @@ class HeldOut(NamedTuple):
     weight: NDArray[Any]
 
     def telling(self) -> "HeldOut":
-        """Part that tells how votes scatter: galaxies with two votes or more."""
-        rows = (self.n_votes > 1) & (self.weight > 0)
+        """Part that tells how votes scatter: galaxies with a prediction and two votes or more."""
+        unknown = np.isnan(self.likelihood.draws).reshape(len(self.weight), -1).any(axis=1)
+        rows = (self.n_votes > 1) & (self.weight > 0) & ~unknown
         return HeldOut(
             self.likelihood[rows], self.votes[rows], self.n_votes[rows], self.weight[rows]
         )

@@ -64,9 +64,10 @@ def recalibration_of(
         if any(len(part.telling().weight) for part in parts):
             found[question] = most_likely(parts)
     left = [question for question in posteriors[0].tree.questions if question not in found]
-    if left:
+    not_learned = {q for posterior in posteriors for q in posterior.likelihood.not_learned()}
+    if unsaid := [q for q in left if q not in not_learned]:  # of the others `fit` has warned
         warnings.warn(
-            f"Intervals of {', '.join(left)} are not calibrated: no galaxy that was held out has "
+            f"Intervals of {', '.join(unsaid)} are not calibrated: no galaxy that was held out has "
             "two votes on it.",
             NotCalibratedWarning,
             stacklevel=3,

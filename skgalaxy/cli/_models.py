@@ -47,7 +47,7 @@ from skgalaxy.cli._trees import (
     read_tree_votes,
     tree_option,
 )
-from skgalaxy.exceptions import NotCalibratedWarning
+from skgalaxy.exceptions import NotCalibratedWarning, NoVotesWarning
 
 if TYPE_CHECKING:  # as in _common.py
     from numpy.typing import NDArray
@@ -177,7 +177,8 @@ def train(
         n_votes = _n_votes(y, parameters.get("tree"))
         _check_enough(n_votes)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotCalibratedWarning)  # said below, in a line
+            for in_a_line in (NotCalibratedWarning, NoVotesWarning):  # said below, and before
+                warnings.simplefilter("ignore", in_a_line)
             estimator.fit(pixels, y)
     # a file for Python, too, where progress is shown if you ask for it
     pipeline = make_pipeline(loader, show_progress(estimator, False))

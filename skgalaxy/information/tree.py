@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from skgalaxy._validation import check_bool, check_float, check_n_jobs, check_n_votes, check_seed
 from skgalaxy.information.sampled import sampled_information
 from skgalaxy.information.walks import Walks, as_walks, outcomes
+from skgalaxy.likelihoods import TreeLikelihood
 from skgalaxy.likelihoods.base import row_blocks
 from skgalaxy.votes import DecisionTree
 from skgalaxy.votes._tree_counts import check_tree_counts
@@ -52,7 +53,8 @@ def walk_information(
     ----------
     draws : array-like of shape (n_galaxies, n_draws, n_answers), or posterior over a tree
         Fraction of every answer among those who are asked its question, in the order of
-        ``tree.columns``. The answers to a question sum to 1.
+        ``tree.columns``. The answers to a question sum to 1. A question of which a posterior's
+        networks have learned nothing is left out: all are taken to expect even fractions.
     n_walks : int or array-like of shape (n_galaxies,)
         Number of volunteers you would show the galaxy to; each answers all questions that the
         tree leads to.
@@ -151,7 +153,8 @@ def question_information(
     Raises
     ------
     ValueError
-        As in `walk_information`, or if the tree has no such question.
+        As in `walk_information`; or if the tree has no such question, or the networks have learned
+        nothing of it.
 
     Examples
     --------
@@ -170,6 +173,12 @@ def question_information(
     """
     walks, tree = as_walks(draws, tree, concentrations)
     number = tree.questions.index(tree._check_question(question))
+    likelihood = getattr(draws, "likelihood", draws)
+    if isinstance(likelihood, TreeLikelihood) and question in likelihood.not_learned():
+        raise ValueError(
+            "`question` must be one that the networks have learned. Got "
+            f"{question!r}, on which they had no votes."
+        )
     only_asked = check_bool(only_asked, "only_asked")
     alone = after_votes(walks, tree, votes).alone(number, only_asked=only_asked)
     simulation = Simulation(tolerance, random_state, n_jobs)

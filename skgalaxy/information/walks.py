@@ -246,6 +246,7 @@ def as_walks(
                 "`tree` and `concentrations` must be left out where `draws` is a posterior, which "
                 "has its own."
             )
+        held = held.filled()  # of what they have not learned, networks say nothing
         draws, tree, concentrations = held.draws, held.tree, held.concentration
     if not isinstance(tree, DecisionTree):
         raise TypeError(

@@ -122,7 +122,12 @@ class BetaBinomial(Likelihood):
         return mixture_variance(self.draws, self.concentration)
 
     def quantile(self, level: float) -> NDArray[Any]:
-        return mixture_quantile(level, self.draws, self.concentration)
+        known_G = ~np.isnan(self.draws).any(axis=1)
+        if known_G.all():
+            return mixture_quantile(level, self.draws, self.concentration)
+        quantile_G = np.full(len(self), np.nan)  # where nothing was learned
+        quantile_G[known_G] = self[known_G].quantile(level)
+        return quantile_G
 
     def sample(
         self, rng: np.random.RandomState, n_votes_G: NDArray[Any], draw: int

@@ -113,7 +113,8 @@ class Binomial(Likelihood):
         return rng.binomial(n_votes_G, self.draws[:, draw])
 
     def probability_above(self, threshold: float) -> NDArray[Any]:
-        return (self.draws > threshold).mean(axis=1)
+        above_GD = np.where(np.isnan(self.draws), np.nan, self.draws > threshold)
+        return above_GD.mean(axis=1)
 
     def sample_fractions(self, rng: np.random.RandomState) -> NDArray[Any]:
         return self.draws.copy()

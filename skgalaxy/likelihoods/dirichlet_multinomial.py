@@ -130,7 +130,8 @@ class DirichletMultinomial(AnswerLikelihood):
         return log_GDM
 
     def answer(self, answer: int) -> BetaBinomial:
-        return BetaBinomial(self.draws[..., self._check_answer(answer)], self.concentration)
+        mean = self.draws[..., self._check_answer(answer)]
+        return object.__new__(BetaBinomial)._of([mean, self.concentration])  # as in `Multinomial`
 
     def variance(self) -> NDArray[Any]:
         within_GDK = self.draws * (1 - self.draws) / (self.concentration[..., None] + 1)

@@ -40,6 +40,7 @@ class TreeLikelihood(Likelihood):
     draws : ndarray of shape (n_galaxies, n_draws, n_answers)
         Fraction of every answer among those who are asked its question; columns are
         ``tree.columns``.
+        Where a network has learned nothing of a question they are NaN; see `without`.
     concentration : ndarray of shape (n_galaxies, n_draws, n_questions)
         Concentrations; infinite for multinomial votes.
 
@@ -92,6 +93,37 @@ class TreeLikelihood(Likelihood):
         """Concentrations, shape (G, D, Q)."""
         return self._arrays[1]
 
+    def without(self, names: Iterable[str]) -> Self:
+        """Likelihood of networks that have learned nothing of some questions: NaN in all draws."""
+        unknown_A = np.zeros(self.tree.n_answers, dtype=bool)
+        for name in names:
+            unknown_A[self.tree.slices[name]] = True
+        return self._with_nan(unknown_A)
+
+    def _with_nan(self, unknown: NDArray[np.bool_]) -> Self:
+        if not unknown.any():
+            return self
+        return self._of([np.where(unknown, np.nan, self.draws), self.concentration])
+
+    def not_learned(self) -> tuple[str, ...]:
+        """Questions of which some network has learned nothing."""
+        unknown = np.isnan(self.draws)
+        return tuple(name for name, here in self.tree.slices.items() if unknown[..., here].any())
+
+    def filled(self) -> Self:
+        """Likelihood with even fractions in place of NaN, and votes on them that are multinomial.
+
+        All draws then agree on a question of which nothing was learned, so it tells nothing.
+        """
+        if not self.not_learned():
+            return self
+        draws, concentration = self.draws.copy(), self.concentration.copy()
+        for number, here in enumerate(self.tree.slices.values()):
+            unknown_GD = np.isnan(draws[..., here.start])
+            draws[unknown_GD, here] = 1 / (here.stop - here.start)
+            concentration[unknown_GD, number] = np.inf
+        return self._of([draws, concentration])
+
     def question(self, name: str) -> AnswerLikelihood:
         """Likelihood of the answers to one question, of those who are asked it."""
         place = self.tree.questions.index(name)
@@ -108,14 +140,16 @@ class TreeLikelihood(Likelihood):
 
     def clicks(self) -> NDArray[Any]:
         """Clicks on every answer that each draw expects of one walk, shape (G, D, A)."""
-        asked = self.tree.asked_fractions(self.draws)
+        draws = self.filled().draws
         n_answers = [len(self.tree.answers(name)) for name in self.tree.questions]
-        return self.draws * np.repeat(asked, n_answers, axis=-1)
+        return draws * np.repeat(self.tree.asked_fractions(draws), n_answers, axis=-1)
 
     def recalibrated_by(self, numbers: Mapping[str, Iterable[float]]) -> "TreeLikelihood":
         """Likelihood with every question's `recalibrated` by numbers of its own."""
-        changed = {name: one.recalibrated(*numbers[name]) for name, one in self.questions()}
-        return TreeLikelihood(self.tree, changed)
+        changed = {
+            name: one.recalibrated(*numbers[name]) for name, one in self.filled().questions()
+        }
+        return TreeLikelihood(self.tree, changed)._with_nan(np.isnan(self.draws))
 
     @classmethod
     def from_outputs(cls, outputs_GDP: ArrayLike) -> Self:
@@ -128,11 +162,12 @@ class TreeLikelihood(Likelihood):
     def log_pmf(self, votes_G: NDArray[Any], n_votes_G: NDArray[Any]) -> NDArray[Any]:
         """Log probability of votes (G, A) under every draw; every question's N is its own."""
         # the sum in the module's docstring
-        parts = [
-            one.log_pmf(votes_G[:, here], votes_G[:, here].sum(axis=1))
-            for here, one in self._with_columns()
-        ]
-        return np.sum(parts, axis=0)
+        found_GD = np.zeros(self.draws.shape[:2])
+        for here, one in self._with_columns():
+            n_votes_G1 = votes_G[:, here].sum(axis=1, keepdims=True)
+            log_GD = one.log_pmf(votes_G[:, here], n_votes_G1[:, 0])
+            found_GD += np.where(n_votes_G1 > 0, log_GD, 0)  # which is NaN if nothing was learned
+        return found_GD
 
     def pmf_blocks(self, n_votes: int) -> Iterator[tuple[slice, NDArray[Any]]]:
         raise TypeError(
@@ -153,7 +188,19 @@ class TreeLikelihood(Likelihood):
     def sample(
         self, rng: np.random.RandomState, n_votes_G: NDArray[Any], draw: int
     ) -> NDArray[Any]:
-        """Votes of walks down the tree, shape (G, A), if the network of that draw is right."""
+        """Votes of walks down the tree, shape (G, A), if the network of that draw is right.
+
+        Raises
+        ------
+        ValueError
+            If it has learned nothing of a question.
+        """
+        unknown = self.not_learned()
+        if unknown:
+            raise ValueError(
+                "Networks must have learned all questions, to walk down the tree. Got none with "
+                f"votes on {', '.join(unknown)}; take the posterior of another question."
+            )
         votes_GA = np.zeros((len(self), self.tree.n_answers), dtype=np.int64)
         for step, (_, one) in zip(steps_of(self.tree), self.questions(), strict=True):
             asked_G = asked_of(step, votes_GA, n_votes_G)
@@ -161,7 +208,8 @@ class TreeLikelihood(Likelihood):
         return votes_GA
 
     def sample_fractions(self, rng: np.random.RandomState) -> NDArray[Any]:
-        return np.concatenate([one.sample_fractions(rng) for _, one in self.questions()], axis=-1)
+        parts = [one.sample_fractions(rng) for _, one in self.filled().questions()]
+        return np.where(np.isnan(self.draws), np.nan, np.concatenate(parts, axis=-1))
 
     def scatter(self) -> NDArray[Any]:
         return 1 / self.concentration

@@ -154,7 +154,8 @@ def d2_tree_score(
     y_true : array-like of shape (n_galaxies, n_answers)
         Counts of all answers, as for `skgalaxy.BayesianCNNRegressor.fit`.
     y_pred : array-like of shape (n_galaxies, n_answers)
-        Predicted fraction of every answer among those who are asked its question.
+        Predicted fraction of every answer among those who are asked its question. NaN in a whole
+        question is no prediction, and counts as the mean fractions: it explains nothing.
     sample_weight : array-like of shape (n_galaxies,), default=None
         Factor on the log-likelihood of each galaxy.
 
@@ -180,20 +181,29 @@ def d2_tree_score(
     """
     counts = np.nan_to_num(tree.check_counts(y_true, None), nan=0.0)
     predicted = check_numbers(y_pred, "y_pred")
-    if predicted.shape != counts.shape or not ((predicted >= 0) & (predicted <= 1)).all():
+    none = np.isnan(predicted)
+    if predicted.shape != counts.shape or not ((predicted >= 0) & (predicted <= 1) | none).all():
         raise ValueError(
             f"`y_pred` must be fractions in [0, 1] of shape {counts.shape}. "
-            f"Got shape {predicted.shape}, from {np.min(predicted):g} to {np.max(predicted):g}."
+            f"Got shape {predicted.shape}, from {np.nanmin(predicted):g} to "
+            f"{np.nanmax(predicted):g}."
         )
+    for question, here in tree.slices.items():
+        if (none[:, here].any(axis=1) & ~none[:, here].all(axis=1)).any():
+            raise ValueError(
+                "`y_pred` must be fractions, or NaN in all answers to a question. Got NaN in some "
+                f"to {question!r}."
+            )
     weighted = counts * check_weight(sample_weight, len(counts))[:, None]
     if not weighted.any():
         raise ValueError("`y_true` must hold a vote of weight > 0. Got none.")
     lost, null = 0.0, 0.0
     for question in tree.questions:
-        k = weighted[:, tree.slices[question]]
-        mean = k.sum(axis=0) / max(k.sum(), 1)
-        lost += _multinomial_deviance(k, predicted[:, tree.slices[question]])
-        null += _multinomial_deviance(k, np.broadcast_to(mean, k.shape))
+        here = tree.slices[question]
+        k = weighted[:, here]
+        mean = np.broadcast_to(k.sum(axis=0) / max(k.sum(), 1), k.shape)
+        lost += _multinomial_deviance(k, np.where(none[:, here], mean, predicted[:, here]))
+        null += _multinomial_deviance(k, mean)
     if null <= ROUNDING * weighted.sum():
         return float(lost <= ROUNDING * weighted.sum()) if np.isfinite(lost) else -np.inf
     return float(1 - lost / null)
