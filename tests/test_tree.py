@@ -11,13 +11,14 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import skgalaxy
-from skgalaxy import BayesianCNNRegressor, TreePosterior, query
-from skgalaxy.acquisition import mutual_information, walk_information
+from skgalaxy import BayesianCNNRegressor, TreePosterior, model_selection, query
+from skgalaxy.acquisition import mutual_information, question_information, walk_information
 from skgalaxy.calibration import CalibratedRegressorCV
-from skgalaxy.exceptions import NotCalibratedWarning
+from skgalaxy.catalogue import make_catalogue
+from skgalaxy.exceptions import NotCalibratedWarning, NoVotesWarning
 from skgalaxy.likelihoods import DirichletMultinomial, Multinomial, TreeLikelihood
-from skgalaxy.metrics import d2_tree_score
-from skgalaxy.model_selection import cross_val_posterior
+from skgalaxy.metrics import d2_binomial_score, d2_tree_score
+from skgalaxy.model_selection import cross_val_posterior, make_question_scorer
 from skgalaxy.networks import GalaxyZooNetwork
 from skgalaxy.votes import DecisionTree
 
@@ -53,6 +54,26 @@ def sky():
 @pytest.fixture(scope="module")
 def model(sky):
     return small(epochs=25).fit(*sky)
+
+
+def fit_unasked(model, sky):
+    """Fit to galaxies of which nobody is asked the last question; return the votes."""
+    X, y = sky[0], sky[1].astype(float)
+    y[:, 5:] = np.nan
+    y[0, 5:] = 0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, y)
+    (said,) = [w.message for w in caught if w.category is NoVotesWarning]
+    assert "no votes to learn from on odd:" in str(said)
+    return y
+
+
+@pytest.fixture(scope="module")
+def unasked(sky):
+    """A model without votes on one question, and these votes."""
+    model = small(likelihood="beta_binomial")
+    return model, fit_unasked(model, sky)
 
 
 def posterior_of(seed, n_galaxies=3, n_draws=4, concentration=None):
@@ -169,7 +190,9 @@ class TestScikitLearn:
         assert clone(small()).tree == TREE
         search = GridSearchCV(small(), {"dropout": [0.1, 0.5]}, cv=2).fit(X, y)
         assert search.best_score_ == max(search.cv_results_["mean_test_score"])
-        assert cross_val_score(small(), X, y, cv=2).shape == (2,)
+        of_half = make_question_scorer(TREE, "half", score="d2")
+        scores = cross_val_score(small(), X, y, cv=2, scoring=of_half)
+        assert (np.isfinite(scores) & (scores < 1)).all()
 
     def test_pickles_and_files_keep_the_tree(self, model, sky, tmp_path):
         model.save(tmp_path / "model.skgalaxy")
@@ -188,6 +211,134 @@ class TestScikitLearn:
             posterior.sample(10)
 
 
+class TestScorersOfAQuestion:
+    def test_they_are_those_of_one_question(self, model, sky):
+        X, y = sky[0], sky[1].astype(float)
+        y[:9, :2] = np.nan  # not known, and left out
+        k_of_n = np.column_stack([y[9:, 0], y[9:, :2].sum(axis=1)])
+        votes = model.predict_posterior(X[9:])["bright", "yes"]
+        for score, scorer in {
+            "log_likelihood": model_selection.vote_log_likelihood_scorer,
+            "neg_crps": model_selection.neg_vote_crps_scorer,
+            "neg_coverage_error": model_selection.neg_coverage_error_scorer,
+        }.items():
+            expected = pytest.approx(scorer(votes, None, k_of_n))
+            for answer in ("yes", None):  # two answers are one question
+                ours = make_question_scorer(TREE, "bright", answer, score=score)
+                assert ours(model, X, y) == expected
+        for answer in ("yes", None):
+            d2 = make_question_scorer(TREE, "bright", answer, score="d2")
+            assert d2(model, X, y) == pytest.approx(d2_binomial_score(k_of_n, votes.mean))
+
+    def test_three_answers(self, model, sky):
+        X, y = sky
+        scorer = pickle.loads(pickle.dumps(make_question_scorer(TREE, "half")))
+        score = scorer(model, X, y)
+        of_question = model.predict_posterior(X)["half"]
+        expected = of_question.log_prob(y[:, 2:5]).sum() / y[:, 2:5].sum()
+        assert score == pytest.approx(expected)
+        each = [
+            make_question_scorer(TREE, "half", answer, score="neg_crps")(model, X, y)
+            for answer in TREE.answers("half")
+        ]
+        whole = make_question_scorer(TREE, "half", score="neg_crps")
+        assert whole(model, X, y) == pytest.approx(np.mean(each))
+
+    @pytest.mark.parametrize(
+        ("names", "message"),
+        [
+            (("halves",), "question must be one of .* Got 'halves'; the nearest is 'half'"),
+            (("half", "tops"), "answer must be one of .* Got 'tops'; the nearest is 'top'"),
+        ],
+    )
+    def test_unknown_names_are_refused_before_any_fit(self, names, message):
+        with pytest.raises(ValueError, match=message):
+            make_question_scorer(TREE, *names)
+
+    def test_what_cannot_be_judged_is_refused(self, model, sky):
+        scorer = make_question_scorer(TREE, "odd")
+        with pytest.raises(ValueError, match="must hold votes on 'odd'"):
+            scorer(model, sky[0], np.where(np.arange(7) < 5, sky[1], 0))
+        with pytest.raises(ValueError, match="must have the tree of the scorer"):
+            make_question_scorer(YES_NO, "bright")(model, sky[0], sky[1][:, :2])
+        posterior = model.predict_posterior(sky[0])
+        unknown = TreePosterior(posterior.likelihood.without(["odd"]))
+        with pytest.raises(ValueError, match="must have learned 'odd'"):
+            scorer(unknown, None, sky[1])
+        assert np.isfinite(make_question_scorer(TREE, "half")(unknown, None, sky[1]))
+
+
+class TestNoVotes:
+    """A question without votes is not learned, and that is seen wherever it is looked at."""
+
+    def test_what_was_not_learned_is_nan(self, unasked, sky, tmp_path):
+        model, _ = unasked
+        assert model.not_learned_ == ("odd",)
+        model.save(tmp_path / "model.skgalaxy")
+        loaded = skgalaxy.load(tmp_path / "model.skgalaxy")
+        for one in (model, loaded, pickle.loads(pickle.dumps(model))):
+            posterior = one.predict_posterior(sky[0][:5])
+            low, high = posterior.interval()
+            table = make_catalogue(posterior, list("abcde"))
+            for values in (*one.predict(sky[0][:5], return_std=True), low, high):
+                assert np.isnan(values[:, 5:]).all()
+                assert np.isfinite(values[:, :5]).all()
+            for part in ("fraction", "5pc", "95pc", "expected_votes"):
+                assert table[f"odd_yes_{part}"].isna().all()
+                assert table[f"half_top_{part}"].notna().all()
+            low, high = posterior["odd", "yes"].interval()
+            assert np.isnan([*low, *high, *posterior["odd", "no"].mean]).all()
+
+    @pytest.mark.filterwarnings("ignore::skgalaxy.exceptions.NoVotesWarning")
+    def test_votes_that_come_later_are_learned(self, unasked, sky):
+        model = pickle.loads(pickle.dumps(unasked[0]))
+        assert model.partial_fit(sky[0], unasked[1]).not_learned_ == ("odd",)
+        assert model.partial_fit(*sky).not_learned_ == ()
+        assert model.partial_fit(sky[0], unasked[1]).not_learned_ == ()
+        assert np.isfinite(model.predict(sky[0][:5])).all()
+
+    def test_it_explains_no_deviance(self, unasked, sky):
+        predicted = unasked[0].predict(sky[0])
+        counts = sky[1][:, 5:].sum(axis=0)
+        predicted[:, 5:] = counts / counts.sum()
+        assert unasked[0].score(*sky) == pytest.approx(d2_tree_score(TREE, sky[1], predicted))
+
+    def test_walks_and_strategies_leave_it_out(self, unasked, sky):
+        posterior = unasked[0].predict_posterior(sky[0][:6])
+        likelihood = posterior.likelihood
+        rest = DecisionTree(
+            {"bright": ["yes", "no"], "half": ["top", "bottom", "neither"]},
+            asked_after={"half": ["bright_yes"]},
+        )
+        expected, _ = walk_information(
+            likelihood.draws[..., :5],
+            3,
+            tree=rest,
+            concentrations=likelihood.concentration[..., :2],
+        )
+        np.testing.assert_allclose(posterior.mutual_information(3), expected, rtol=1e-9)
+        with pytest.raises(ValueError, match="Got 'odd', on which they had no votes"):
+            question_information(posterior, "odd", 3)
+        for strategy in (query.variance_sampling, query.diverse_sampling):
+            assert (strategy(posterior, None, n_instances=3)[1] > 0).all()
+
+    def test_votes_on_it_have_no_probability(self, unasked, sky):
+        posterior = unasked[0].predict_posterior(sky[0])
+        assert np.isnan(posterior.log_prob(sky[1])).all()
+        others = posterior[:1]["bright"].log_prob(sky[1][:1, :2])
+        nobody = np.where(np.arange(7) < 2, sky[1][:1], 0)
+        np.testing.assert_allclose(posterior[:1].log_prob(nobody), others)
+        with pytest.raises(ValueError, match="none with votes on odd"):
+            posterior.sample(10)
+
+    def test_recalibrated_it_is_nan_still(self, sky):
+        model = CalibratedRegressorCV(small(epochs=1), random_state=0)
+        fit_unasked(model, sky)
+        posterior = model.predict_posterior(sky[0][:3])
+        assert np.isnan(posterior.mean).tolist() == [[False] * 5 + [True] * 2] * 3
+        assert np.isnan(model.sample_posterior(sky[0][:3])[..., 5:]).all()
+
+
 class TestCalibration:
     def test_every_question_has_numbers_of_its_own(self, sky, tmp_path):
         calibrated = CalibratedRegressorCV(small(likelihood="beta_binomial"), random_state=0)
@@ -201,7 +352,7 @@ class TestCalibration:
 
     def test_a_question_without_votes_held_out_is_said(self, sky):
         X, y = sky[0], sky[1].copy()
-        y[:, 5:] = 0
+        y[:, 5:] = 0, 1
         model = CalibratedRegressorCV(small(epochs=1), random_state=0)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

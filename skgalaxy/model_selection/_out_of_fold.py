@@ -1,109 +1,30 @@
-"""Posteriors out of fold, and scorers for ``scoring=`` in scikit-learn's model selection.
-
-`cross_val_posterior` predicts every galaxy by networks that were trained on others.
-
-A scorer is called as ``scorer(estimator, X, y)``, and higher is better. You can pass one to
-``GridSearchCV`` or ``cross_val_score``, for example.
-
-Three scorers judge the whole posterior, by counts y of shape (n_galaxies, 2). Use
-`vote_log_likelihood_scorer` or `neg_vote_crps_scorer` to choose a model: both are proper.
-`neg_coverage_error_scorer` is highest for any posterior with the right coverage, even a vague one,
-so do not choose a model by it alone. They take every `estimator` that
-`skgalaxy.query.predict_posterior` takes, for example a Pipeline or a modAL learner.
-
-Three judge the predicted vote fraction alone, by counts or fractions y: `d2_binomial_scorer`,
-`neg_binomial_log_loss_scorer` and `neg_vote_fraction_rmse_scorer`. They take any regressor.
-"""
+"""Posteriors out of fold: every galaxy predicted by networks that were trained on others."""
 
 import hashlib
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.metrics import make_scorer
 from sklearn.utils import indexable
 
 from skgalaxy._held_out import check_groups, deal, fit, fit_to_votes_of, last_of, rows_of
 from skgalaxy._pools import blocks, is_batched, is_stored, n_rows, row_parts, take_rows
 from skgalaxy._validation import (
-    check_counts,
     check_seed,
     check_weight,
     check_y,
 )
 from skgalaxy.likelihoods import of_one_class
 from skgalaxy.likelihoods.counts import first_fraction, has_votes, weighted_counts
-from skgalaxy.metrics import (
-    binomial_log_loss,
-    coverage_error,
-    d2_binomial_score,
-    vote_crps,
-    vote_fraction_rmse,
-)
-from skgalaxy.metrics._checks import check_asked
 from skgalaxy.posterior import Posterior, VotePosterior
 from skgalaxy.query import predict_posterior
 from skgalaxy.query._learners import pool_of, was_calibrated_on, was_trained_on
 from skgalaxy.votes import DecisionTree
 
-__all__ = [
-    "cross_val_posterior",
-    "d2_binomial_scorer",
-    "neg_binomial_log_loss_scorer",
-    "neg_coverage_error_scorer",
-    "neg_vote_crps_scorer",
-    "neg_vote_fraction_rmse_scorer",
-    "vote_log_likelihood_scorer",
-]
-
-# `greater_is_better=False` makes scikit-learn change the sign, hence the names with "neg"
-d2_binomial_scorer: Any = make_scorer(d2_binomial_score)
-neg_binomial_log_loss_scorer: Any = make_scorer(binomial_log_loss, greater_is_better=False)
-neg_vote_fraction_rmse_scorer: Any = make_scorer(vote_fraction_rmse, greater_is_better=False)
-
-
-class _PosteriorScorer:
-    """A function ``score(counts, posterior)`` as a scorer."""
-
-    def __init__(self, score: Callable[[NDArray[np.int64], VotePosterior], float]) -> None:
-        self._score = score
-        # a scorer is an instance: `help` finds the function's text only if it is copied
-        self.__doc__ = score.__doc__
-
-    def __call__(self, estimator: Any, X: Any, y: ArrayLike) -> float:
-        votes, n_votes = check_counts(y, "y")
-        check_asked(n_votes, "y")  # before the work of predicting
-        return self._score(np.column_stack([votes, n_votes]), predict_posterior(estimator, X))
-
-    def __repr__(self) -> str:
-        return f"{__name__}.{self._score.__name__}"
-
-    def __reduce__(self) -> str:
-        # the name of a global: a grid search sends its scorer to other processes by it
-        return self._score.__name__
-
-
-@_PosteriorScorer
-def vote_log_likelihood_scorer(counts: NDArray[np.int64], posterior: VotePosterior) -> float:
-    """Scorer: `skgalaxy.metrics.vote_log_likelihood`, in nats per vote."""
-    votes, n_votes = counts.T
-    # logarithms throughout: votes in the far tails cost much, where log(pmf) would be -inf
-    return float(posterior.log_prob(votes, n_votes).sum() / n_votes.sum())
-
-
-@_PosteriorScorer
-def neg_vote_crps_scorer(counts: NDArray[np.int64], posterior: VotePosterior) -> float:
-    """Scorer: minus `skgalaxy.metrics.vote_crps`, in units of the vote fraction."""
-    return -vote_crps(counts, posterior.pmf(counts[:, 1]))
-
-
-@_PosteriorScorer
-def neg_coverage_error_scorer(counts: NDArray[np.int64], posterior: VotePosterior) -> float:
-    """Scorer: minus the size of `skgalaxy.metrics.coverage_error` within 0.2 of the fraction."""
-    return -abs(coverage_error(counts, posterior.pmf(counts[:, 1])))
+__all__ = ["cross_val_posterior"]
 
 
 def cross_val_posterior(
