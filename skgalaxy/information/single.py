@@ -159,8 +159,9 @@ def refuse_tree(draws: Any, what: str) -> None:
     """Raise TypeError if the draws are of a whole tree, of which `what` is not computed."""
     if isinstance(as_likelihood(draws), TreeLikelihood):
         raise TypeError(
-            f"{what} must be of one question. Got the posterior of a whole tree; take that of an "
-            "answer, for example posterior['bar', 'yes'], or use `mutual_information`."
+            f"{what} must be of one question, because it is a sum over all outcomes, and votes on "
+            "a tree have too many. Got the posterior of a whole tree; take that of an answer, for "
+            "example posterior['bar', 'yes'], or rank by mutual information, which is simulated."
         )
 
 
