@@ -187,6 +187,7 @@ def _arguments_of_objects(folder: Path) -> list[tuple[str, str, tuple[Callable[[
             (active.read_ledger, lambda v: write_catalogue(v, catalogue, model="one")),
         ),
         ("path", "path", (lambda v: zooniverse.read_classifications(v, task="T0"),)),
+        ("path", "path", (lambda v: zooniverse.read_tree_classifications(v, votes.GZ2),)),
         ("store", "path", (images.open_images,)),
         ("folder|votes_file", "path", (load_galaxy_zoo,)),
         ("image_size", "integer", (lambda v: load_galaxy_zoo(folder, image_size=v),)),

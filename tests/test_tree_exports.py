@@ -110,6 +110,12 @@ class TestNames:
         assert unread["row"].tolist() == [2, 3]
         assert "'arms' that is none of the tree's, '>4'" in unread["reason"][0]
         assert "an answer by its number, 4" in unread["reason"][1]
+        path = write_export(walk_rows([("T0", "arms", 4)]))  # not even where there are no texts
+        with pytest.raises(ValueError, match=r"`answers` must say .*'4' \(in 1 rows\)"):
+            read_tree_classifications(path, tree)
+        fifth = {"arms": {"4": "cant-tell"}}
+        votes = read_tree_classifications(path, tree, answers=fifth)
+        assert counts_of(votes) == {"arms_cant-tell": 1}
 
     def test_all_labels_without_an_answer_are_told(self, write_export):
         rows = walk_rows(
