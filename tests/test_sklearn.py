@@ -21,13 +21,13 @@ QUICK = {
 
 
 def unit_interval(y):
-    """Map numbers into [0, 1]; leave alone what is no list or table of finite numbers."""
+    """Map numbers into [0, 1]; leave alone counts [k, N], and what is not of finite numbers."""
     try:
         numbers = np.asarray(y)
         numbers = numbers if np.iscomplexobj(numbers) else numbers.astype(float)
     except (TypeError, ValueError):
         return y
-    if numbers.size == 0 or numbers.ndim not in (1, 2):
+    if numbers.size == 0 or numbers.ndim == 0 or numbers.shape[1:] not in ((), (1,), (5,)):
         return y
     if np.iscomplexobj(numbers) or not np.isfinite(numbers).all():
         return y

@@ -108,7 +108,8 @@ class HeldOut(NamedTuple):
 
     def telling(self) -> "HeldOut":
         """Part that tells how votes scatter: galaxies with a prediction and two votes or more."""
-        unknown = np.isnan(self.likelihood.draws).reshape(len(self.weight), -1).any(axis=1)
+        draws = self.likelihood.draws
+        unknown = np.isnan(draws).any(axis=tuple(range(1, draws.ndim)))
         rows = (self.n_votes > 1) & (self.weight > 0) & ~unknown
         return HeldOut(
             self.likelihood[rows], self.votes[rows], self.n_votes[rows], self.weight[rows]
