@@ -4,7 +4,6 @@ A classification is a walk: an answer to the first task, then to the tasks that 
 and answers are those of the tree that you say, or those of the same name; no other is guessed.
 """
 
-import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
@@ -16,16 +15,10 @@ from scipy.sparse import csr_array
 from skgalaxy.votes import DecisionTree, TreeVotes
 from skgalaxy.votes._tree_steps import steps_of
 from skgalaxy.zooniverse._annotations import NOTHING, answers_by_task, single_answer
-from skgalaxy.zooniverse._answers import (
-    MOST_ANSWERS,
-    Answers,
-    Label,
-    by_number,
-    read_label,
-    shown,
-)
+from skgalaxy.zooniverse._answers import Answers, Label, read_label, shown
 from skgalaxy.zooniverse._export_file import RowError
 from skgalaxy.zooniverse._tally import tell_edited
+from skgalaxy.zooniverse._tree_labels import Labels, Names, UnknownAnswerError
 
 __all__ = ["TreeTasks"]
 
@@ -69,8 +62,8 @@ class TreeTasks:
         self._path, self._tree = path, tree
         self._given = _check_tasks(tasks, tree)
         given = _check_answers(answers, tree)
-        self._questions = {q: _Question(tree, q, given.get(q)) for q in tree.questions}
-        self._names = _Names({q: (q, tree.text(q)) for q in tree.questions})
+        self._questions = {q: Labels(tree, q, given.get(q)) for q in tree.questions}
+        self._names = Names({q: (q, tree.text(q)) for q in tree.questions})
         self._tasks: dict[_Task, None] = {}
         self._walks: dict[_NumberedWalk, int] = {}
         self._texts: dict[str, dict[str, None]] = {}  # by the key of the task
@@ -117,7 +110,7 @@ class TreeTasks:
                 if fault is None:
                     continue
                 found.setdefault(walk, fault)
-                if isinstance(fault, _UnknownAnswerError):
+                if isinstance(fault, UnknownAnswerError):
                     of_question = n_unknown.setdefault(question, Counter())
                     of_question[fault.label] += int(n_rows[walk])
         if strict and n_unknown:
@@ -234,86 +227,6 @@ class TreeTasks:
             )
         for task, texts in self._texts.items():
             yield from tell_edited(task, texts, path)
-
-
-class _UnknownAnswerError(RowError):
-    """A row with an answer that the tree lacks."""
-
-    def __init__(self, label: str, question: str) -> None:
-        super().__init__(
-            f"has in its 'annotations' an answer to {question!r} that is none of the tree's, "
-            f"{shown(label)}; say in `answers` which it is."
-        )
-        self.label = label
-
-
-class _Question:
-    """A question of the tree, and the labels that answers to it have in an export."""
-
-    def __init__(self, tree: DecisionTree, name: str, given: Mapping[str, str] | None) -> None:
-        self._name, self._given = name, Answers(given)
-        self._names = _Names({a: (a, tree.text(name, a)) for a in tree.answers(name)})
-        first = tree.slices[name].start
-        self._column_of = {a: first + place for place, a in enumerate(tree.answers(name))}
-        self._labels: dict[Label, int] = {}
-        self._versions: list[set[str]] = []  # of the workflow, by the label's number
-        self.columns: dict[int, int] = {}  # in the tree, by the label's number; after `settle`
-
-    def number(self, label: Label, version: str, path: str) -> int:
-        """Number of a label."""
-        number = self._labels.setdefault(label, len(self._labels))
-        if number == len(self._versions):
-            self._versions.append(set())
-            if number == MOST_ANSWERS:
-                raise ValueError(
-                    f"`tasks` must have answers to choose from, at most {MOST_ANSWERS:,}. Got one "
-                    f"for {self._name!r}, to which {path!r} has more; is it a text or a slider?"
-                )
-        self._versions[number].add(version)
-        return number
-
-    def settle(self) -> dict[int, RowError]:
-        """Find the answers that labels are; errors of the others, by their numbers."""
-        labels = list(self._labels)
-        odd = self._given.odd(labels)
-        found = [None if o else self._find(label) for o, label in zip(odd, labels, strict=True)]
-        kept = [n for n, answer in enumerate(found) if answer is not None]
-        if kept:
-            by_name = {labels[n].short: str(found[n]) for n in kept}
-            answers = Answers(by_name | (self._given.given or {}))
-            names = answers.names([labels[n] for n in kept], [self._versions[n] for n in kept])
-            self.columns = {n: self._column_of[name] for n, name in zip(kept, names, strict=True)}
-        return {
-            n: by_number(label) if odd[n] else _UnknownAnswerError(label.raw, self._name)
-            for label, n in self._labels.items()
-            if n not in self.columns
-        }
-
-    def _find(self, label: Label) -> str | None:
-        """Answer that a label is: as you say, or that of its name."""
-        given = self._given.given_name(label) if self._given.given else None
-        return given if given or label.is_number else self._names.find(label.short)
-
-
-class _Names:
-    """Names of things, each of which may have several."""
-
-    def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
-        self._things: dict[str, set[str]] = {}
-        for thing, called in names.items():
-            for name in called:
-                self._things.setdefault(_plain(name), set()).add(thing)
-
-    def find(self, name: str) -> str | None:
-        """The one thing of that name; None if there is none, or several."""
-        things = self._things.get(_plain(name), set()) if _plain(name) else set()
-        return next(iter(things)) if len(things) == 1 else None
-
-
-def _plain(text: str) -> str:
-    """Text as names are compared: "Can't tell?" is "cant-tell". Signs such as ">" stay."""
-    words = re.sub("['’]", "", text).strip(" .?!:").casefold()
-    return re.sub(r"[\s_-]+", "-", words)
 
 
 def _listed(tasks: Iterable[_Task]) -> str:
