@@ -9,6 +9,7 @@ votes of galaxies that have some) and ``tree`` (votes on the questions of a deci
 from skgalaxy.information import (
     expected_entropy,
     expected_predictive_information_gain,
+    greedy_clicks,
     greedy_information,
     greedy_walks,
     joint_walk_information,
@@ -25,6 +26,7 @@ from skgalaxy.information import (
 __all__ = [
     "expected_entropy",
     "expected_predictive_information_gain",
+    "greedy_clicks",
     "greedy_information",
     "greedy_walks",
     "joint_walk_information",

@@ -9,6 +9,7 @@ import pytest
 
 from skgalaxy import TreePosterior
 from skgalaxy.acquisition import (
+    greedy_clicks,
     greedy_information,
     greedy_walks,
     joint_walk_information,
@@ -375,6 +376,73 @@ class TestPlan:
         for sizes in ([], [0, 5], 5):
             with pytest.raises(ValueError, match="`sizes` must be integers >= 1"):
                 plan_clicks(draws, 10, sizes=sizes, tree=SMALL)
+
+
+def loss_after(draws, n_GQ):
+    """Loss of walks down SMALL after n votes on each galaxy and question, by information."""
+    asked = SMALL.asked_fractions(draws).mean(axis=1)
+    n_draws, loss = draws.shape[1], 0.0
+    for number, here in enumerate(SMALL.slices.values()):
+        roots = np.sqrt(draws[..., here])
+        signals = 2 * (roots - roots.mean(axis=1, keepdims=True)) / np.sqrt(n_draws)
+        known = np.einsum("g,gda,gea->de", n_GQ[:, number], signals, signals)
+        unknown = np.linalg.inv(np.eye(n_draws) + known)
+        each = np.einsum("gda,de,gea->g", signals, unknown, signals)
+        loss += np.mean(asked[:, number] * each / 2)
+    return loss
+
+
+class TestGreedyClicks:
+    @pytest.mark.parametrize("concentration", [np.inf, 4.0])
+    def test_every_step_saves_most_per_click(self, concentration):
+        draws, step = random_draws(SMALL, 4, 30, seed=3), 3
+        asked = SMALL.asked_fractions(draws).mean(axis=1)
+        wanted, left = np.zeros((4, 4), dtype=int), 60.0
+
+        def after(n_GO):
+            n_GQ = (n_GO[:, :1] + n_GO[:, 1:]) * asked
+            return loss_after(draws, n_GQ * (1 + 1 / concentration) / (1 + n_GQ / concentration))
+
+        while True:
+            saved = {}
+            for galaxy, option in np.ndindex(4, 4):
+                cost = step * (1 if option else asked[galaxy].sum())
+                more = wanted.copy()
+                more[galaxy, option] += step
+                if cost <= left:
+                    fall = after(wanted) - after(more)
+                    saved[galaxy, option] = fall / cost, cost
+            if not saved:
+                break
+            best = max(saved, key=saved.get)
+            wanted[best] += step
+            left -= saved[best][1]
+        n_walks, n_votes = greedy_clicks(
+            draws,
+            60,
+            step=step,
+            tree=SMALL,
+            concentrations=np.full((4, 30, 3), concentration),
+        )
+        assert (wanted[:, 0] > 0).any()
+        assert (wanted[:, 1:] > 0).any()
+        np.testing.assert_array_equal(np.column_stack([n_walks, n_votes]), wanted)
+
+    def test_nothing_is_asked_where_networks_agree(self):
+        draws = random_draws(SMALL, 3, 8)
+        draws[1] = draws[1, :1]
+        n_walks, n_votes = greedy_clicks(draws, 40, tree=SMALL)
+        assert n_walks[1] == n_votes[1].sum() == 0
+        assert n_walks.sum() + n_votes.sum() > 0
+        assert greedy_clicks(draws[:, :1], 40, tree=SMALL)[1].sum() == 0
+        assert greedy_clicks(draws[:0], 40, tree=SMALL)[1].shape == (0, 3)
+
+    def test_bad_input(self):
+        draws = random_draws(SMALL, 2, 4)
+        with pytest.raises(ValueError, match="`n_clicks` must be a number in"):
+            greedy_clicks(draws, -1, tree=SMALL)
+        with pytest.raises(ValueError, match="`step` must be"):
+            greedy_clicks(draws, 10, step=0, tree=SMALL)
 
 
 # Each law takes the function, draws of SMALL or GZ2 with n walks, what it may err by, and asserts.

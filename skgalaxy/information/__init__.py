@@ -14,11 +14,13 @@ from skgalaxy.information.joint import (
 from skgalaxy.information.single import expected_entropy, mutual_information, predictive_entropy
 from skgalaxy.information.tree import question_information, walk_information
 from skgalaxy.information.tree_budget import plan_clicks
+from skgalaxy.information.tree_clicks import greedy_clicks
 from skgalaxy.information.tree_joint import greedy_walks, joint_walk_information
 
 __all__ = [
     "expected_entropy",
     "expected_predictive_information_gain",
+    "greedy_clicks",
     "greedy_information",
     "greedy_walks",
     "joint_walk_information",
