@@ -37,7 +37,13 @@ class Comparison:
 
     Examples
     --------
-    See `compare_with_random`.
+    `compare_with_random` makes one. By hand:
+
+    >>> import numpy as np
+    >>> from skgalaxy.active import Comparison
+    >>> asked, random = np.array([-0.071, -0.073]), np.array([-0.080, -0.078])
+    >>> Comparison(20, asked, random, interval=(0.003, 0.011))
+    Comparison(20 asked, 20 random: +0.007 nats per vote (+0.003 to +0.011), asking pays)
     """
 
     n_each: int
