@@ -345,6 +345,9 @@ def test_display_of_a_posterior_refuses():
         DecisionTreeDisplay.from_posterior([0.5])
     with pytest.raises(ValueError, match="`level`"):
         DecisionTreeDisplay.from_posterior(posterior_of(GZ2, 1), level=1)
+    of_part = TreePosterior(posterior_of(GZ2, 1).likelihood.without(["bar"]))
+    with pytest.raises(ValueError, match="one that had no votes on bar; train"):
+        DecisionTreeDisplay.from_posterior(of_part)
 
 
 def test_display_refuses():

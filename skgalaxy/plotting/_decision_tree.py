@@ -134,7 +134,8 @@ class DecisionTreeDisplay:
         TypeError
             If it is not the posterior of a tree.
         ValueError
-            If it is not of one galaxy; if `level` is out of range.
+            If it is not of one galaxy; if its model had no votes on a question; if `level` is
+            out of range.
 
         Examples
         --------
@@ -156,6 +157,13 @@ class DecisionTreeDisplay:
                 "posterior[:1]."
             )
         tree = posterior.tree
+        unknown = posterior.likelihood.not_learned()
+        if unknown:
+            raise ValueError(
+                "`posterior` must be of a model that has learned all questions of its tree. Got "
+                f"one that had no votes on {', '.join(unknown)}; train with votes on them, or with "
+                "a tree without them."
+            )
         ends = posterior.interval(level)  # before the rest: it checks `level`
         # of every draw: networks that differ on a parent differ on who is asked
         draws = np.clip(posterior.draws[0], 0, 1)
