@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # --help is quick
         "skgalaxy votes classifications.csv --task T0 --question bar \\",
         "    --answer 'Yes, a bar=yes' --answer 'No bar=no' -o bars.csv",
         "skgalaxy votes classifications.csv --tree ours.toml -o all_questions.csv",
+        "skgalaxy votes gz2_hart16.csv.gz --tree gz2 --reconstruct -o gz2_votes.csv",
     ),
 )
 @click.argument("table", type=FILE)
@@ -92,6 +93,12 @@ if TYPE_CHECKING:  # --help is quick
     help="Stop at a row of an export that cannot be read (raise), or name it, leave it out and go "
     "on (report).",
 )
+@click.option(
+    "--reconstruct",
+    is_flag=True,
+    help="With --tree: make counts of a TABLE that has N of the first question only, and fractions "
+    "of the answers.",
+)
 @output_option
 @force_option
 def votes(
@@ -102,6 +109,7 @@ def votes(
     id_column: str | None,
     tasks: tuple[str, ...],
     answers: tuple[str, ...],
+    reconstruct: bool,
     output: Path | None,
     force: bool,
     **export: Any,
@@ -114,10 +122,21 @@ def votes(
     With --question, --output, --task or --tree you get a table that `skgalaxy train` reads, with
     id_str, the votes k of each answer, and their number N, of all questions if you name none; else
     a list of the table's questions.
+
+    The catalogues of Galaxy Zoo 2 have N of the first question only. With --reconstruct N of a
+    question is that of the answers which lead to it, and N times the fractions are rounded. A
+    column, votes_origin, says so, because nobody counted these votes. Models and catalogues that
+    come of them say it, too.
     """
     from skgalaxy.votes import list_questions, read_votes
+    from skgalaxy.votes._read_tree import read_origin
 
     check_new(output, force)
+    if reconstruct:
+        counted = ("question", "dialect", "tasks", "answers", *_OF_EXPORTS)
+        refuse_given(counted, "is for votes that were counted; leave it out with --reconstruct.")
+        write_csv(_reconstructed(table, tree, id_column), output)
+        return
     export |= {"id_name": id_column} if id_column else {}
     if tree is not None:
         refuse_given(["question"], "is for one question; leave it out with --tree.")
@@ -139,10 +158,25 @@ def votes(
             return
     # of a table without a question, this says why there is none
     named = {"dialect": dialect, "answers": list(answers) or None, "id_column": id_column}
-    write_csv(read_votes(table, question, **named).to_frame(), output)
+    frame = read_votes(table, question, **named).to_frame()
+    if (origin := read_origin(table)) != "counted":  # of one question, too
+        frame["votes_origin"] = origin
+    write_csv(frame, output)
 
 
 _OF_EXPORTS = ("workflow_id", "workflow_version", "on_error")
+
+
+def _reconstructed(table: Path, tree: str | None, id_column: str | None) -> "pd.DataFrame":
+    """Reconstructed counts of a whole tree; questions without fractions are named."""
+    from skgalaxy.votes import reconstruct_counts
+
+    if tree is None:
+        raise click.UsageError("--reconstruct makes counts of a tree; add --tree, for example gz2.")
+    made = reconstruct_counts(table, find_tree(tree), id_column=id_column)
+    if made.missing:
+        note(f"skgalaxy: {str(table)!r} lacks the fractions of {', '.join(made.missing)}.")
+    return made.to_frame()
 
 
 def _votes_on_task(table: Path, tasks: tuple[str, ...], export: dict[str, Any]) -> "pd.DataFrame":

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,12 @@ from skgalaxy.votes._counting import Question, count_votes
 from skgalaxy.votes._decision_tree import DecisionTree
 from skgalaxy.votes._published_trees import GZ2, GZ_DECALS
 from skgalaxy.votes._question_names import first_names, without_release
-from skgalaxy.votes._table_file import Table
+from skgalaxy.votes._table_file import Table, open_table
 from skgalaxy.votes._tree_steps import asked_of, steps_of
 from skgalaxy.votes._tree_votes import ORIGIN_COLUMN, ORIGINS, TreeVotes
 from skgalaxy.votes._vote_table import VoteTable
 
-__all__ = ["count_tree", "find_tree", "match_tree"]
+__all__ = ["count_tree", "find_tree", "match_tree", "read_origin"]
 
 FEWEST_ASKED = 0.9  # of those who are led to a question, in a table of that tree
 
@@ -122,9 +123,8 @@ def count_tree(
         # a task without a row of its own in a reduction was put to nobody
         whole[:, tree.slices[name]] = part.reindex(ids, fill_value=0).to_numpy()
     _warn_of_other_tree(tree, whole, table.path)
-    origin = _origin(table) if has_origin else "counted"
     return TreeVotes(
-        ids.to_numpy(), tree, whole, residual=residual, source=table.path, origin=origin
+        ids.to_numpy(), tree, whole, residual=residual, source=table.path, origin=_origin(table)
     )
 
 
@@ -180,8 +180,16 @@ def _unknown(table: Table, question: Question) -> NDArray[np.bool_]:
     return missing if question.rows is None else np.zeros(len(question.rows), bool)
 
 
+def read_origin(path: str | Path) -> str:
+    """How the counts of the table in a file came about."""
+    with open_table(path) as table:
+        return _origin(table)
+
+
 def _origin(table: Table) -> Any:
-    """How a table's counts came about, as `TreeVotes.to_frame` wrote it."""
+    """How a table's counts came about, as `TreeVotes.to_frame` wrote it, or else "counted"."""
+    if ORIGIN_COLUMN not in table.names:
+        return "counted"
     found = {str(value) for value in table.columns([ORIGIN_COLUMN])[ORIGIN_COLUMN]}
     if len(found) != 1 or not found <= set(ORIGINS):
         raise ValueError(
