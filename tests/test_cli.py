@@ -244,7 +244,8 @@ def expected_parameters(pictures="galaxies", **parameters):
 def test_train_is_the_library(sky):
     """The model holds a pipeline from paths to posteriors, which Python users can load."""
     pipeline, metadata = skgalaxy.load(sky / "model.skgalaxy", return_metadata=True)
-    assert set(metadata) == {"question", "answer", "n_galaxies", "versions"}
+    assert set(metadata) == {"question", "answer", "n_galaxies", "votes_origin", "versions"}
+    assert metadata["votes_origin"] == "counted"
     assert (metadata["question"], metadata["answer"]) == tuple(NAMED.split("_"))
     assert metadata["n_galaxies"] == N_GALAXIES
     loader, estimator = pipeline

@@ -9,9 +9,15 @@ from test_cli import fails, read_any_catalogue, run, write_images
 from test_tree_exports import walk_rows
 
 import skgalaxy
-from skgalaxy.acquisition import question_information
-from skgalaxy.catalogue import make_catalogue
-from skgalaxy.cli._trees import blank_posterior, meaningless_columns, not_learned, not_reached
+from skgalaxy.acquisition import question_information, walk_information
+from skgalaxy.catalogue import make_catalogue, select_sample
+from skgalaxy.cli._trees import (
+    blank_posterior,
+    meaningless_columns,
+    not_learned,
+    not_reached,
+    without,
+)
 from skgalaxy.query import predict_posterior
 from skgalaxy.votes import DecisionTree, TreeVotes, read_tree, write_tree
 from skgalaxy.zooniverse import read_tree_classifications
@@ -26,14 +32,25 @@ IDS = [f"g{i:02d}" for i in range(24)]
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
-    """Return a folder of images, votes.csv, tree.toml, and a model of all questions."""
+    """Return a folder of images, tree.toml, reconstructed votes.csv, and a model of all of it."""
     folder = tmp_path_factory.mktemp("toy")
     write_images(folder / "images", IDS)
     yes = np.arange(24)
     bar = np.stack([yes // 2, yes - yes // 2 - yes // 4, yes // 4], axis=1)
     counts = np.column_stack([yes, 24 - yes, bar, np.full(24, 2), np.full(24, 22)])
-    TreeVotes(IDS, TREE, counts).to_frame().to_csv(folder / "votes.csv", index=False)
+    votes = TreeVotes(IDS, TREE, counts)
+    n_votes = np.repeat(votes.n_votes, [2, 3, 2], axis=1)
+    fractions = pd.DataFrame(
+        np.divide(counts, n_votes, out=np.zeros(counts.shape), where=n_votes > 0),
+        columns=[f"{name}_fraction" for name in TREE.columns],
+    )
+    published = {"id_str": IDS, "bright_total-votes": 24}
+    fractions.assign(**published).to_csv(folder / "fractions.csv", index=False)
     write_tree(TREE, folder / "tree.toml")
+    made = ("--reconstruct", "--tree", folder / "tree.toml", "-o", folder / "votes.csv")
+    assert run("votes", folder / "fractions.csv", *made) == 0
+    expected = votes.to_frame().assign(votes_origin="reconstructed")
+    pd.testing.assert_frame_equal(pd.read_csv(folder / "votes.csv"), expected, check_dtype=False)
     assert train(folder, "--tree", folder / "tree.toml", "--quiet") == 0
     return folder
 
@@ -58,6 +75,7 @@ def posterior_of(toy, n_draws=None):
 def test_train_is_the_library(toy):
     pipeline, metadata = skgalaxy.load(toy / "model.skgalaxy", return_metadata=True)
     assert (metadata["tree"], metadata["n_galaxies"]) == ("Toy", 24)
+    assert metadata["votes_origin"] == "reconstructed"
     assert "question" not in metadata
     estimator = pipeline[-1]
     assert estimator.estimators_[0].tree == TREE
@@ -76,7 +94,22 @@ def test_predict_writes_all_questions(toy, posterior, tmp_path):
     assert table["id_str"].tolist() == IDS
     for name in expected.columns[1:]:
         np.testing.assert_allclose(table[name], expected[name], rtol=1e-4, atol=1e-6)
-    assert table.meta["TREE"] == "Toy"
+    assert (table.meta["TREE"], table.meta["votes_origin"]) == ("Toy", "reconstructed")
+
+
+def test_a_sample_is_of_one_answer(toy, posterior, tmp_path):
+    """And of galaxies that volunteers would be asked about."""
+    command = ("predict", toy / "model.skgalaxy", toy / "images", tmp_path / "c.csv", "--quiet")
+    goal = ("--select", "completeness=0.5", "--threshold", 0.3, "--n-votes", 2)
+    assert run(*command, *goal, "--question", "bar", "--answer", "weak") == 0
+    table = pd.read_csv(tmp_path / "c.csv")
+    weak = posterior["bar", "weak"]
+    chance = weak.probability_above(0.3)
+    np.testing.assert_allclose(table["bar_weak_probability"], chance, rtol=1e-4, atol=1e-6)
+    asked = np.flatnonzero(~table["bar_hardly_asked"])
+    assert 0 < len(asked) < len(IDS)
+    sample = select_sample(weak[asked], threshold=0.3, completeness=0.5)
+    assert np.flatnonzero(table["selected"]).tolist() == sorted(asked[sample.rows])
 
 
 def test_rank_by_a_question_is_the_library(toy, posterior, tmp_path):
@@ -89,6 +122,11 @@ def test_rank_by_a_question_is_the_library(toy, posterior, tmp_path):
     table = pd.read_csv(own)
     assert table["id_str"].tolist() == [IDS[row] for row in best]
     np.testing.assert_allclose(table["mutual_information"], expected[best], rtol=1e-3)
+    kept = ("--checkpoint", tmp_path / "scores")
+    assert run(*command, tmp_path / "again.csv", *alone, "--question", "bar", *kept) == 0
+    assert run(*command, tmp_path / "more.csv", *alone, "--question", "bar", *kept) == 0
+    for name in ("again.csv", "more.csv"):
+        assert (tmp_path / name).read_text() == own.read_text()
     # of one answer: no more than all of them tell
     assert run(*command, own, *alone, "--question", "bar", "--answer", "weak", "--force") == 0
     one = pd.read_csv(own).set_index("id_str")["mutual_information"]
@@ -106,17 +144,50 @@ def test_rank_jointly_never_rises(toy, tmp_path):
     np.testing.assert_allclose(table["mutual_information"][0], own.max(), rtol=1e-3)
 
 
+def test_rank_by_whole_walks_is_the_library(toy, posterior, tmp_path):
+    own, kept = tmp_path / "own.csv", tmp_path / "scores"
+    command = ("rank", toy / "model.skgalaxy", toy / "images", "-n", 5, "--quiet", "--n-votes", 3)
+    alone = (*command, "--strategy", "mutual-information", "--checkpoint", kept, "-o")
+    assert run(*alone, own) == 0
+    expected, _ = walk_information(posterior, 3)
+    best = np.argsort(-expected, kind="stable")[:5]
+    table = pd.read_csv(own)
+    assert table["id_str"].tolist() == [IDS[row] for row in best]
+    np.testing.assert_allclose(table["mutual_information"], expected[best], rtol=1e-3)
+    # the checkpoint is of whole walks, with these draws
+    assert run(*alone, own, "--force", "--question", "bar") == 1
+    assert run(*command, "-o", tmp_path / "joint.csv") == 0
+    gains = pd.read_csv(tmp_path / "joint.csv")["mutual_information"]
+    assert (np.diff(gains) <= 1e-12).all()
+
+
+def test_walks_without_a_question(posterior):
+    """What a model has not learned is left out, with all that is below it."""
+    rest = without(posterior, ["bar"])
+    assert rest.tree.questions == ("bright", "odd")
+    np.testing.assert_allclose(
+        walk_information(rest, 2)[0],
+        walk_information(
+            posterior.draws[..., [0, 1, 5, 6]],
+            2,
+            tree=rest.tree,
+            concentrations=posterior.likelihood.concentration[..., [0, 2]],
+        )[0],
+    )
+    assert without(posterior, ["bright"]).tree.questions == ("odd",)
+
+
 def test_what_is_refused_of_a_tree(toy, tmp_path, capsys):
     model, images = toy / "model.skgalaxy", toy / "images"
     rank = ("rank", model, images, "-n", 2)
-    assert "must name a question of Toy: bright, bar, odd" in fails(capsys, 1, *rank)
+    assert "add --question" in fails(capsys, 2, *rank, "--answer", "weak")
     assert "'bars'; the nearest is 'bar'" in fails(capsys, 1, *rank, "--question", "bars")
     wrong = ("--question", "bar", "--answer", "strongly")
     assert "the nearest is 'strong'" in fails(capsys, 1, *rank, *wrong)
-    checkpoint = ("--question", "bar", "--checkpoint", tmp_path / "s")
-    assert "--checkpoint is for a model of one question" in fails(capsys, 2, *rank, *checkpoint)
     select = ("predict", model, images, tmp_path / "c.csv", "--select", "purity=0.9")
-    assert "--select is for a model of one question" in fails(capsys, 2, *select)
+    assert "add --question and --answer" in fails(capsys, 2, *select, "--question", "bar")
+    named = ("--question", "bar", "--answer", "weak")
+    assert "--question is for samples; add --select" in fails(capsys, 2, *select[:-2], *named)
     evaluate = ("evaluate", model, images, toy / "votes.csv", "--quiet")
     assert "that the model was not trained on" in fails(capsys, 1, *evaluate)
     named = (*evaluate, "--question", "bar")
@@ -168,6 +239,22 @@ def test_what_train_refuses(toy, tmp_path, capsys):
     table.to_csv(tmp_path / "more.csv", index=False)
     wrong = ("train", toy / "images", tmp_path / "more.csv", *command[3:], *tree)
     assert "more votes on 'bar'" in fails(capsys, 1, *wrong)
+
+
+def test_counts_that_were_not_counted_say_so(toy, tmp_path, capsys):
+    """Also of one question; and what cannot be reconstructed is refused."""
+    assert run("votes", toy / "votes.csv", "--question", "bar") == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith(",reconstructed")
+    command, tree = ("votes", toy / "fractions.csv", "--reconstruct"), ("--tree", toy / "tree.toml")
+    assert "leave it out with --reconstruct" in fails(
+        capsys, 2, *command, *tree, "--question", "bar"
+    )
+    assert "add --tree, for example gz2" in fails(capsys, 2, *command)
+    assert "votes can only be drawn" in fails(capsys, 1, *command, "--tree", "gz2")
+    table = pd.read_csv(toy / "fractions.csv").drop(columns=["odd_yes_fraction", "odd_no_fraction"])
+    table.to_csv(tmp_path / "f.csv", index=False)
+    assert run("votes", tmp_path / "f.csv", "--reconstruct", *tree, "-o", tmp_path / "v.csv") == 0
+    assert "lacks the fractions of odd" in capsys.readouterr().err
 
 
 def test_questions_that_only_the_table_or_the_tree_has_are_named(toy, tmp_path, capsys):

@@ -23,9 +23,10 @@ from skgalaxy import __version__
 from skgalaxy._sqlite import OtherProcessError
 from skgalaxy.cli._common import Command, examples, hushed, note, one_line, seed_option
 from skgalaxy.cli._evaluate import evaluate
-from skgalaxy.cli._models import rank, train
 from skgalaxy.cli._predict import predict
+from skgalaxy.cli._rank import rank
 from skgalaxy.cli._simulate import simulate
+from skgalaxy.cli._train import train
 from skgalaxy.cli._votes import votes
 
 __all__ = ["main"]

@@ -3,7 +3,8 @@
 A file is one of `skgalaxy.save`, which runs no code when it is read: you can hand such files on.
 The model is a pipeline from paths to posteriors. In its metadata ``question`` and ``answer`` name
 the columns of a catalogue, or ``tree`` the decision tree that it learned; ``n_galaxies`` is the
-number of galaxies it was trained on.
+number of galaxies it was trained on, and ``votes_origin`` says whether their votes were counted, or
+reconstructed, or drawn.
 """
 
 import hashlib
@@ -96,9 +97,11 @@ def provenance(
     with path.open("rb") as file:
         # 16 digits of it: a FITS card does not hold 64
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    origin = metadata.get("votes_origin")  # files of earlier versions do not know
     return {
         "n_votes": n_votes,
         "n_trained_on": metadata["n_galaxies"],
+        **({"votes_origin": origin} if _is(str, origin) else {}),
         "model_sha256": digest,
         **calibration_of(estimator),
     }

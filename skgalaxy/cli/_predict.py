@@ -33,13 +33,15 @@ from skgalaxy.cli._model_files import (
     show_progress,
     tree_of,
 )
-from skgalaxy.cli._trees import blank_posterior, meaningless_columns
+from skgalaxy.cli._trees import blank_posterior, check_question, meaningless_columns
 
 if TYPE_CHECKING:  # as in _common.py
     import pandas as pd
+    from numpy.typing import NDArray
 
-    from skgalaxy import VotePosterior
+    from skgalaxy import TreePosterior, VotePosterior
     from skgalaxy.novelty import Novelty
+    from skgalaxy.votes import DecisionTree
 
 _LIKE = "like_training_p_value"  # name of a column
 
@@ -77,6 +79,8 @@ class _GoalType(click.ParamType):
         "skgalaxy predict featured.skgalaxy images catalogue.csv",
         "skgalaxy predict bars.skgalaxy /survey/jpegs bars.parquet --n-votes 5 --store packed",
         "skgalaxy predict featured.skgalaxy images featured.csv --select purity=0.9",
+        "skgalaxy predict gz2.skgalaxy images all.fits --select purity=0.9 --question bar \\",
+        "    --answer yes",
     ),
 )
 @click.argument("model", type=FILE)
@@ -97,6 +101,10 @@ class _GoalType(click.ParamType):
     default=0.5,
     help="Vote fraction that galaxies of the sample must be above.",
 )
+@click.option(
+    "--question", metavar="NAME", help="Question of the sample, for a model of a decision tree."
+)
+@click.option("--answer", metavar="NAME", help="Answer to --question that the sample has.")
 @pool_crop_option
 @store_option
 @strict_option
@@ -109,6 +117,8 @@ def predict(
     n_votes: int,
     goal: _Goal | None,
     threshold: float,
+    question: str | None,
+    answer: str | None,
     crop: int | None,
     store: Path | None,
     strict: bool,
@@ -132,30 +142,23 @@ def predict(
 
     --select marks a sample of the galaxies with a vote fraction above --threshold: the largest
     sample of that purity, or the smallest of that completeness. Both are expectations, and as good
-    as the calibration of the model.
+    as the calibration of the model. Of a decision tree it is of one --answer to a --question, among
+    the galaxies of which at least one of N volunteers would be asked it.
     """
-    import numpy as np
-
-    from skgalaxy import VotePosterior
     from skgalaxy.catalogue import write_catalogue
 
     if goal is None:
-        refuse_given(["threshold"], "is for samples; add --select.")
+        refuse_given(["threshold", "question", "answer"], "is for samples; add --select.")
     else:
         goal = goal._replace(threshold=threshold)
     check_new(catalogue, force)
     files = list_images(images)
     loader, estimator, metadata = load_model(model)
-    tree = tree_of(estimator)
-    if tree is not None:
-        refuse_given(["goal"], "is for a model of one question; cut the catalogue of all instead.")
-    keys = ["tree"] if tree else ["question", "answer"]
-    named = {} if tree else {key: metadata[key] for key in keys}
-    header = {key: metadata[key] for key in keys} | provenance(model, estimator, metadata, n_votes)
-    # ρ = 1: any sample has galaxies
-    blank = blank_posterior(tree, len(files)) if tree else VotePosterior(np.ones((len(files), 1)))
-    rehearsed = _make_table(blank, list(files), named, 1, goal)
-    _rehearse(catalogue, rehearsed, {"model": model.name, "metadata": header})
+    kind = _kind_of(estimator, metadata, question, answer, goal)
+    header = {**kind.header, **provenance(model, estimator, metadata, n_votes)}
+    _rehearse(catalogue, kind, list(files), goal, {"model": model.name, "metadata": header})
+    if unknown := metadata.get("not_learned"):
+        note(f"Left out what the model had no votes on: {', '.join(unknown)}.", quiet)
     # the pool may show another part of the sky than the images of training
     loader.set_params(crop=crop or loader.crop)
     say_calibration(estimator, quiet)
@@ -164,10 +167,9 @@ def predict(
         posterior = estimator.predict_posterior(pixels)[readable]
         novelty = _novelty_of(estimator, pixels, readable)
     ids = [id_ for id_, good in zip(files, readable, strict=True) if good]
-    table, sample = _make_table(posterior, ids, named, n_votes, goal)
-    if tree is not None and (unknown := metadata.get("not_learned")):
-        table = table.drop(columns=meaningless_columns(tree, unknown))
-        note(f"Left out what the model had no votes on: {', '.join(unknown)}.", quiet)
+    table, sample = kind.table(posterior, ids, n_votes), {}
+    if goal is not None:
+        table, sample = _add_sample(table, *kind.of_sample(posterior, table), goal, kind.sampled)
     if isinstance(novelty, str):
         header["novelty"] = "not known"
         note(f"Not known whether images are like those of training: {novelty}.", quiet)
@@ -181,10 +183,94 @@ def predict(
     note(f"Wrote {len(ids)} galaxies to {catalogue}.", quiet)
 
 
+class _OneAnswer:
+    """Catalogue of a model of one question."""
+
+    def __init__(self, metadata: Mapping[str, Any]) -> None:
+        self.header = {name: metadata[name] for name in ("question", "answer")}
+        self.sampled = "_".join(self.header.values())
+
+    def blank(self, n_galaxies: int) -> "VotePosterior":
+        """A posterior to try with, before the work, what will be done."""
+        return _sure(n_galaxies)
+
+    def table(self, posterior: Any, ids: Sequence[str], n_votes: int) -> "pd.DataFrame":
+        """Catalogue of a posterior."""
+        from skgalaxy.catalogue import make_catalogue
+
+        return make_catalogue(posterior, ids, **self.header, n_votes=n_votes)
+
+    def of_sample(self, posterior: Any, table: "pd.DataFrame") -> tuple[Any, "NDArray[Any]"]:
+        """Posterior that a sample is selected by, and a mask of the galaxies that can be in it."""
+        import numpy as np
+
+        return posterior, np.ones(len(table), dtype=bool)
+
+
+class _WholeTree:
+    """Catalogue of a model of a decision tree; a sample is of one answer."""
+
+    def __init__(
+        self, tree: "DecisionTree", metadata: Mapping[str, Any], question: Any, answer: Any
+    ) -> None:
+        self.tree, self.question, self.answer = tree, question, answer
+        self.header = {"tree": metadata["tree"]}
+        self.sampled = f"{question}_{answer}"
+        self.left_out = meaningless_columns(tree, metadata.get("not_learned", []))
+
+    def blank(self, n_galaxies: int) -> "TreePosterior":
+        return blank_posterior(self.tree, n_galaxies)
+
+    def table(self, posterior: Any, ids: Sequence[str], n_votes: int) -> "pd.DataFrame":
+        from skgalaxy.catalogue import make_catalogue
+
+        return make_catalogue(posterior, ids, n_votes=n_votes).drop(columns=self.left_out)
+
+    def of_sample(self, posterior: Any, table: "pd.DataFrame") -> tuple[Any, "NDArray[Any]"]:
+        asked = ~table[f"{self.question}_hardly_asked"].to_numpy()
+        return posterior[self.question, self.answer], asked
+
+
+def _kind_of(
+    estimator: Any,
+    metadata: Mapping[str, Any],
+    question: str | None,
+    answer: str | None,
+    goal: _Goal | None,
+) -> _OneAnswer | _WholeTree:
+    """The catalogue that a model makes; options that it does not take are refused."""
+    tree = tree_of(estimator)
+    if tree is None:
+        refuse_given(["question", "answer"], "is for a model of a decision tree; leave it out.")
+        return _OneAnswer(metadata)
+    if goal is not None and (question is None or answer is None):
+        raise click.UsageError(
+            "--select from a decision tree is of one answer; add --question and --answer."
+        )
+    if question is not None:
+        check_question(tree, question, answer, metadata.get("not_learned", []))
+    return _WholeTree(tree, metadata, question, answer)
+
+
+def _sure(n_galaxies: int) -> "VotePosterior":
+    """Posterior of which any sample has galaxies: ρ = 1."""
+    import numpy as np
+
+    from skgalaxy import VotePosterior
+
+    return VotePosterior(np.ones((n_galaxies, 1)))
+
+
 def _rehearse(
-    path: Path, rehearsed: tuple["pd.DataFrame", dict[str, Any]], header: Mapping[str, Any]
+    path: Path,
+    kind: _OneAnswer | _WholeTree,
+    ids: Sequence[str],
+    goal: _Goal | None,
+    header: Mapping[str, Any],
 ) -> None:
     """Check a catalogue of these galaxies, to fail before the work if it cannot be written."""
+    import numpy as np
+
     from skgalaxy.catalogue._formats import KINDS
     from skgalaxy.catalogue._write import check_writable
 
@@ -192,7 +278,10 @@ def _rehearse(
         raise click.BadParameter(
             f"{str(path)!r} does not end in {', '.join(KINDS)}.", param_hint="'CATALOGUE'"
         )
-    table, sample = rehearsed
+    table, sample = kind.table(kind.blank(len(ids)), ids, 1), {}
+    if goal is not None:
+        everyone = np.ones(len(ids), dtype=bool)
+        table, sample = _add_sample(table, _sure(len(ids)), everyone, goal, kind.sampled)
     table[_LIKE] = 1.0
     more = {**sample, "novelty": "", "pool_p_value": 1.0, "pool_differs_by": ""}
     check_writable(path, table, model=header["model"], metadata={**header["metadata"], **more})
@@ -218,29 +307,29 @@ def _novelty_header(novelty: "Novelty") -> dict[str, Any]:
     return header
 
 
-def _make_table(
-    posterior: Any,
-    ids: Sequence[str],
-    named: Mapping[str, str],
-    n_votes: int,
-    goal: _Goal | None,
-) -> tuple["pd.DataFrame", dict[str, Any]]:
-    """Catalogue of a posterior, and its part of the header."""
-    from skgalaxy.catalogue import make_catalogue
-
-    table = make_catalogue(posterior, ids, **named, n_votes=n_votes)
-    return (table, {}) if goal is None else _add_sample(table, posterior, goal, named)
-
-
 def _add_sample(
-    table: "pd.DataFrame", posterior: "VotePosterior", goal: _Goal, named: Mapping[str, str]
+    table: "pd.DataFrame",
+    posterior: "VotePosterior",
+    possible: "NDArray[Any]",
+    goal: _Goal,
+    name: str,
 ) -> tuple["pd.DataFrame", dict[str, Any]]:
-    """Add columns that mark a sample to the catalogue of a posterior.
+    """Add columns that mark a sample to a catalogue.
+
+    Parameters
+    ----------
+    table : DataFrame of n_galaxies rows
+    posterior : VotePosterior of n_galaxies
+    possible : bool array of shape (n_galaxies,)
+        Galaxies that can be in the sample.
+    goal : _Goal
+    name : str
+        ``{question}_{answer}``.
 
     Returns
     -------
     table : DataFrame
-        With the columns ``{question}_{answer}_probability``, P(ρ > threshold), and ``selected``.
+        With the columns ``{name}_probability``, P(ρ > threshold), and ``selected``.
     header : dict
         What is expected of the sample.
     """
@@ -248,10 +337,12 @@ def _add_sample(
 
     from skgalaxy.catalogue import select_sample
 
-    sample = select_sample(posterior, threshold=goal.threshold, **{goal.name: goal.value})
+    rows = np.flatnonzero(possible)
+    aim: dict[str, Any] = {goal.name: goal.value}
+    sample = select_sample(posterior[rows], threshold=goal.threshold, **aim)
     columns = {
-        f"{'_'.join(named.values())}_probability": posterior.probability_above(goal.threshold),
-        "selected": np.isin(np.arange(len(posterior)), sample.rows),
+        f"{name}_probability": posterior.probability_above(goal.threshold),
+        "selected": np.isin(np.arange(len(table)), rows[sample.rows]),
     }
     expected = {
         "expected_purity": round(sample.purity, 4),
@@ -259,9 +350,10 @@ def _add_sample(
     }
     header = {
         "sample": f"{goal}, only as good as the calibration",
+        "sample_of": name,
         "n_selected": len(sample.rows),
         # headers hold no NaN, which is the purity of no galaxies
-        **{name: number for name, number in expected.items() if np.isfinite(number)},
+        **{key: number for key, number in expected.items() if np.isfinite(number)},
     }
     return table.assign(**columns), header
 

@@ -1,6 +1,6 @@
 """Decision trees in commands: votes on a whole tree joined, and one question's information."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,27 +58,11 @@ def read_tree_votes(
     return table
 
 
-def most_votes(counts: "NDArray[Any]", tree: "DecisionTree") -> "NDArray[Any]":
-    """Votes on the question of each galaxy that has most, shape (n_galaxies,)."""
-    import numpy as np
-
-    known = np.nan_to_num(counts)
-    return np.max([known[:, here].sum(axis=1) for here in tree.slices.values()], axis=0)
-
-
 def not_learned(counts: "NDArray[Any]", tree: "DecisionTree") -> list[str]:
     """Questions without a vote: a model's answers to them mean nothing."""
     import numpy as np
 
     return [question for question, here in tree.slices.items() if not np.nansum(counts[:, here])]
-
-
-def not_calibrated(estimator: Any, unknown: Sequence[str]) -> list[str]:
-    """Questions with votes, of which none held out tells how wide intervals must be."""
-    from skgalaxy.calibration import Recalibration
-
-    numbers = getattr(estimator.recalibration_, "questions", {})
-    return [name for name, one in numbers.items() if one == Recalibration() and name not in unknown]
 
 
 def not_reached(tree: "DecisionTree", unknown: Sequence[str]) -> list[str]:
@@ -120,83 +104,89 @@ def blank_posterior(tree: "DecisionTree", n_galaxies: int) -> "TreePosterior":
     return TreePosterior(TreeLikelihood(tree, even))
 
 
-def rank_by_question(
-    estimator: Any,
-    pixels: Any,
-    readable: "NDArray[Any]",
-    named: tuple[str, ...],
-    n: int,
-    n_votes: int,
-    *,
-    joint: bool,
-) -> tuple["NDArray[Any]", "NDArray[Any]"]:
-    """Rows of `pixels` by the information in volunteers' answers to one question.
+def check_question(
+    tree: "DecisionTree", question: str, answer: str | None, unknown: Sequence[str]
+) -> None:
+    """Refuse a question, or an answer to it, that a tree has not, or a model has not learned."""
+    posterior = blank_posterior(tree, 1)[question]  # refuses unknown names
+    if answer is not None:
+        posterior[answer]
+    if question in not_reached(tree, unknown):
+        raise ValueError(
+            "`--question` must be one that the model has learned, with those before it. Got "
+            f"{question!r}; the model had no votes on {', '.join(unknown)}."
+        )
+
+
+class PartOf:
+    """A fitted model of a tree that is asked about a part of it, as strategies take a learner.
 
     Parameters
     ----------
     estimator : fitted estimator of a tree
-    pixels : array of shape (n_galaxies, ...)
-    readable : bool array of shape (n_galaxies,)
-        Those to rank.
-    named : (question,) or (question, answer)
-        An answer is ranked against all others.
-    n, n_votes : int
-        Number of rows, and of volunteers.
-    joint : bool
-        Rank each by what it adds to those above it.
-
-    Returns
-    -------
-    rows, scores : ndarray of shape (n,)
-        Best first, and what each adds, or tells alone, in nats.
+    take : function of a TreePosterior
+        Posterior of the part, for example `put_alone` of a question.
     """
-    import numpy as np
 
-    from skgalaxy.acquisition import greedy_walks, walk_information
+    def __init__(self, estimator: Any, take: "Callable[[TreePosterior], TreePosterior]") -> None:
+        self.estimator, self.take = estimator, take
 
-    rows = np.flatnonzero(readable)
-    # block by block: only draws of this question are kept
-    parts = [
-        _put_alone(estimator.predict_posterior(pixels[rows[start : start + _BLOCK]]), named)
-        for start in range(0, len(rows), _BLOCK)
-    ]
-    draws = np.concatenate([part for part, _, _ in parts])
-    how = {"tree": parts[0][2], "concentrations": np.concatenate([part for _, part, _ in parts])}
-    scores, _ = walk_information(draws, n_votes, **how)
-    if joint:
-        picks, gains = greedy_walks(draws, scores, n, n_walks=n_votes, **how)
-        return rows[picks], gains
-    best = np.argsort(-scores, kind="stable")[:n]
-    return rows[best], scores[best]
+    def predict_posterior(self, pixels: Any) -> "TreePosterior":
+        """Posterior of the part; draws of the whole tree are in memory for a block of galaxies."""
+        from skgalaxy import TreePosterior
+
+        starts = range(0, max(len(pixels), 1), _BLOCK)
+        blocks = (pixels[start : start + _BLOCK] for start in starts)
+        parts = [self.take(self.estimator.predict_posterior(block)) for block in blocks]
+        return TreePosterior.concatenate(parts)
 
 
-def _put_alone(
-    posterior: "TreePosterior", named: tuple[str, ...]
-) -> tuple["NDArray[Any]", "NDArray[Any]", "DecisionTree"]:
-    """Draws, concentrations and tree of a question that is put to volunteers by itself.
+def put_alone(posterior: "TreePosterior", question: str, answer: str | None) -> "TreePosterior":
+    """Posterior of a question that is put to volunteers by itself, or of one answer to it.
 
     Those whom the tree would not lead to it say so, as in `acquisition.question_information`.
     """
     import numpy as np
 
+    from skgalaxy import TreePosterior
+    from skgalaxy.likelihoods import DirichletMultinomial, Multinomial, TreeLikelihood
     from skgalaxy.votes import DecisionTree
 
-    tree, question = posterior.tree, named[0]
-    number, here = tree.questions.index(question), tree.slices[question]
-    draws, answers = posterior.draws[..., here], tree.answers(question)
-    concentrations = posterior.likelihood.concentration[..., [number]]
-    if len(named) == 2:  # a sum of Dirichlet's fractions has the same concentration
-        fraction = draws[..., [answers.index(named[1])]]
-        draws, answers = np.concatenate([fraction, 1 - fraction], axis=-1), ("this", "others")
+    tree, number = posterior.tree, posterior.tree.questions.index(question)
+    fractions, answers = posterior.draws[..., tree.slices[question]], tree.answers(question)
+    if answer is not None:  # a sum of Dirichlet's fractions has the same concentration
+        this = fractions[..., [answers.index(answer)]]
+        fractions, answers = np.concatenate([this, 1 - this], axis=-1), ("this", "others")
+    concentration = posterior.likelihood.concentration[..., number]
+    likelihoods: dict[str, Any] = {question: DirichletMultinomial(fractions, concentration)}
     if not tree.parents(question):
-        return draws, concentrations, DecisionTree({question: answers})
-    asked = tree.asked_fractions(posterior.draws)[..., [number]]
+        return TreePosterior(TreeLikelihood(DecisionTree({question: answers}), likelihoods))
     before = f"is-{question}"
-    return (
-        np.concatenate([asked, 1 - asked, draws], axis=-1),
-        np.concatenate([np.full_like(concentrations, np.inf), concentrations], axis=-1),
-        DecisionTree({before: ["yes", "no"], question: answers}, {question: [f"{before}_yes"]}),
+    asked = tree.asked_fractions(posterior.draws)[..., [number]]
+    likelihoods[before] = Multinomial(np.concatenate([asked, 1 - asked], axis=-1))
+    short = DecisionTree({before: ["yes", "no"], question: answers}, {question: [f"{before}_yes"]})
+    return TreePosterior(TreeLikelihood(short, likelihoods))
+
+
+def without(posterior: "TreePosterior", left_out: Sequence[str]) -> "TreePosterior":
+    """Posterior of a tree without some questions, and without those that they lead to."""
+    from skgalaxy import TreePosterior
+    from skgalaxy.likelihoods import TreeLikelihood
+    from skgalaxy.votes import DecisionTree
+
+    tree = posterior.tree
+    gone = not_reached(tree, left_out)
+    rest = [question for question in tree.questions if question not in gone]
+    smaller = DecisionTree(
+        {question: tree.answers(question) for question in rest},
+        {
+            question: [f"{before}_{answer}" for before, answer in parents]
+            for question in rest
+            if (parents := tree.parents(question))
+        },
     )
+    votes = {question: posterior.likelihood.question(question) for question in rest}
+    return TreePosterior(TreeLikelihood(smaller, votes))
 
 
 def scores_of_tree(posterior: "TreePosterior", counts: "NDArray[Any]") -> Iterator[str]:
