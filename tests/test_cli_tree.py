@@ -181,6 +181,7 @@ def test_what_is_refused_of_a_tree(toy, tmp_path, capsys):
     model, images = toy / "model.skgalaxy", toy / "images"
     rank = ("rank", model, images, "-n", 2)
     assert "add --question" in fails(capsys, 2, *rank, "--answer", "weak")
+    assert "must be at most 1,000" in fails(capsys, 1, *rank, "--n-votes", 5000)
     assert "'bars'; the nearest is 'bar'" in fails(capsys, 1, *rank, "--question", "bars")
     wrong = ("--question", "bar", "--answer", "strongly")
     assert "the nearest is 'strong'" in fails(capsys, 1, *rank, *wrong)

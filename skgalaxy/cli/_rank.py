@@ -29,7 +29,14 @@ from skgalaxy.cli._common import (
     write_csv,
 )
 from skgalaxy.cli._model_files import load_model, tree_of
-from skgalaxy.cli._trees import PartOf, check_question, not_reached, put_alone, without
+from skgalaxy.cli._trees import (
+    PartOf,
+    blank_posterior,
+    check_question,
+    not_reached,
+    put_alone,
+    without,
+)
 
 if TYPE_CHECKING:  # as in _common.py
     from skgalaxy.votes import DecisionTree
@@ -127,8 +134,10 @@ def rank(
         learner = estimator
     elif question is None:
         learner = _walks(estimator, tree, answer, unknown)
+        blank_posterior(tree, 1).mutual_information(n_votes)  # refuses too many volunteers now
     else:
         check_question(tree, question, answer, unknown)
+        put_alone(blank_posterior(tree, 1), question, answer).mutual_information(n_votes)
         learner = PartOf(estimator, lambda whole: put_alone(whole, question, answer))
     loader.set_params(crop=crop or loader.crop)
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
