@@ -86,8 +86,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     is. The estimator keeps scikit-learn's rules, so you can use it in pipelines and grid searches.
 
     The defaults are the likelihood and the posterior as published. They are too sure: their 90 %
-    intervals held 51 to 73 % of the votes, after half the training that is default now
-    (``benchmarks/recommended.py``). For error bars take `skgalaxy.recommended`.
+    intervals held 53 to 74 % of the votes of four data sets (``benchmarks/recommended.py``). For
+    error bars take `skgalaxy.recommended`.
 
     Parameters
     ----------
