@@ -217,6 +217,7 @@ def targets_of(name: str, n_labels: NDArray[Any], curves: dict[str, pd.DataFrame
         by_seed = np.array([saved(*pair) for pair in zip(*values, strict=True)])
         whole = saved(*(value.mean(axis=0) for value in values))
         ends = " to ".join(f"{end:.0%}" for end in interval(saved, *values))
+        ends = ends if len(seeds) > 1 else ""
         spread = f"{np.median(by_seed):.0%} ({by_seed.min():.0%} to {by_seed.max():.0%})"
         table.append((what, len(seeds), f"{whole:.0%}", ends, spread))
         return by_seed
