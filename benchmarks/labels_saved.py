@@ -1,4 +1,4 @@
-"""How many labels a newcomer saves: by a network that has seen galaxies, and by asking.
+"""Labels that a newcomer saves, by a network that has seen galaxies and by asking.
 
 `skgalaxy.active.run` goes through rounds with `skgalaxy.recommended(warm_start=True)`: 64 galaxies
 drawn at random, and then 64 more in each of 5 rounds. DATA holds

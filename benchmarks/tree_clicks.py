@@ -26,13 +26,14 @@ import time
 from collections.abc import Iterable
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from _data_sets import SKY
 from _labels_saved import interval, labels_saved
 from _results import Results, add_options, completed
+from numpy.typing import NDArray
 from scipy.special import rel_entr
 
 from skgalaxy import BayesianCNNRegressor, TreePosterior
@@ -88,7 +89,9 @@ def main() -> None:
     finish(options, None, {"rows": len(found)}, report(found))
 
 
-def learn(results: Results, sizes: Sizes, clicks: tuple[int, ...], *task):
+def learn(
+    results: Results, sizes: Sizes, clicks: tuple[int, ...], *task: Any
+) -> tuple[tuple, float]:
     """Ask and train round after round, and add rows; return the task and its seconds."""
     setting, seed, _ = task
     sky, (requests, votes, model) = read_sky(sizes, seed), first_round(sizes, seed)
@@ -125,7 +128,7 @@ def read_sky(sizes: Sizes, seed: int) -> Sky:
 
 
 @lru_cache(maxsize=1)
-def first_round(sizes: Sizes, seed: int):
+def first_round(sizes: Sizes, seed: int) -> tuple[list[Request], NDArray[Any], Any]:
     """Requests that all settings start from, their votes, and the network that learned them."""
     sky, rng = read_sky(sizes, seed), np.random.default_rng(seed)
     start = rng.permutation(sizes.pool)[: sizes.start]

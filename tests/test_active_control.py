@@ -67,11 +67,11 @@ def test_asking_where_volunteers_doubt_pays(tree):
     x, votes = points(doubt_near_zero, tree)
     result = a_run(x, votes, by_distance, tree)
     test = x[N_POOL:], votes[N_POOL:]
-    found = active.compare_with_random(result, x[:N_POOL], test, random_state=0)
+    found = active.compare_with_random(result, test, random_state=0)
     assert found.interval[0] > 0
     assert found.interval[0] < found.gain < found.interval[1]
     assert "asking pays" in repr(found)
-    again = active.compare_with_random(result, x[:N_POOL], test, random_state=0)
+    again = active.compare_with_random(result, test, random_state=0)
     assert repr(again) == repr(found)
 
 
@@ -79,7 +79,7 @@ def test_asking_where_there_is_nothing_to_learn_costs():
     x, votes = points(lambda x: 0.5 + 0.4 * np.sin(x) * (np.abs(x) > 2))
     result = a_run(x, votes, by_distance)
     test = x[N_POOL:], votes[N_POOL:]
-    found = active.compare_with_random(result, x[:N_POOL], test, n_repeats=5, random_state=0)
+    found = active.compare_with_random(result, test, n_repeats=5, random_state=0)
     assert found.interval[1] < 0
     assert "asking costs" in repr(found)
 
@@ -89,7 +89,7 @@ def test_both_models_learn_the_start_and_equally_many_of_one_kind():
     result = a_run(x, votes, by_distance, n_instances=25)
     Neighbours.learned.clear()
     test = x[N_POOL:], votes[N_POOL:]
-    found = active.compare_with_random(result, x[:N_POOL], test, n_repeats=2, random_state=1)
+    found = active.compare_with_random(result, test, n_repeats=2, random_state=1)
     asked = result.asked
     start = set(x[asked.loc[asked["round"] == 0, "row"], 0])
     later = asked[asked["round"] > 0]
@@ -121,7 +121,7 @@ def test_what_a_learner_had_been_taught_is_learned_by_both():
     )
     Neighbours.learned.clear()
     test = x[N_POOL:], votes[N_POOL:]
-    active.compare_with_random(result, x[:n_pool], test, n_repeats=2, random_state=1)
+    active.compare_with_random(result, test, n_repeats=2, random_state=1)
     for points_learned, _, _ in Neighbours.learned:
         assert set(x[taught, 0]) < set(points_learned)
 
@@ -134,15 +134,13 @@ def test_bad_input_is_refused_before_any_model_learns():
     few = a_run(x, votes, by_distance, n_instances=20, n_rounds=1)
     Neighbours.learned.clear()
     with pytest.raises(ValueError, match=r"must hold 16 galaxies .* Got 10 and 10; ask with"):
-        active.compare_with_random(few, x[:N_POOL], test)
-    with pytest.raises(ValueError, match=r"`pool` must be that of the run\. Got 5"):
-        active.compare_with_random(result, x[:5], test)
+        active.compare_with_random(few, test)
     with pytest.raises(TypeError, match="`test` must be"):
-        active.compare_with_random(result, x[:N_POOL], None)
+        active.compare_with_random(result, None)
     with pytest.raises(ValueError, match=r"`test` must have votes\. Got none"):
-        active.compare_with_random(result, x[:N_POOL], (test[0], 0 * test[1]))
+        active.compare_with_random(result, (test[0], 0 * test[1]))
     with pytest.raises(ValueError, match="`n_repeats`"):
-        active.compare_with_random(result, x[:N_POOL], test, n_repeats=1)
+        active.compare_with_random(result, test, n_repeats=1)
     assert not Neighbours.learned
 
 
@@ -156,6 +154,55 @@ def test_kinds_that_are_alike_are_not_told_apart():
     for seed in range(20):
         result = a_run(x, votes, any_with_scores, random_state=seed)
         test = x[N_POOL:], votes[N_POOL:]
-        found = active.compare_with_random(result, x[:N_POOL], test, random_state=seed)
+        found = active.compare_with_random(result, test, random_state=seed)
         told += "not told apart" not in repr(found)
     assert told <= 3
+
+
+class Slow:
+    """Volunteers who answer about the first galaxies of a request only, once there are many."""
+
+    def __init__(self, votes, n_quick):
+        self.votes, self.n_quick, self.wanted = votes, n_quick, []
+
+    def request(self, ids):
+        self.wanted = [int(id_) for id_ in ids]
+
+    def collect(self):
+        rows = self.wanted[: self.n_quick] if self.n_quick else []
+        return [str(row) for row in rows], self.votes[rows]
+
+
+@pytest.mark.parametrize("n_taught", [0, 15])
+def test_rounds_that_wait_are_left_out(n_taught, tmp_path):
+    x, votes = points(doubt_near_zero)
+    given = {"X_training": x[-n_taught:], "y_training": votes[-n_taught:]} if n_taught else {}
+    learner = ActiveLearner(Neighbours(), query.mix_random(by_distance, 0.5), **given)
+    arguments = {"initial": 10, "n_instances": 40, "ledger": tmp_path / "run.sqlite"}
+    test = x[N_POOL:-15], votes[N_POOL:-15]
+
+    def run(n_quick, n_rounds):
+        volunteers = Slow(votes, n_quick)
+        return active.run(
+            learner, x[:N_POOL], volunteers, n_rounds=n_rounds, random_state=0, **arguments
+        )
+
+    whole = active.compare_with_random(run(40, 1), test, random_state=0)
+    waiting = run(7, 2)
+    assert waiting.n_waiting == 33
+    assert waiting.asked["n_votes"].notna().sum() == 57
+    assert repr(active.compare_with_random(waiting, test, random_state=0)) == repr(whole)
+    with pytest.raises(ValueError, match=r"learner that is trained\. Got 'waiting for 33 gal"):
+        active.compare_with_random(run(0, 2), test)
+
+
+def test_votes_that_a_model_rules_out_are_refused():
+    class Sure(Neighbours):
+        def predict_posterior(self, X):
+            return VotePosterior(np.zeros((len(X), 2)))
+
+    x, votes = points(doubt_near_zero)
+    result = a_run(x, votes, by_distance)
+    result.learner.estimator = Sure()
+    with pytest.raises(ValueError, match=r"all models give a probability\. Got .* -inf; leave"):
+        active.compare_with_random(result, (x[N_POOL:], votes[N_POOL:]))

@@ -1,4 +1,4 @@
-"""Whether asking pays: galaxies that a run asked about, compared with random ones of its own."""
+"""Comparison of the galaxies that a run asked about with random ones, to tell if asking pays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from skgalaxy._validation import check_int, check_seed
 from skgalaxy.active._loop import Result
-from skgalaxy.active._plan import check_pool, check_test, parameters_of, tree_of
+from skgalaxy.active._plan import check_test, parameters_of, tree_of
 from skgalaxy.query import predict_posterior
 from skgalaxy.votes import DecisionTree
 
@@ -21,7 +21,7 @@ FEWEST = 16  # galaxies of each kind
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """What galaxies that were asked about have taught, and as many random ones.
+    """Log-likelihoods of models that learned from galaxies asked about, or from random ones.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Comparison:
 
     @property
     def gain(self) -> float:
-        """What asking has gained, in nats per vote."""
+        """Gain of log-likelihood by asking, in nats per vote."""
         return float(self.asked.mean() - self.random.mean())
 
     def __repr__(self) -> str:
@@ -67,13 +67,12 @@ class Comparison:
 
 def compare_with_random(
     result: Result,
-    pool: ArrayLike,
     test: tuple[ArrayLike, ArrayLike],
     *,
     n_repeats: int = 5,
     random_state: Any = None,
 ) -> Comparison:
-    """Whether asking has paid in a run, by the random share of its own rounds.
+    """Compare the galaxies that a strategy asked about with random ones, to tell if asking pays.
 
     Your strategy must ask about a share at random, as `skgalaxy.query.mix_random` does. The
     estimator learns twice from scratch, each time from the galaxies of round 0 and equally many
@@ -82,9 +81,8 @@ def compare_with_random(
     Parameters
     ----------
     result : Result
-        Of `run`. Galaxies without a score are the random ones.
-    pool : array-like of shape (n_galaxies,) or (n_galaxies, n_features)
-        The pool of that run.
+        Of `run`. Galaxies without a score are the random ones. Rounds that wait for answers are
+        left out.
     test : tuple (X, y)
         Galaxies drawn at random that nobody has learned from, as your learner takes them, and
         their votes.
@@ -103,7 +101,9 @@ def compare_with_random(
     TypeError
         If the learner predicts no posterior.
     ValueError
-        If there are fewer than 16 answered galaxies of either kind, or test galaxies without votes.
+        If the learner is not trained yet; if it learned from fewer than 16 galaxies of either kind;
+        if the test galaxies have no votes, or were learned from. Later, if a model gives a test
+        galaxy's votes no probability, for example on a question that it had no votes on.
 
     Notes
     -----
@@ -135,14 +135,13 @@ def compare_with_random(
     ...     n_rounds=4,
     ...     random_state=0,
     ... )
-    >>> active.compare_with_random(result, x[:500], (x[500:], votes[500:]), random_state=0)
+    >>> active.compare_with_random(result, (x[500:], votes[500:]), random_state=0)
     Comparison(20 asked, 20 random: +0.008 nats per vote (+0.003 to +0.013), asking pays)
     """
     tree = tree_of(result.learner)
-    pool = check_pool(pool)
-    X, y = _check_test(test, pool, tree)
     n_repeats, rng = check_int(n_repeats, "n_repeats", 2), check_seed(random_state)
-    start, *kinds = _labelled(result, pool, tree)
+    start, *kinds = _labelled(result)
+    X, y = _check_test(test, result.learner.X_training, tree)
     fewest = min(len(votes) for _, votes in kinds)
     if fewest < FEWEST:
         raise ValueError(
@@ -159,6 +158,12 @@ def compare_with_random(
             rows = np.random.default_rng(seed).permutation(len(labelled[1]))[:n_each]
             learned = [np.concatenate([a, b[rows]]) for a, b in zip(start, labelled, strict=True)]
             log_prob[kind, repeat] = _log_prob(_fitted(result.learner, seed, *learned), X, y, tree)
+    if not np.isfinite(log_prob).all():
+        raise ValueError(
+            "`test` must have votes that all models give a probability. Got a log-likelihood of "
+            f"{log_prob[~np.isfinite(log_prob)][0]}; leave out questions that few were asked, or "
+            "use an estimator that rules no vote out."
+        )
     n_votes = y[:, 1] if tree is None else y.sum(axis=1)
     asked, random = log_prob.sum(axis=-1) / n_votes.sum()
     half = _half_width(log_prob[0] - log_prob[1], n_votes)
@@ -167,10 +172,10 @@ def compare_with_random(
 
 
 def _check_test(
-    test: Any, pool: NDArray[Any], tree: DecisionTree | None
+    test: Any, learned: NDArray[Any], tree: DecisionTree | None
 ) -> tuple[Any, NDArray[np.float64]]:
     """Test galaxies and their counts, 0 where a question is not known."""
-    given = check_test(test, pool, tree)
+    given = check_test(test, learned, tree)
     if given is None:
         raise TypeError("`test` must be (X, y), of galaxies drawn at random. Got None.")
     X, y = given[0], np.nan_to_num(np.asarray(given[1], dtype=np.float64))
@@ -179,33 +184,20 @@ def _check_test(
     return X, y
 
 
-def _labelled(
-    result: Result, pool: NDArray[Any], tree: DecisionTree | None
-) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+def _labelled(result: Result) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     """X and y of what the run started with, was asked about, and was drawn at random."""
-    answered = result.asked[result.asked["n_votes"].notna()]
-    columns = ["k", "n_votes"] if tree is None else list(tree.columns)
-    y = np.nan_to_num(answered[columns].to_numpy(dtype=np.float64))
-    if len(answered) and answered["row"].max() >= len(pool):
+    X, y, rounds = result.learner.X_training, result.learner.y_training, result.rounds
+    if X is None or rounds.empty or len(X) != rounds["n_labelled"].iloc[-1]:
         raise ValueError(
-            f"`pool` must be that of the run. Got {len(pool)} galaxies, and row "
-            f"{answered['row'].max()} was asked about."
+            f"`result` must be of a learner that is trained. Got {result.status!r}; make the call "
+            "of `run` again when volunteers have answered."
         )
-    X = pool[answered["row"].to_numpy()]
-    later, is_random = answered["round"] > 0, answered["score"].isna()
-    start, asked, drawn = (
-        (X[of], y[of])
-        for of in (
-            ~later.to_numpy(),
-            (later & ~is_random).to_numpy(),
-            (later & is_random).to_numpy(),
-        )
-    )
-    learner, n_taught = result.learner, len(result.learner.X_training) - len(answered)
-    if n_taught:  # before the run
-        X, y = learner.X_training[:n_taught], learner.y_training[:n_taught]
-        start = np.concatenate([X, start[0]]), np.concatenate([y, start[1]])
-    return [start, asked, drawn]
+    learned = result.asked[result.asked["round"].isin(rounds["round"])]
+    later, is_random = learned["round"].to_numpy() > 0, learned["score"].isna().to_numpy()
+    n_taught = len(X) - len(learned)  # before the run; they come first
+    kinds = [np.pad(~later, (n_taught, 0), constant_values=True)]
+    kinds += [np.pad(kind, (n_taught, 0)) for kind in (later & ~is_random, later & is_random)]
+    return [(X[kind], y[kind]) for kind in kinds]
 
 
 def _fitted(learner: Any, seed: int, X: NDArray[Any], y: NDArray[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What is usual among galaxies that were held out, by which others are novel."""
+"""Galaxies that were held out as references of what is usual, by which others are novel."""
 
 from collections.abc import Sequence
 from typing import Any

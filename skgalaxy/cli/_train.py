@@ -188,7 +188,7 @@ def train(
 
 
 class _Target(NamedTuple):
-    """What there is to learn: votes on one question, or on all of a tree.
+    """Votes that `train` learns: on one question, or on all of a tree.
 
     `counts_of` makes an estimator's target of a table, `names` are entries of a model's metadata,
     `origin` is how the votes came about.

@@ -181,7 +181,7 @@ def _unknown(table: Table, question: Question) -> NDArray[np.bool_]:
 
 
 def read_origin(path: str | Path) -> str:
-    """How the counts of the table in a file came about."""
+    """Origin of the counts in a file: "counted", "reconstructed" or "drawn"."""
     with open_table(path) as table:
         return _origin(table)
 
