@@ -187,6 +187,8 @@ def report(found: pd.DataFrame, last: int) -> list[Target]:
             strategy: of.pivot_table(index="seed", columns="round", values="RMSE").dropna()
             for strategy, of in rows[rows["round"] <= last].groupby("strategy", sort=False)
         }
+        if "random" not in curves:  # nothing to compare with yet
+            continue
         n_labels = np.sort(rows.loc[rows["strategy"] != WEIGHTS, "labels"].unique())
         print(f"{name}, RMSE by labels, mean of the seeds:")
         head = ("strategy", "seeds", *n_labels, "coverage error", "90 % covers")
@@ -204,8 +206,6 @@ def report(found: pd.DataFrame, last: int) -> list[Target]:
 
 def targets_of(name: str, n_labels: NDArray[Any], curves: dict[str, pd.DataFrame]) -> list[Target]:
     """Print what a data set saves, and return the targets of it."""
-    if "random" not in curves:
-        return []
     table: list[tuple[Any, ...]] = [
         ("saved by", "seeds", "labels saved", "95 % of bootstraps", "by seed")
     ]

@@ -4,8 +4,8 @@
 rounds, drawn at random. "warm" goes on from round to round, with ``warm_start=True``. It is
 compared with fits to the same galaxies from scratch: "galaxies" starts from the trunk that ships,
 and "default" from random weights. These take long, so only some rounds have them. All predict
-galaxies that nobody has learned from. The rate of a training that goes on was chosen by seeds 0
-and 1 of galaxy_zoo_2, whose rows with other rules are kept.
+galaxies that nobody has learned from. The length and the rate of a training that goes on are rules
+made beforehand; rows with other rules, which were tried later, are kept.
 
 Seconds are of the processor, of `fit` alone: training, the last layer, and calibration. Rows of
 --results are not computed again.

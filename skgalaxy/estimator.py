@@ -53,6 +53,7 @@ from skgalaxy.networks.rows import ImageSpec, check_images, image_shape_of
 from skgalaxy.networks.schedule import (
     SCHEDULES,
     auto_epochs,
+    auto_rate,
     check_epochs,
     refuse_two_schedules,
     schedule_callbacks,
@@ -173,8 +174,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         Let the next `fit` start from the weights of the last one, not from new ones. Use it to go
         on training when more galaxies have votes; give the earlier ones, too, or the network
         forgets them. With ``epochs="auto"`` such a fit is short: it takes the steps that the new
-        galaxies add, 250 (sqrt(galaxies) - sqrt(earlier ones)) and at least 200. The network must
-        stay the same.
+        galaxies add, 250 (sqrt(galaxies) - sqrt(earlier ones)) and at least 200, at a third of
+        `learning_rate`. The network must stay the same.
     verbose : bool, default=False
         Show a progress bar in training, and in predictions that take longer than 5 seconds.
     random_state : int, RandomState or None, default=None
@@ -416,20 +417,22 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         if self.posterior == "last_layer" and finds_last_layer:
             check_last_layer(ensemble.networks[0], len(training))
 
+        rate = self.learning_rate
         if epochs == "auto":
             from_trunk = ensemble.architecture.from_trunk
             n_known = int(np.isin(training.digests, self._trained_on).sum()) if before else 0
             epochs = auto_epochs(
                 len(training), self.batch_size, from_trunk=from_trunk, n_known=n_known
             )
+            rate = auto_rate(rate, n_known)
         n_steps = epochs * math.ceil(len(training) / self.batch_size)
         trained, interrupt = ensemble.train(
             training,
             validation,
             batch_size=self.batch_size,
             epochs=epochs,
-            learning_rate=self.learning_rate,
-            callbacks=partial(self._callbacks, schedule, n_steps),
+            learning_rate=rate,
+            callbacks=partial(self._callbacks, schedule, rate, n_steps),
         )
 
         if trained:
@@ -504,9 +507,9 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             precision=fastest_precision() if self.precision == "auto" else self.precision,
         )
 
-    def _callbacks(self, schedule: str, n_steps: int) -> Callbacks:
+    def _callbacks(self, schedule: str, rate: float, n_steps: int) -> Callbacks:
         """New callbacks for one network: of the schedule, copies of the user's, and a bar."""
-        course = schedule_callbacks(schedule, self.learning_rate, n_steps)
+        course = schedule_callbacks(schedule, rate, n_steps)
         bar = [TqdmCallback(verbose=0)] if self.verbose else []  # 0: no second bar of batches
         # copies: callbacks hold state, for example EarlyStopping its best loss, and `fit` must
         # not change a parameter. Shallow ones: what a callback was given, for example a trial of

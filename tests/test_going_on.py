@@ -243,7 +243,7 @@ class TestLength:
         assert steps(1000, 64) > 0.7 * steps(1000)  # mostly new
         assert 200 <= steps(1000, 1000) < 200 + 63  # none is new
 
-    def test_a_fit_that_goes_on_is_short(self, toy, monkeypatch):
+    def test_a_fit_that_goes_on_is_short_and_slow(self, toy, monkeypatch):
         monkeypatch.setattr(schedule, "_STEPS_AT_ONE", 20)
         monkeypatch.setattr(schedule, "_LEAST_STEPS_ON", 12)
         X, y, _ = toy
@@ -252,3 +252,6 @@ class TestLength:
         first = model.n_iter_
         model.fit(X[:66], y[:66])
         assert (first, model.n_iter_ - first) == (80, 4)  # 160 steps of 2, then 12 of 3
+        assert model._ensemble.networks[0].identity
+        rate = model._ensemble.networks[0].state
+        assert any(np.ndim(x) == 0 and np.isclose(x, 1e-3 / 3) for x in rate)

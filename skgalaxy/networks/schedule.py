@@ -15,6 +15,7 @@ from skgalaxy._validation import check_int
 __all__ = [
     "SCHEDULES",
     "auto_epochs",
+    "auto_rate",
     "check_epochs",
     "refuse_two_schedules",
     "schedule_callbacks",
@@ -23,6 +24,7 @@ __all__ = [
 _STEPS_AT_ONE = 250
 _STEPS_FROM_TRUNK = 125  # a network that has seen galaxies has less to learn
 _LEAST_STEPS_ON = 200  # of a training that goes on
+_RATE_ON = 1 / 3  # of it, as a factor: what was learned is kept
 
 # factors of the learning rate, by the fraction of steps done
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -55,6 +57,11 @@ def auto_epochs(
     steps_at_one = _STEPS_FROM_TRUNK if from_trunk else _STEPS_AT_ONE
     steps = steps_at_one * (math.sqrt(n_images) - math.sqrt(n_known))
     return math.ceil(max(steps, _LEAST_STEPS_ON if n_known else 0) / steps_per_epoch)
+
+
+def auto_rate(learning_rate: float, n_known: int) -> float:
+    """Learning rate of a training: a third of it if the network knows images and goes on."""
+    return learning_rate * _RATE_ON if n_known else learning_rate
 
 
 def check_epochs(epochs: Any) -> None:
