@@ -91,8 +91,13 @@ def test_what_is_written_is_read(tmp_path, origin, kind):
     again = read_votes(path, tree=TREE)
     np.testing.assert_array_equal(again.counts, counts)
     np.testing.assert_array_equal(again.ids, votes.ids)
-    assert again.origin == origin
-    assert (origin in repr(again)) == (origin != "counted")
+    of_one = read_votes(path, "disc").reindex(["c", "a"])
+    for table in (again, of_one, again.votes("disc")):
+        assert table.origin == origin
+        assert (origin in repr(table)) == (origin != "counted")
+    pd.testing.assert_frame_equal(
+        of_one.to_frame(), votes.votes("disc").reindex(["c", "a"]).to_frame()
+    )
 
 
 def test_galaxies_without_a_row_are_not_known():

@@ -206,7 +206,6 @@ def _one_question(
 ) -> _Target:
     """Answers to one question, taken as one."""
     from skgalaxy.votes import TreeVotes, read_votes
-    from skgalaxy.votes._read_tree import read_origin
 
     table = read_votes(votes, question, dialect=dialect, id_column=id_column)
     if isinstance(table, TreeVotes):
@@ -217,7 +216,7 @@ def _one_question(
     table.votes(*answers)  # an unknown answer is an error now, before images are listed
     answer = "-or-".join(full_name(answer, table.answers) for answer in answers)
     names = {"question": table.question, "answer": answer}
-    return _Target(table, lambda kept: kept.votes(*answers), names, read_origin(votes))
+    return _Target(table, lambda kept: kept.votes(*answers), names, table.origin)
 
 
 def _whole_tree(votes: Path, tree: "DecisionTree", dialect: str, id_column: str | None) -> _Target:

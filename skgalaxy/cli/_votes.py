@@ -129,7 +129,6 @@ def votes(
     come of them say it, too.
     """
     from skgalaxy.votes import list_questions, read_votes
-    from skgalaxy.votes._read_tree import read_origin
 
     check_new(output, force)
     if reconstruct:
@@ -158,10 +157,7 @@ def votes(
             return
     # of a table without a question, this says why there is none
     named = {"dialect": dialect, "answers": list(answers) or None, "id_column": id_column}
-    frame = read_votes(table, question, **named).to_frame()
-    if (origin := read_origin(table)) != "counted":  # of one question, too
-        frame["votes_origin"] = origin
-    write_csv(frame, output)
+    write_csv(read_votes(table, question, **named).to_frame(), output)
 
 
 _OF_EXPORTS = ("workflow_id", "workflow_version", "on_error")

@@ -11,9 +11,10 @@ from skgalaxy._validation import check_ids
 from skgalaxy.votes._arithmetic import is_complete
 from skgalaxy.votes._cells import as_numbers
 from skgalaxy.votes._dialects import Columns
+from skgalaxy.votes._question_names import first_names
 from skgalaxy.votes._table_file import Table
 from skgalaxy.votes._text_table import EMPTY_CELLS
-from skgalaxy.votes._vote_table import VoteTable
+from skgalaxy.votes._vote_table import ORIGIN_COLUMN, ORIGINS, VoteTable
 
 
 class Question(NamedTuple):
@@ -54,7 +55,20 @@ def count_votes(
     if n_votes is not None and columns.countable is columns.fractions:
         _refuse_short_fractions(galaxies, question, counts.sum(axis=1), n_votes)
     votes = (question.name, list(columns.countable), counts, n_votes)
-    return VoteTable.of_checked_ids(ids, residual, table.path, *votes)
+    return VoteTable.of_checked_ids(ids, residual, table.path, origin_of(table), *votes)
+
+
+def origin_of(table: Table) -> Any:
+    """How a table's counts came about, as ``to_frame`` wrote it, or else "counted"."""
+    if ORIGIN_COLUMN not in table.names:
+        return "counted"
+    found = {str(value) for value in table.columns([ORIGIN_COLUMN])[ORIGIN_COLUMN]}
+    if len(found) != 1 or not found <= set(ORIGINS):
+        raise ValueError(
+            f"`{ORIGIN_COLUMN}` must be one of {', '.join(ORIGINS)} in all rows of {table.path!r}. "
+            f"Got {first_names(sorted(found))}."
+        )
+    return found.pop()
 
 
 class _Galaxies(NamedTuple):

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,16 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy.votes._cells import is_missing
-from skgalaxy.votes._counting import Question, count_votes
+from skgalaxy.votes._counting import Question, count_votes, origin_of
 from skgalaxy.votes._decision_tree import DecisionTree
 from skgalaxy.votes._published_trees import GZ2, GZ_DECALS
 from skgalaxy.votes._question_names import first_names, without_release
-from skgalaxy.votes._table_file import Table, open_table
+from skgalaxy.votes._table_file import Table
 from skgalaxy.votes._tree_steps import asked_of, steps_of
-from skgalaxy.votes._tree_votes import ORIGIN_COLUMN, ORIGINS, TreeVotes
-from skgalaxy.votes._vote_table import VoteTable
+from skgalaxy.votes._tree_votes import TreeVotes
+from skgalaxy.votes._vote_table import ORIGIN_COLUMN, VoteTable
 
-__all__ = ["count_tree", "find_tree", "match_tree", "read_origin"]
+__all__ = ["count_tree", "find_tree", "match_tree"]
 
 FEWEST_ASKED = 0.9  # of those who are led to a question, in a table of that tree
 
@@ -124,7 +123,7 @@ def count_tree(
         whole[:, tree.slices[name]] = part.reindex(ids, fill_value=0).to_numpy()
     _warn_of_other_tree(tree, whole, table.path)
     return TreeVotes(
-        ids.to_numpy(), tree, whole, residual=residual, source=table.path, origin=_origin(table)
+        ids.to_numpy(), tree, whole, residual=residual, source=table.path, origin=origin_of(table)
     )
 
 
@@ -178,22 +177,3 @@ def _unknown(table: Table, question: Question) -> NDArray[np.bool_]:
     else:
         missing = np.all(gone, axis=0)
     return missing if question.rows is None else np.zeros(len(question.rows), bool)
-
-
-def read_origin(path: str | Path) -> str:
-    """Origin of the counts in a file: "counted", "reconstructed" or "drawn"."""
-    with open_table(path) as table:
-        return _origin(table)
-
-
-def _origin(table: Table) -> Any:
-    """How a table's counts came about, as `TreeVotes.to_frame` wrote it, or else "counted"."""
-    if ORIGIN_COLUMN not in table.names:
-        return "counted"
-    found = {str(value) for value in table.columns([ORIGIN_COLUMN])[ORIGIN_COLUMN]}
-    if len(found) != 1 or not found <= set(ORIGINS):
-        raise ValueError(
-            f"`{ORIGIN_COLUMN}` must be one of {', '.join(ORIGINS)} in all rows of {table.path!r}. "
-            f"Got {first_names(sorted(found))}."
-        )
-    return found.pop()

@@ -1,7 +1,7 @@
 """Counts of the answers to all questions of a decision tree, one row per galaxy."""
 
 import os
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,13 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from skgalaxy._validation import check_choice, check_float, check_ids
 from skgalaxy.votes._decision_tree import DecisionTree
 from skgalaxy.votes._tree_counts import check_tree_counts
-from skgalaxy.votes._vote_table import VoteTable
+from skgalaxy.votes._vote_table import ORIGIN_COLUMN, ORIGINS, Origin, VoteTable
 
-__all__ = ["ORIGIN_COLUMN", "Origin", "TreeVotes"]
-
-Origin = Literal["counted", "reconstructed", "drawn"]
-ORIGINS = ("counted", "reconstructed", "drawn")
-ORIGIN_COLUMN = "votes_origin"
+__all__ = ["TreeVotes"]
 
 
 class TreeVotes:
@@ -164,7 +160,7 @@ class TreeVotes:
             )
         counts = np.nan_to_num(self.counts[:, self.tree.slices[question]])
         votes = (question, answers, counts, None)
-        return VoteTable.of_checked_ids(self.ids, self.residual, self.source, *votes)
+        return VoteTable.of_checked_ids(self.ids, self.residual, self.source, self.origin, *votes)
 
     def reindex(self, ids: ArrayLike) -> "TreeVotes":
         """Votes of these galaxies in this order, NaN for those without a row.

@@ -4,15 +4,26 @@ import contextlib
 import io
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._arrays import any_of_row, without_mask
-from skgalaxy._validation import check_float, check_ids, check_n_votes, check_whole, of_source
+from skgalaxy._validation import (
+    check_choice,
+    check_float,
+    check_ids,
+    check_n_votes,
+    check_whole,
+    of_source,
+)
 from skgalaxy.votes._question_names import check_names
+
+Origin = Literal["counted", "reconstructed", "drawn"]
+ORIGINS: tuple[str, ...] = get_args(Origin)
+ORIGIN_COLUMN = "votes_origin"
 
 
 class VoteTable:
@@ -38,6 +49,9 @@ class VoteTable:
         they came as counts.
     source : str, default=None
         Where the votes are from, such as a file's name, for messages.
+    origin : {"counted", "reconstructed", "drawn"}, default="counted"
+        Whether volunteers' clicks were counted, or the counts are made from published fractions
+        (`reconstruct_counts`) or drawn by them (`draw_counts`).
 
     Attributes
     ----------
@@ -48,12 +62,13 @@ class VoteTable:
     n_votes : int64 array of shape (n_galaxies,)
     residual : float
     source : str or None
+    origin : str
 
     Raises
     ------
     ValueError
         If ids are missing, repeated or mangled by a float; if counts are not whole numbers >= 0;
-        if the answers add up to more than `n_votes`.
+        if the answers add up to more than `n_votes`; if `origin` is none of these.
 
     See Also
     --------
@@ -77,6 +92,7 @@ class VoteTable:
     n_votes: NDArray[np.int64]
     residual: float
     source: str | os.PathLike[str] | None
+    origin: str
 
     def __init__(
         self,
@@ -88,19 +104,20 @@ class VoteTable:
         *,
         residual: float = 0.0,
         source: str | os.PathLike[str] | None = None,
+        origin: Origin = "counted",
     ) -> None:
         self.ids = check_ids(ids, "ids", source)
         self.residual = check_float(residual, "residual", 0, 0.5)
-        self.source = source
+        self.source, self.origin = source, check_choice(origin, "origin", ORIGINS)
         self._set_votes(question, answers, counts, n_votes)
 
     @classmethod
     def of_checked_ids(
-        cls, ids: NDArray[np.str_], residual: float, source: Any, *votes: Any
+        cls, ids: NDArray[np.str_], residual: float, source: Any, origin: str, *votes: Any
     ) -> "VoteTable":
         """Table of ids from `check_ids`: a second check of millions takes a gigabyte."""
         table = cls.__new__(cls)
-        table.ids, table.residual, table.source = ids, residual, source
+        table.ids, table.residual, table.source, table.origin = ids, residual, source, origin
         table._set_votes(*votes)
         return table
 
@@ -140,9 +157,10 @@ class VoteTable:
         return len(self.ids)
 
     def __repr__(self) -> str:
+        made = "" if self.origin == "counted" else f" {self.origin}"
         return (
             f"VoteTable({self.question!r}: {', '.join(self.answers)}; "
-            f"{len(self)} galaxies, {self.n_votes.sum()} votes)"
+            f"{len(self)} galaxies, {self.n_votes.sum()}{made} votes)"
         )
 
     def votes(self, *answers: str) -> NDArray[np.int64]:
@@ -219,7 +237,7 @@ class VoteTable:
         n_votes = np.zeros(len(ids), dtype=np.int64)
         counts[known], n_votes[known] = self.counts[rows[known]], self.n_votes[rows[known]]
         votes = (self.question, self.answers, counts, n_votes)
-        return VoteTable.of_checked_ids(ids, self.residual, self.source, *votes)
+        return VoteTable.of_checked_ids(ids, self.residual, self.source, self.origin, *votes)
 
     def to_frame(self) -> pd.DataFrame:
         """Votes as a table in Zoobot's column style, which `read_votes` reads again.
@@ -227,7 +245,8 @@ class VoteTable:
         Returns
         -------
         frame : pandas.DataFrame of n_galaxies rows
-            ``id_str``, ``{question}_{answer}`` for each answer, ``{question}_total-votes``.
+            ``id_str``, ``{question}_{answer}`` for each answer, ``{question}_total-votes``; and
+            ``votes_origin`` if the votes were not counted but reconstructed or drawn.
 
         Raises
         ------
@@ -247,7 +266,9 @@ class VoteTable:
         self._check_names(names)
         if any("\r" in id_ for id_ in self.ids):
             raise ValueError("`ids` must not hold carriage returns, at which rows of CSV end.")
-        return pd.DataFrame(dict(zip(names, [self.ids, *self.counts.T, self.n_votes], strict=True)))
+        values = [self.ids, *self.counts.T, self.n_votes]
+        made = {} if self.origin == "counted" else {ORIGIN_COLUMN: self.origin}
+        return pd.DataFrame(dict(zip(names, values, strict=True)) | made)
 
     def _check_names(self, names: list[str]) -> None:
         """Refuse names of columns that would be read as other questions or answers."""
