@@ -41,8 +41,12 @@ def test_a_table_in_any_order_is_the_array():
 
 
 def test_a_question_without_columns_is_not_known():
-    counts = TREE.check_counts(pd.DataFrame({"odd_yes": [3], "odd_no": [4]}))
-    np.testing.assert_array_equal(counts, [[np.nan] * 5 + [3, 4]])
+    table = pd.DataFrame({"odd_yes": [3], "odd_no": [4]})
+    np.testing.assert_array_equal(TREE.check_counts(table), [[np.nan] * 5 + [3, 4]])
+    more = table.assign(
+        **{"id_str": "a", "odd_total-votes": 7, "odd_yes_fraction": 3 / 7, "x_odd": 1}
+    )
+    np.testing.assert_array_equal(TREE.check_counts(more), TREE.check_counts(table))
 
 
 def test_a_masked_question_is_not_known():
@@ -82,6 +86,10 @@ def changed(row, column, value):
         (
             pd.DataFrame([[1, 2, 3]], columns=["odd_yes", "odd_yes", "odd_no"]),
             "Got the column 'odd_yes' twice",
+        ),
+        (
+            pd.DataFrame([[1, 2, 3]], columns=["odd_yes", "odd_no", "odd_maybe"]),
+            "other than yes, no. Got the column 'odd_maybe'; add it to another answer",
         ),
     ],
 )

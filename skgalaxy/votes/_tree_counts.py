@@ -82,11 +82,29 @@ def _of_frame(tree: "DecisionTree", table: pd.DataFrame, called: str) -> NDArray
             f"`{called}` must have columns of {tree.name}, for example {tree.columns[0]!r}. Got "
             f"{', '.join(map(repr, names[:5])) or 'none'}."
         )
+    _refuse_strange_answers(tree, names, called)
     counts = np.full((len(table), tree.n_answers), np.nan)
     for place, name in enumerate(tree.columns):
         if there[place]:
             counts[:, place] = as_float64(table[name], f"{called}[{name!r}]")
     return counts
+
+
+def _refuse_strange_answers(tree: "DecisionTree", names: list[Any], called: str) -> None:
+    """Refuse a column that looks like an answer which the tree lacks: N would be too small."""
+    for name in map(str, names):
+        asked = [question for question in tree.questions if name.startswith(f"{question}_")]
+        if not asked or name in tree.columns:
+            continue
+        question = max(asked, key=len)
+        rest = name.removeprefix(f"{question}_")
+        answers = tree.answers(question)
+        if not rest.startswith(("total", *(f"{answer}_" for answer in answers))):
+            raise ValueError(
+                f"`{called}` must have no answers to {question!r} other than "
+                f"{', '.join(answers)}. Got the column {name!r}; add it to another answer, or drop "
+                "it if it is none."
+            )
 
 
 def _check_values(tree: "DecisionTree", counts: NDArray[np.float64], name: str) -> None:
