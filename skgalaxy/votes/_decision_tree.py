@@ -386,8 +386,9 @@ class DecisionTree:
         ------
         ValueError
             If columns are missing, or there twice, or count an answer that a question lacks; if a
-            value is no count, or a question is known in part; or if a question has more votes than were given to the answers before it, by
-            more than two and by more than a tenth, as few galaxies of real tables have.
+            value is no count, or a question is known in part; or if a question has more votes than
+            were given to the answers before it, by more than two and by more than a tenth, as few
+            galaxies of real tables have.
 
         Examples
         --------
