@@ -269,15 +269,10 @@ class _Regression:
         information_GLL = self.weight[:, None, None] * information.reshape(n, outputs, outputs)
         gradient = slope_GL.T @ self.design - prior * weights
         # MacKay 1992, the Hessian at the peak: H = Σ_i I_i φ_i φ_iᵀ + λ 1
-        hessian = np.block(
-            [
-                [
-                    self.design.T @ (self.design * information_GLL[:, i, j, None])
-                    for j in range(outputs)
-                ]
-                for i in range(outputs)
-            ]
-        )
+        hessian = np.zeros((outputs, weights.shape[1], *weights.shape))
+        for i, j in zip(*np.tril_indices(outputs), strict=True):  # the lower triangle will do
+            hessian[i, :, j] = self.design.T @ (self.design * information_GLL[:, i, j, None])
+        hessian = hessian.reshape(weights.size, weights.size)
         hessian[np.diag_indices_from(hessian)] += prior.ravel()
         factor = cho_factor(hessian, lower=True)
         step = cho_solve(factor, gradient.ravel())
