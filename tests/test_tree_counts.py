@@ -44,7 +44,13 @@ def test_a_question_without_columns_is_not_known():
     table = pd.DataFrame({"odd_yes": [3], "odd_no": [4]})
     np.testing.assert_array_equal(TREE.check_counts(table), [[np.nan] * 5 + [3, 4]])
     more = table.assign(
-        **{"id_str": "a", "odd_total-votes": 7, "odd_yes_fraction": 3 / 7, "x_odd": 1}
+        **{
+            "id_str": "a",
+            "odd_total-votes": 7,
+            "odd_n_votes": 7,
+            "odd_yes_fraction": 3 / 7,
+            "x_odd": 1,
+        }
     )
     np.testing.assert_array_equal(TREE.check_counts(more), TREE.check_counts(table))
 

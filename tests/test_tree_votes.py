@@ -165,3 +165,12 @@ def test_bad_values_are_refused(parameters, message):
     good = {"ids": ["a", "b"], "tree": TREE, "counts": COUNTS}
     with pytest.raises((TypeError, ValueError), match=message):
         TreeVotes(**good | parameters)
+
+
+def test_votes_of_several_origins_are_refused(tmp_path):
+    frame = TreeVotes(["a", "b"], TREE, COUNTS).to_frame()
+    frame["votes_origin"] = ["counted", "drawn"]
+    frame.to_csv(tmp_path / "mixed.csv", index=False)
+    for question in (None, "disc"):
+        with pytest.raises(ValueError, match=r"in all rows of .* Got counted, drawn"):
+            read_votes(tmp_path / "mixed.csv", question, tree=None if question else TREE)

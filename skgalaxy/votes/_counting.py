@@ -59,10 +59,10 @@ def count_votes(
 
 
 def origin_of(table: Table) -> Any:
-    """How a table's counts came about, as ``to_frame`` wrote it, or else "counted"."""
+    """Origin of a table's counts, as ``to_frame`` wrote it, or else "counted"."""
     if ORIGIN_COLUMN not in table.names:
         return "counted"
-    found = {str(value) for value in table.columns([ORIGIN_COLUMN])[ORIGIN_COLUMN]}
+    found = set(map(str, pd.unique(table.columns([ORIGIN_COLUMN])[ORIGIN_COLUMN])))
     if len(found) != 1 or not found <= set(ORIGINS):
         raise ValueError(
             f"`{ORIGIN_COLUMN}` must be one of {', '.join(ORIGINS)} in all rows of {table.path!r}. "

@@ -92,6 +92,9 @@ def _of_frame(tree: "DecisionTree", table: pd.DataFrame, called: str) -> NDArray
 
 def _refuse_strange_answers(tree: "DecisionTree", names: list[Any], called: str) -> None:
     """Refuse a column that looks like an answer which the tree lacks: N would be too small."""
+    # imported here: this module knows the published trees, which are checked by this one
+    from skgalaxy.votes._dialects import PREDICTION, TOTAL
+
     for name in map(str, names):
         asked = [question for question in tree.questions if name.startswith(f"{question}_")]
         if not asked or name in tree.columns:
@@ -99,7 +102,8 @@ def _refuse_strange_answers(tree: "DecisionTree", names: list[Any], called: str)
         question = max(asked, key=len)
         rest = name.removeprefix(f"{question}_")
         answers = tree.answers(question)
-        if not rest.startswith(("total", *(f"{answer}_" for answer in answers))):
+        is_known = TOTAL.fullmatch(rest) or PREDICTION.fullmatch(rest)
+        if not is_known and not rest.startswith(tuple(f"{answer}_" for answer in answers)):
             raise ValueError(
                 f"`{called}` must have no answers to {question!r} other than "
                 f"{', '.join(answers)}. Got the column {name!r}; add it to another answer, or drop "
