@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit
+from scipy.special import expit, log_softmax
 from scipy.stats import betabinom
 
-from skgalaxy.likelihoods import BetaBinomial, Binomial
+from skgalaxy.likelihoods import BetaBinomial, Binomial, Multinomial
 from skgalaxy.likelihoods.base import vote_fraction
+from skgalaxy.likelihoods.simplex import contrasts
 from skgalaxy.networks.last_layer import LEAST_GALAXIES, LastLayer
 
 
@@ -64,6 +65,43 @@ def test_mean_and_covariance_are_those_of_the_posterior(likelihood_of):
     if likelihood_of is beta_binomial:  # its information is a lower bound
         tolerance = 0.25 * np.outer(deviation, deviation)
     assert (np.abs(layer.factor @ layer.factor.T - covariance) < tolerance).all()
+
+
+def test_covariance_of_several_answers_is_that_of_the_curvature():
+    """Also between weights of two outputs, which votes on three answers tie together."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 2))
+    features -= features.mean(axis=0)  # the prior of the intercept is that of centred features
+    votes = rng.multinomial(40, [0.7, 0.2, 0.1], size=60)
+    layer = LastLayer.of(
+        features,
+        votes,
+        votes.sum(axis=1),
+        lambda outputs: Multinomial.from_outputs(outputs[:, None]),
+        prior_precision=3.0,
+    )
+    design = np.column_stack([features, np.ones(60)])
+
+    def log_posterior(weights):
+        log_fractions = log_softmax(design @ weights.T @ contrasts(3).T, axis=1)
+        return np.sum(votes * log_fractions) - 0.5 * np.sum(weights**2 * [3.0, 3.0, 0.01])
+
+    steps = 1e-3 * np.eye(6).reshape(6, 2, 3)
+    hessian = [
+        [
+            sum(
+                a * b * log_posterior(layer.mean + a * one + b * other)
+                for a in (-1, 1)
+                for b in (-1, 1)
+            )
+            / (-4 * 1e-6)
+            for other in steps
+        ]
+        for one in steps
+    ]
+    covariance = layer.factor @ layer.factor.T
+    assert np.abs(covariance[:3, 3:]).max() > 0.1 * np.abs(covariance).max()
+    np.testing.assert_allclose(covariance, np.linalg.inv(hessian), rtol=1e-3, atol=1e-7)
 
 
 def test_prior_has_the_highest_evidence():
