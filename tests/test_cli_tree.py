@@ -267,7 +267,7 @@ def test_questions_that_only_the_table_or_the_tree_has_are_named(toy, tmp_path, 
     assert run(*command, "--tree", toy / "tree.toml", "--quiet") == 1  # 19 are too few
     error = capsys.readouterr().err
     assert "passed over questions that Toy has not: ring." in error
-    assert "cannot learn them: odd." in error
+    assert "cannot learn them: odd. `skgalaxy votes --reconstruct` makes" in error
     assert "at least 20 galaxies" in error
 
 

@@ -53,7 +53,8 @@ def read_tree_votes(
     if table.missing:
         note(
             f"skgalaxy: {str(path)!r} lacks these questions of {tree.name}, and the model cannot "
-            f"learn them: {', '.join(table.missing)}."
+            f"learn them: {', '.join(table.missing)}. `skgalaxy votes --reconstruct` makes counts "
+            "of fractions."
         )
     return table
 
