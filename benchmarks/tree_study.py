@@ -201,8 +201,8 @@ def report(found: pd.DataFrame) -> list[Target]:
         error = one["coverage error"].abs().to_numpy()
         covered = (one["90 % covers"] - 0.9).abs().to_numpy()
         chance = 1.96 * np.sqrt(0.09 / one["judged"].median())
-        targets.append(Target(f"{what}: |coverage error|", error, 0.05))
-        targets.append(Target(f"{what}: |90 % - covered|", covered, max(0.04, chance)))
+        targets.append(Target(f"{what}: size of the coverage error", error, 0.05))
+        targets.append(Target(f"{what}: 90 % less covered, in size", covered, max(0.04, chance)))
     print("Medians over seeds:")
     print_table(table)
     first = found[found["question"] == GZ2.questions[0]]
