@@ -85,7 +85,9 @@ def main() -> None:
         questions = [q for q in questions if q in (options.questions or questions)]
         for seed in options.seeds:
             for setting in options.settings:
-                tasks += [(name, setting, question, seed) for question in questions]
+                rows = [(name, setting, question, seed) for question in questions]
+                # one network answers all questions at once: two processes must not train it twice
+                tasks += rows if setting == "own network" else results.missing(rows)[:1]
     run = partial(learn, skies, results, options.quick)
     found = completed(results, tasks, run, options)
     finish(options, None, {"rows": len(found)}, report(found))
@@ -94,8 +96,6 @@ def main() -> None:
 def learn(skies: Any, results: Results, quick: bool, *task: Any) -> tuple[Any, float]:
     """Train, judge, and add rows; return the task and its seconds."""
     name, setting, question, seed = task
-    if not results.missing([task]):  # one network answers all questions at once
-        return task, 0.0
     sky = skies[name](seed)
     if setting != "own network":
         model, columns, asked = GZ2, slice(None), sky.questions
