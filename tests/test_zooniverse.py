@@ -1,12 +1,15 @@
 """Zooniverse: manifests its client can upload, exports read as its volunteers meant them."""
 
+import errno
 import gzip
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pandas as pd
@@ -164,6 +167,27 @@ class TestManifest:
         with full_disk(1000), pytest.raises(OSError, match=r"nothing was written.*round"):
             write_manifest(tmp_path / "round", *galaxies)
         assert os.listdir(tmp_path) == ["pool"]
+
+    def test_the_folder_goes_after_all_threads_ended(self, galaxies, tmp_path, monkeypatch):
+        both_began, folder_was_there = Barrier(2), []
+
+        def write(folder, names, paths, how, row):
+            both_began.wait()
+            if row == 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            time.sleep(0.2)  # while the other thread's error goes up
+            folder_was_there.append(folder.exists())
+
+        monkeypatch.setattr(_manifest, "_write_image", write)
+        with pytest.raises(OSError, match=r"nothing was written.*round"):
+            write_manifest(tmp_path / "round", galaxies[0][:2], galaxies[1][:2], n_jobs=2)
+        assert folder_was_there == [True]
+        assert os.listdir(tmp_path) == ["pool"]
+
+    @pytest.mark.parametrize("n_jobs", [0, 1.5, "2"])
+    def test_bad_n_jobs(self, galaxies, tmp_path, n_jobs):
+        with pytest.raises(ValueError, match=r"`n_jobs` must be None or an integer other than 0"):
+            write_manifest(tmp_path / "round", *galaxies, n_jobs=n_jobs)
 
     def test_killed(self, galaxies, tmp_path):
         code = (

@@ -3,19 +3,21 @@
 import os
 import re
 from collections.abc import Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._files import complete_folder
 from skgalaxy._spreadsheets import refuse_formulas
 from skgalaxy._validation import (
     check_ids,
+    check_n_jobs,
     refuse_masked,
 )
 from skgalaxy.images._bands import Bands
@@ -108,13 +110,16 @@ def write_manifest(
     paths = _check_image_paths(images, len(ids))
     columns = {ID_NAME: ids, **_metadata_columns(metadata or {}, len(ids))}
     _refuse_odd_cells(columns)
+    check_n_jobs(n_jobs)
     how: PictureOptions = {"size": size, "color": True, "flux_range": flux_range, "bands": bands}
     Picture(**how).checked()
     with complete_folder(folder) as partial_folder:
         (partial_folder / "images").mkdir()
         write = partial(_write_image, partial_folder, names, paths, how)
-        rows = range(len(ids))
-        written = Parallel(n_jobs, require="sharedmem")(delayed(write)(row) for row in rows)
+        # joblib does not wait for the other threads after an error: they would write on into the
+        # folder while it is removed.
+        with ThreadPoolExecutor(effective_n_jobs(n_jobs)) as threads:
+            written = list(threads.map(write, range(len(ids))))
         table = pd.DataFrame({IMAGE_NAME: written, **columns})
         table.to_csv(partial_folder / TABLE_NAME, index=False, lineterminator="\n")
         _refuse_odd_cells(columns, partial_folder)
