@@ -12,7 +12,7 @@ galaxies; all of them share one pretraining of each start.
 from _report import Target, finish, parser, print_table, timed  # first: quietens TensorFlow
 
 import tempfile
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,10 @@ def main() -> None:
         for seed in options.seeds
         for steps in options.steps
     ]
+    if not options.report:
+        # once, before processes read its checkpoint
+        for start, steps in {task[:2] for task in results.missing(tasks) if task[1]}:
+            pretrained(options.data, folder, start, steps, options.quick)
     run = partial(learn, options.data, folder, results, options.quick)
     found = completed(results, tasks, run, options)
     finish(options, None, {"rows": len(found)}, report(found))
@@ -76,7 +80,6 @@ def learn(data: Path, folder: Path, results: Results, quick: bool, *task: Any) -
     return task, seconds
 
 
-@cache
 def pretrained(data: Path, folder: Path, start: str, steps: int, quick: bool) -> Any:
     """Network that has learned from the pool; at once if its checkpoint is complete."""
     return pretrain(
