@@ -138,7 +138,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     epochs : int or "auto", default="auto"
         Number of passes over the training set. An epoch has (galaxies / `batch_size`) training
         steps. "auto" takes about 250 sqrt(galaxies) steps in all: 2,000 for 64 galaxies, 6,000 for
-        600. ``network="galaxies"`` takes half as many. With `warm_start`, see there.
+        600. ``network="galaxies"`` takes half as many, a `tree` of several questions twice as
+        many. With `warm_start`, see there.
     batch_size : int, default=16
         Number of galaxies per training step. If you raise it, raise a number of `epochs` too,
         because an epoch then has fewer steps. Lower it if large images do not fit in memory.
@@ -422,7 +423,11 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
             from_trunk = ensemble.architecture.from_trunk
             n_known = int(np.isin(training.digests, self._trained_on).sum()) if before else 0
             epochs = auto_epochs(
-                len(training), self.batch_size, from_trunk=from_trunk, n_known=n_known
+                len(training),
+                self.batch_size,
+                from_trunk=from_trunk,
+                n_known=n_known,
+                n_questions=1 if self.tree is None else len(self.tree.questions),
             )
             rate = auto_rate(rate, n_known)
         n_steps = epochs * math.ceil(len(training) / self.batch_size)

@@ -8,6 +8,7 @@ from modAL.models import ActiveLearner
 
 import skgalaxy
 from skgalaxy.query import joint_sampling
+from skgalaxy.votes import GZ2, DecisionTree
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,13 @@ def test_parameters_take_the_place_of_the_recommended_ones():
     assert (model.estimator.likelihood, model.estimator.epochs) == ("binomial", 3)
     assert model.random_state == 7
     assert model.estimator.posterior == "last_layer"
+
+
+def test_several_questions_share_more_features():
+    bar = DecisionTree({"bar": GZ2.answers("bar")})
+    for tree, dropout in ((None, 0.5), (bar, 0.5), (GZ2, 0.2)):
+        assert skgalaxy.recommended(tree=tree).estimator.dropout == dropout
+    assert skgalaxy.recommended(tree=GZ2, dropout=0.4).estimator.dropout == 0.4
 
 
 def test_it_predicts_without_dropout_and_survives_a_file(learned, toy, tmp_path):

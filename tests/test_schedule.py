@@ -9,6 +9,7 @@ import pytest
 from skgalaxy import BayesianCNNRegressor
 from skgalaxy.networks import schedule
 from skgalaxy.networks.schedule import auto_epochs
+from skgalaxy.votes import DecisionTree
 
 
 class Rates(keras.callbacks.Callback):
@@ -41,6 +42,17 @@ def test_auto_counts_images_to_train_on(small, toy, monkeypatch):
     assert model.fit(np.append(X, X[9:], 0), np.append(y, y[9:], 0)).n_iter_ == auto_epochs(5, 4)
     held_out = model.set_params(validation_fraction=0.2).fit(X, toy[1][:10])
     assert held_out.n_iter_ == auto_epochs(8, 4)
+
+
+@pytest.mark.parametrize("n_questions", [1, 2])
+def test_several_questions_take_twice_as_many(small, toy, monkeypatch, n_questions):
+    monkeypatch.setattr(schedule, "_STEPS_AT_ONE", 20)
+    names = ["bar", "ring"][:n_questions]
+    tree = DecisionTree({name: ["yes", "no"] for name in names})
+    k, n_votes = toy[1][:10].T
+    counts = np.tile(np.stack([k, n_votes - k], axis=1), n_questions)
+    model = BayesianCNNRegressor(**{**small, "epochs": "auto", "batch_size": 4, "tree": tree})
+    assert model.fit(toy[0][:10], counts).n_iter_ == n_questions * auto_epochs(10, 4)
 
 
 def test_cosine_falls_with_every_step_and_partial_fit_is_constant(small, toy):

@@ -24,7 +24,8 @@ def recommended(
         pictures, for example of clothes, are shown as they are, to a network with random weights.
     **parameters
         Parameters of `skgalaxy.BayesianCNNRegressor`, for example ``random_state=0``. Yours take
-        the place of the recommended ones; ``network=None`` starts from random weights.
+        the place of the recommended ones; ``network=None`` starts from random weights. With a
+        `tree` of several questions, which share their features, fewer of these are dropped.
 
     Returns
     -------
@@ -48,6 +49,7 @@ def recommended(
     from skgalaxy.estimator import BayesianCNNRegressor  # imports Keras
 
     check_choice(pictures, "pictures", ("galaxies", "upright"))
+    asks_several = len(getattr(parameters.get("tree"), "questions", ())) > 1
     turns = parameters.get("augment", pictures == "galaxies")
     settings = {
         "network": "galaxies" if pictures == "galaxies" else None,
@@ -57,6 +59,7 @@ def recommended(
         "precision": "auto",
         "augment": turns,
         "n_views": 8 if turns else 1,
+        **({"dropout": 0.2} if asks_several else {}),
         **parameters,
     }
     return CalibratedRegressorCV(

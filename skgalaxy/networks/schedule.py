@@ -23,6 +23,7 @@ __all__ = [
 
 _STEPS_AT_ONE = 250
 _STEPS_FROM_TRUNK = 125  # a network that has seen galaxies has less to learn
+_FACTOR_OF_SEVERAL = 2  # questions
 _LEAST_STEPS_ON = 200  # of a training that goes on
 _RATE_ON = 1 / 3  # of it, as a factor: what was learned is kept
 
@@ -34,16 +35,24 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def auto_epochs(
-    n_images: int, batch_size: int, *, from_trunk: bool = False, n_known: int = 0
+    n_images: int,
+    batch_size: int,
+    *,
+    from_trunk: bool = False,
+    n_known: int = 0,
+    n_questions: int = 1,
 ) -> int:
     """Epochs that hold about 250 sqrt(n_images) steps of training, or half of them `from_trunk`.
+
+    A network of several questions has more to learn, and takes twice as many.
 
     A training that goes on, because its network knows `n_known` of the images, takes the steps
     that the other images add, 250 (sqrt(n_images) - sqrt(n_known)), and at least 200. All trainings
     of a loop together then take little more than a single one at its end.
 
     ``benchmarks/training_length.py`` compares these lengths with shorter and longer training, and
-    ``benchmarks/warm_rounds.py`` trainings that go on with those from scratch.
+    ``benchmarks/warm_rounds.py`` trainings that go on with those from scratch, and
+    ``benchmarks/tree_study.py`` networks of several questions with those of one.
 
     Examples
     --------
@@ -52,11 +61,14 @@ def auto_epochs(
     [500, 162, 57]
     >>> auto_epochs(600, batch_size=16, n_known=550)
     7
+    >>> auto_epochs(600, batch_size=16, n_questions=11)
+    324
     """
     steps_per_epoch = math.ceil(n_images / batch_size)
     steps_at_one = _STEPS_FROM_TRUNK if from_trunk else _STEPS_AT_ONE
     steps = steps_at_one * (math.sqrt(n_images) - math.sqrt(n_known))
-    return math.ceil(max(steps, _LEAST_STEPS_ON if n_known else 0) / steps_per_epoch)
+    epochs = math.ceil(max(steps, _LEAST_STEPS_ON if n_known else 0) / steps_per_epoch)
+    return epochs * (_FACTOR_OF_SEVERAL if n_questions > 1 else 1)
 
 
 def auto_rate(learning_rate: float, n_known: int) -> float:
