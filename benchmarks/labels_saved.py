@@ -9,7 +9,9 @@ drawn at random, and then 64 more in each of 5 rounds. DATA holds
 - fashion_mnist_h: 3,000 pictures of clothes, and 500 to test on, "is it a shirt?", with the answers
   of people. They are learned from random weights, as recommended; the score is the RMSE of k/N.
 
-A strategy is shown 1,000 of the galaxies in each round, drawn at random. "Random weights" learns
+A strategy is shown 1,000 of the galaxies in each round, drawn at random. "Joint, even noise" is
+joint information as if votes on all galaxies were equally noisy: it ranks single galaxies by the
+variance of ρ, and keeps the picks apart as "joint" does. "Random weights" learns
 from as many random galaxies as the last round has, afresh, with ``network=None``.
 
 _labels_saved.py says what labels saved are. Those that the network saves lie between random weights
@@ -40,12 +42,23 @@ from skgalaxy import active, query
 from skgalaxy.images import PoolReader, read_images
 from skgalaxy.metrics import coverage_error, interval_coverage
 
+NOISE = 1 / 4  # variance of a vote, at most
+
+
+def information_in_even_noise(posterior: Any, n_votes: Any) -> NDArray[Any]:
+    """Information in votes, nats, if those on all galaxies had the noise of an even one."""
+    return np.log1p(n_votes * posterior.std**2 / NOISE) / 2
+
+
 STRATEGIES = {
     "random": query.random_sampling,
     "joint": query.joint_sampling,
     "variance": query.variance_sampling,
     "mutual information": query.mutual_information_sampling,
     "diverse": query.diverse_sampling,
+    "joint, even noise": query.make_query(
+        information_in_even_noise, query.select_jointly, n_candidates=1000
+    ),
 }
 DEFAULT, WEIGHTS = "joint", "random weights"  # the strategy of the command line and the demo
 SETS = ("edge-on", "featured", "odd", "clothes")
