@@ -176,7 +176,8 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         on training when more galaxies have votes; give the earlier ones, too, or the network
         forgets them. With ``epochs="auto"`` such a fit is short: it takes the steps that the new
         galaxies add, 250 (sqrt(galaxies) - sqrt(earlier ones)) and at least 200, at a third of
-        `learning_rate`. The network must stay the same.
+        `learning_rate`; twice as many with a `tree` of several questions. The network must stay
+        the same.
     verbose : bool, default=False
         Show a progress bar in training, and in predictions that take longer than 5 seconds.
     random_state : int, RandomState or None, default=None
