@@ -252,6 +252,29 @@ class TestRun:
         np.testing.assert_array_equal(seen[0][1], seen[0][0] + 5)
         assert np.ndim(seen[1][1]) == 0
 
+    def test_expected_votes_go_through_a_strategy_made_of_another(self, job):
+        arguments, further = job
+        n_votes = np.where(np.arange(N_POOL) < 60, 5, 80)
+        scores = []
+        for strategy in (
+            query.mutual_information_sampling,
+            query.mix_random(query.mutual_information_sampling, 0.0),
+        ):
+            arguments[0].query_strategy = strategy
+            result = active.run(*arguments, **further, n_rounds=1, n_votes=n_votes)
+            scores.append(result.asked["score"].to_numpy())
+        np.testing.assert_array_equal(*scores)
+
+    def test_a_strategy_of_yours_need_not_take_expected_votes(self, job):
+        arguments, further = job
+
+        def first(learner, X, n_instances=1, *, random_state=3):
+            return np.arange(n_instances), np.zeros(n_instances)
+
+        arguments[0].query_strategy = query.mix_random(first, 0.5)
+        runs = [active.run(*arguments, **further, n_rounds=1, n_votes=5) for _ in range(2)]
+        assert runs[0].asked.equals(runs[1].asked)  # the random share is seeded by the run
+
     def test_taught_learner(self, job, sky):
         """What a learner knows already is kept, tested at once, and not asked about."""
         (learner, pool, volunteers), further = job
@@ -340,6 +363,20 @@ class TestStopping:
         assert result.status == status
         assert result.rounds["n_asked"].tolist() == n_asked
         assert result.n_waiting == 0
+
+    def test_votes_are_never_more_than_max_votes(self, job, sky):
+        (learner, pool, _), further = job
+        n_votes = np.where(np.arange(N_POOL) % 10, 2, 80)
+        k = (n_votes * sky[1][:N_POOL, 0] / 40).astype(int)
+        volunteers = active.SimulatedVolunteers(pool, np.stack([k, n_votes], axis=1))
+        budget = {**further, "n_votes": n_votes, "max_votes": 500, "initial": np.arange(1, 10)}
+        result = active.run(learner, pool, volunteers, **budget)
+        assert result.status == "max_votes is reached"
+        assert 420 < result.rounds["n_votes_learned"].iloc[-1] <= 500  # less than 80 are left
+        for initial in (np.array([0, 10]), 2):
+            budget |= {"max_votes": 159, "initial": initial}
+            with pytest.raises(ValueError, match=r"`max_votes` must .* may take 160 votes. Got 15"):
+                active.run(learner, pool, volunteers, **budget)
 
     def test_own_rule(self, job):
         arguments, further = job
@@ -510,7 +547,7 @@ class TestBadInput:
                 active.run(learner, pool, volunteers, **further)
         learner = ActiveLearner(LinearRegression(), query.random_sampling)
         learner.teach(pool[:9, None], np.linspace(0, 1, 9))
-        with pytest.raises(ValueError, match=r"taught counts \[k, N\]"):
+        with pytest.raises(ValueError, match=r"`learner.y_training` must be counts \[k, N\]"):
             active.run(learner, pool[:, None], volunteers, **{**further, "test": None})
 
     def test_volunteers(self, job):

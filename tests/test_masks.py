@@ -12,7 +12,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior, metrics, model_selection, query
 from skgalaxy.acquisition import mutual_information, plan_votes, value_of_votes
-from skgalaxy.active import SimulatedVolunteers
+from skgalaxy.active import SimulatedVolunteers, run
+from skgalaxy.active._control import _check_test
 from skgalaxy.active._fingerprint import array_text
 from skgalaxy.active._volunteers import check_answers
 from skgalaxy.calibration import CalibratedRegressorCV, Recalibration
@@ -136,6 +137,23 @@ def test_what_was_taught_keeps_its_mask():
     learner = ActiveLearner(Constant(), X_training=RHO[:, None], y_training=y)
     learner.teach(RHO[:, None], y)
     np.testing.assert_array_equal(np.ma.getmaskarray(learner.y_training), np.tile(y.mask, (2, 1)))
+
+
+def test_a_run_learns_and_tests_as_if_masked_galaxies_had_no_votes():
+    y = np.ma.array(np.where(ROWS[:, None], COUNTS, 1000), mask=np.repeat(~ROWS[:, None], 2, 1))
+    ids = [f"g{row}" for row in range(12)]
+    learner = ActiveLearner(
+        Constant(), query.random_sampling, X_training=RHO[:, None], y_training=y
+    )
+    volunteers = SimulatedVolunteers(ids, COUNTS)
+    result = run(
+        learner, 2 + RHO[:, None], volunteers, ids=ids, initial=0, n_rounds=0, random_state=0
+    )
+    assert result.rounds["n_votes_learned"].tolist() == [COUNTS[ROWS, 1].sum()]
+    tested = _check_test((RHO[:, None], y), 2 + RHO[:, None], None)[1]
+    np.testing.assert_array_equal(tested, np.where(ROWS[:, None], COUNTS, 0))
+    with pytest.raises(ValueError, match=r"`test` must be counts \[k, N\]"):
+        _check_test((RHO[:, None], RHO), 2 + RHO[:, None], None)
 
 
 def test_a_ledger_tells_masks_apart():

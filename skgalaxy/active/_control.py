@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.base import clone
 
-from skgalaxy._validation import check_int, check_seed
+from skgalaxy._validation import check_counts, check_int, check_seed
 from skgalaxy.active._loop import Result
 from skgalaxy.active._plan import check_test, parameters_of, tree_of
 from skgalaxy.query import predict_posterior
@@ -178,7 +178,10 @@ def _check_test(
     given = check_test(test, learned, tree)
     if given is None:
         raise TypeError("`test` must be (X, y), of galaxies drawn at random. Got None.")
-    X, y = given[0], np.nan_to_num(np.asarray(given[1], dtype=np.float64))
+    if tree is None:
+        X, y = given[0], np.stack(check_counts(given[1], "test"), axis=1).astype(np.float64)
+    else:
+        X, y = given[0], np.nan_to_num(np.asarray(given[1], dtype=np.float64))
     if not (y[:, 1] if tree is None else y.sum(axis=1)).sum():
         raise ValueError("`test` must have votes. Got none.")
     return X, y

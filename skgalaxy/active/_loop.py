@@ -19,9 +19,8 @@ from tqdm.auto import tqdm
 
 from skgalaxy import _modal_compat
 from skgalaxy.active._ledger import Ledger
-from skgalaxy.active._plan import Plan
+from skgalaxy.active._plan import Plan, n_votes_of
 from skgalaxy.active._stopping import next_size
-from skgalaxy.active._tree_answers import n_shown
 from skgalaxy.active._volunteers import Volunteers, check_answers
 
 __all__ = ["Result", "run"]
@@ -107,8 +106,9 @@ def run(
     learner : modAL.models.ActiveLearner
         An estimator, or a Pipeline ending in one, and a query strategy. If it has been taught
         already, it keeps what it knows, and starts from there. The learner itself is left as it
-        is; the result has the trained one. If the estimator has a `tree`, votes are the counts of
-        all its answers, wherever they are [k, N] otherwise.
+        is; the result has the trained one. Row numbers and paths that it has been taught are not
+        asked about again; leave out rows of features yourself. If the estimator has a `tree`,
+        votes are the counts of all its answers, wherever they are [k, N] otherwise.
     pool : array-like of shape (n_galaxies,) or (n_galaxies, n_features)
         Galaxies, as your learner takes them: for example row numbers for a `PoolReader`, or paths
         for an `skgalaxy.images.ImageLoader`; not images, which would be copied every round.
@@ -126,8 +126,8 @@ def run(
         Stop after so many further rounds.
     max_labels, max_votes : int, default=None
         Budgets: the galaxies, and the votes, of the training set at most. The last round is
-        smaller if need be. How many votes a galaxy will get is taken from `n_votes`, or else
-        from the answers so far.
+        smaller if need be. How many votes a galaxy will get is taken from `n_votes`, of those
+        left with most, or else it is the mean of the answers so far.
     stop : callable or sequence of callables, default=()
         Stop when one of ``rule(rounds)`` is true, such as `Target` or `Plateau`; `rounds` as in
         `Result`. They are asked before each further round.
@@ -313,8 +313,7 @@ def _learn(plan: Plan, ledger: Ledger, learner: Any, number: int) -> tuple[int, 
     if plan.tree is not None:
         y = np.nan_to_num(y)  # modAL takes no NaN; of a question not known there are no votes
     learner.fit(X, y)
-    n_votes = y[:, 1] if plan.tree is None else n_shown(plan.tree, y)
-    return len(y), int(n_votes.sum())
+    return len(y), n_votes_of(plan.tree, y)
 
 
 def _test(plan: Plan, ledger: Ledger, learner: Any, number: int, size: tuple[int, int]) -> None:

@@ -15,6 +15,7 @@ from sklearn.metrics import check_scoring
 
 from skgalaxy._validation import (
     check_bool,
+    check_counts,
     check_ids,
     check_int,
     check_n_votes,
@@ -25,6 +26,7 @@ from skgalaxy._validation import (
 )
 from skgalaxy.active._fingerprint import array_text, fingerprint, text_of
 from skgalaxy.active._records import ROUND_COLUMNS
+from skgalaxy.active._tree_answers import n_shown
 from skgalaxy.active._volunteers import Volunteers
 from skgalaxy.votes import DecisionTree
 
@@ -99,7 +101,9 @@ class Plan:
         if X is None:
             return None
         y = self.learner.y_training
-        return X, (y if self.tree is None else self.tree.check_counts(y, len(X)))
+        if self.tree is not None:
+            return X, self.tree.check_counts(y, len(X))
+        return X, np.stack(check_counts(y, "learner.y_training", len(X)), axis=1)
 
     @property
     def unseeded(self) -> list[str]:
@@ -178,15 +182,19 @@ class Plan:
     def _check_start(self) -> None:
         """Refuse an initial set that cannot be had, and a learner that would begin with nothing."""
         X, y = self.taught or ([], [])
-        if self.tree is None and len(X) and np.shape(y) != (len(X), 2):
-            raise ValueError(
-                "`learner` must have been taught counts [k, N], shape (n_galaxies, 2). "
-                f"Got y of shape {np.shape(y)}."
-            )
         if self.n_initial + len(X) == 0:
             raise ValueError(
                 "`initial` must be at least 1, unless the learner has been taught. Got none."
             )
+        if self.max_votes is not None and self.n_votes is not None:
+            rows = slice(None) if isinstance(self.initial, int) else self.initial
+            most_first = -np.sort(-self.n_votes[rows])[: self.n_initial]
+            taught = n_votes_of(self.tree, np.nan_to_num(y)) if len(X) else 0
+            if most_first.sum() + taught > self.max_votes:
+                raise ValueError(
+                    f"`max_votes` must be enough for round 0, which may take {most_first.sum()} "
+                    f"votes. Got {self.max_votes}; choose a smaller `initial`, or raise it."
+                )
         most = len(self.pool) if self.max_labels is None else self.max_labels - len(X)
         if self.n_initial > min(most, len(self.pool)):
             raise ValueError(
@@ -213,6 +221,11 @@ class Plan:
                 raise ValueError(
                     f"`stop` must be about scores of `test`, here {names}. Got {rule!r}."
                 )
+
+
+def n_votes_of(tree: DecisionTree | None, y: NDArray[Any]) -> int:
+    """Volunteers who were shown the galaxies, given their counts."""
+    return int((y[:, 1] if tree is None else n_shown(tree, y)).sum())
 
 
 def _check_learner(learner: Any) -> None:

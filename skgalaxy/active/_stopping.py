@@ -103,13 +103,20 @@ def next_size(plan: Plan, ledger: Ledger, left: NDArray[Any]) -> tuple[int, str 
     if plan.max_labels is not None:
         limits.append((plan.max_labels - n_labelled, "max_labels is reached"))
     if plan.max_votes is not None:
-        each = n_votes / n_labelled if plan.n_votes is None else plan.n_votes[left].mean()
-        affordable = (plan.max_votes - n_votes) / each if each else math.inf
+        affordable = _affordable(plan, left, plan.max_votes - n_votes, n_votes / n_labelled)
         limits.append((affordable, "max_votes is reached"))
     size, reason = min(limits, key=lambda limit: limit[0])
     if size >= 1:
         reason = next((_rule_name(rule) for rule in plan.stop if rule(ledger.rounds)), None)
     return (0, reason) if reason else (int(min(plan.n_instances, size)), None)
+
+
+def _affordable(plan: Plan, left: NDArray[Any], remaining: int, each: float) -> float:
+    """Galaxies whose votes are not more than `remaining`, whichever are picked."""
+    if plan.n_votes is not None:
+        most_first = -np.sort(-plan.n_votes[left])
+        return int((most_first.cumsum() <= remaining).sum())
+    return remaining / each if each else math.inf
 
 
 def _rule_name(rule: object) -> str:

@@ -1,5 +1,6 @@
 """Strategies that you put together: a score, a selector, and a share that is picked otherwise."""
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ParamSpec
@@ -116,7 +117,19 @@ def mix_random(strategy: Callable[P, Picked], share: float = 0.1) -> Callable[P,
     """
     if not callable(strategy):
         raise TypeError(f"`strategy` must be callable. Got {strategy!r}.")
-    return partial(_mixed, strategy, check_float(share, "share", 0, 1))
+    return _around(strategy, _mixed, check_float(share, "share", 0, 1))
+
+
+def _around(strategy: Callable[P, Picked], ask: Callable[..., Picked], *own: Any) -> Any:
+    """A strategy made of another one, in the same signature: `active.run` gives it as much."""
+    made = partial(ask, strategy, *own)
+    seed = inspect.Parameter("random_state", inspect.Parameter.KEYWORD_ONLY, default=None)
+    given = inspect.signature(strategy).parameters.values()
+    parameters = [one for one in given if one.name != seed.name]
+    is_last = bool(parameters) and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
+    parameters.insert(len(parameters) - is_last, seed)
+    made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return made
 
 
 def _mixed(
@@ -191,7 +204,7 @@ def limit_unlike(
     if not callable(strategy):
         raise TypeError(f"`strategy` must be callable. Got {strategy!r}.")
     check_float(false_alarms, "false_alarms", 0, 1, closed="neither")
-    return partial(_limited, strategy, check_float(share, "share", 0, 1), false_alarms)
+    return _around(strategy, _limited, check_float(share, "share", 0, 1), false_alarms)
 
 
 def _limited(
