@@ -415,9 +415,11 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
         validation = checked._validation_batches(validation_data, held_out, image)
 
         ensemble = Ensemble.of(self._architecture(image), seeds, before)
-        not_learned = self._not_learned(training, before)
+        # a last layer is of the votes at hand: what earlier ones told is forgotten
+        is_new = self.posterior == "last_layer" and finds_last_layer
+        not_learned = self._not_learned(training, None if is_new else before)
         if self.posterior == "last_layer" and finds_last_layer:
-            check_last_layer(ensemble.networks[0], len(training))
+            check_last_layer(ensemble.networks[0], training)
 
         rate = self.learning_rate
         if epochs == "auto":

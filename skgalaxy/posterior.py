@@ -294,6 +294,9 @@ class VotePosterior(Posterior[Likelihood]):
         last = check_n_votes(n_votes, len(self))
         # the smallest k whose cdf reaches the tail; rounding may leave the last cdf at 1 - 1e-16
         first_k, last_k = (np.minimum((cdf < tail).sum(axis=1), last) for tail in (low, high))
+        unknown = np.isnan(cdf[:, 0])
+        if unknown.any():
+            return np.where(unknown, np.nan, first_k), np.where(unknown, np.nan, last_k)
         return first_k, last_k
 
     def probability_above(self, threshold: float = 0.5) -> NDArray[Any]:
@@ -468,6 +471,13 @@ def _check_alike(
         raise TypeError(f"{rule} Got {others[0]} in it.")
     if not given:
         raise ValueError(f"`posteriors` must be at least one {cls.__name__}. Got an empty list.")
+    asked = [getattr(one, "tree", getattr(one, "answers", None)) for one in given]
+    if any(other != asked[0] for other in asked):
+        names = sorted({", ".join(getattr(one, "columns", one or ())) for one in asked})
+        raise ValueError(
+            "`posteriors` must be of the same questions and answers, in one order. "
+            f"Got {' and '.join(names)}."
+        )
     axis = {"galaxies": 0, "draws": 1}[alike]
     sizes = sorted({posterior.draws.shape[axis] for posterior in given})
     if len(sizes) > 1:

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,14 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import skgalaxy
 from skgalaxy import BayesianCNNRegressor, TreePosterior, model_selection, query
-from skgalaxy.acquisition import mutual_information, question_information, walk_information
+from skgalaxy.acquisition import (
+    expected_predictive_information_gain,
+    mutual_information,
+    plan_votes,
+    question_information,
+    value_of_votes,
+    walk_information,
+)
 from skgalaxy.calibration import CalibratedRegressorCV
 from skgalaxy.catalogue import make_catalogue
 from skgalaxy.exceptions import NotCalibratedWarning, NoVotesWarning
@@ -179,9 +187,99 @@ class TestLearning:
         concentration = model.predict_posterior(sky[0]).likelihood.concentration
         assert (np.ptp(concentration, axis=0) > 0).all()
 
+    @pytest.mark.parametrize("posterior", ["last_layer", "dropout"])
+    def test_a_last_layer_knows_the_votes_at_hand_only(self, sky, posterior, tmp_path):
+        X, y = sky
+        y_now = np.where(np.arange(7) < 5, y, np.nan)
+        model = small(warm_start=True, posterior=posterior).fit(X, y)
+        if posterior == "last_layer":
+            with warnings.catch_warnings(record=True) as caught:  # Keras warns of NumPy, too
+                warnings.simplefilter("always")
+                model.fit(X, y_now)
+            assert NoVotesWarning in {one.category for one in caught}
+            assert model.not_learned_ == ("odd",)
+        else:
+            model.fit(X, y_now)
+            assert np.isfinite(model.predict(X)).all()  # what the network still knows
+            model.set_params(posterior="last_layer")
+        for again in (model, skgalaxy.load(model.save(tmp_path / "a") or tmp_path / "a")):
+            mean = again.predict(X)
+            assert np.isnan(mean[:, 5:]).all()
+            assert np.isfinite(mean[:, :5]).all()
+        model.fit(X, y)
+        assert np.isfinite(model.predict(X)).all()
+
+    def test_a_last_layer_needs_ten_galaxies_with_votes_on_one_question(self, sky):
+        X, y = sky[0][:14], sky[1][:14].astype(float)
+        y[:7, :5], y[7:, 5:] = np.nan, np.nan
+        with pytest.raises(ValueError, match=r"votes on one question of at least 10 gal.* Got 7"):
+            small(posterior="last_layer").fit(X, y)
+
     def test_partial_fit_and_warm_start(self, sky):
         model = small(warm_start=True).fit(*sky).fit(*sky).partial_fit(*sky)
         assert model.n_iter_ == 13
+
+
+class TestNotLearned:
+    """NaN of a question that a network has not learned goes to all that follows from it."""
+
+    @pytest.fixture
+    def posterior(self, model, sky):
+        return model.predict_posterior(sky[0][:6])
+
+    @pytest.fixture
+    def unknown(self, posterior):
+        return TreePosterior(posterior.likelihood.without(["odd"]))
+
+    def test_of_some_networks_alone_it_tells_nothing(self, posterior, unknown):
+        """As if no network had learned it; half of them would else seem to disagree."""
+        agree = posterior.likelihood.draws[:, :1].repeat(posterior.draws.shape[1], axis=1)
+        parts = {q: Multinomial(agree[..., here]) for q, here in TREE.slices.items()}
+        sure = TreePosterior(TreeLikelihood(TREE, parts))
+        mixed = TreePosterior.combine([sure, TreePosterior(sure.likelihood.without(["odd"]))])
+        np.testing.assert_array_equal(walk_information(mixed, 20)[0], 0)
+        np.testing.assert_array_equal(query.variance_sampling(mixed, None, 3)[1], 0)
+        assert np.isnan(mixed.mean[:, 5:]).all()
+        both = TreePosterior.combine([posterior, unknown])
+        twice = TreePosterior.combine([unknown, unknown])
+        np.testing.assert_allclose(
+            walk_information(both, 5)[0], walk_information(twice, 5)[0], atol=1e-9
+        )
+
+    def test_of_one_answer(self, posterior, unknown):
+        known, odd = posterior["odd", "yes"], unknown["odd", "yes"]
+        assert np.isnan(odd.interval(0.9, n_votes=10)).all()
+        assert np.isnan(value_of_votes(odd, 5)).all()
+        assert np.isnan(expected_predictive_information_gain(odd, 5, known, 5)).all()
+        assert np.isnan(expected_predictive_information_gain(known, 5, odd, 5)).all()
+        with pytest.raises(ValueError, match=r"all networks have learned. Got NaN in row 0"):
+            plan_votes(odd, 20)
+        for strategy in (query.variance_sampling, partial(query.epig_sampling, target=range(3))):
+            with pytest.raises(ValueError, match="`score` must return one finite number"):
+                strategy(odd, None, 2)
+
+    def test_scores_are_kept(self, unknown, tmp_path):
+        for _ in range(2):
+            scores = query.score_pool(unknown, None, checkpoint=tmp_path / "kept")
+        assert np.isfinite(np.asarray(scores)).all()
+
+
+def test_posteriors_of_other_questions_are_not_mixed(model, sky):
+    posterior = model.predict_posterior(sky[0][:6])
+    parts = dict(posterior.likelihood.questions())
+    answers = {q: TREE.answers(q) for q in TREE.questions}
+    for other in (
+        DecisionTree(answers | {"odd": ["no", "yes"]}, asked_after={"half": ["bright_yes"]}),
+        DecisionTree(answers, asked_after={"half": ["bright_no"]}),
+    ):
+        theirs = TreePosterior(TreeLikelihood(other, parts))
+        for join in (TreePosterior.combine, TreePosterior.concatenate):
+            with pytest.raises(ValueError, match="of the same questions and answers"):
+                join([posterior, theirs])
+    with pytest.raises(ValueError, match="Got no, yes and yes, no"):
+        type(theirs["odd"]).combine(
+            [posterior["odd"], type(theirs["odd"])(theirs["odd"].likelihood, ["no", "yes"])]
+        )
 
 
 class TestScikitLearn:

@@ -16,6 +16,7 @@ from skgalaxy.acquisition import (
     mutual_information,
     plan_clicks,
     question_information,
+    value_of_votes,
     walk_information,
 )
 from skgalaxy.information.sampled import sampled_information
@@ -607,3 +608,28 @@ def test_nobody_and_no_galaxies():
     assert (many > information(draws, 30, GZ2) - 0.1).all()
     one_each = information(draws, [0, 1, 1], GZ2)
     np.testing.assert_allclose(one_each[1:], information(draws, 1, GZ2)[1:])
+
+
+def test_a_fraction_of_0_after_votes_for_the_other_answer():
+    draws, s, votes = np.array([[[0, 1], [0.5, 0.5]]]), np.full((1, 2, 1), 0.2), [[0, 3]]
+    found, _ = walk_information(draws, 5, tree=ONE, concentrations=s, votes=votes)
+    of_one = BetaBinomial(draws[..., 0], s[..., 0])
+    np.testing.assert_allclose(found, value_of_votes(of_one, 5, votes=votes), rtol=1e-6)
+
+
+def test_small_exact_values_stay_beside_simulated_ones():
+    draws = random_draws(SMALL, 2, 20)
+    draws[0] = draws[0, :1] + 1e-4 * (draws[0] - draws[0, :1])
+    alone, _ = walk_information(draws[:1], 1, tree=SMALL)
+    beside, error = walk_information(draws, [1, 40], tree=SMALL)
+    assert error[1] > 0
+    assert 0 < beside[0] == alone[0] < 1e-5
+
+
+def test_tiny_concentrations_of_a_posterior():
+    """They may be smaller than those that votes can be simulated with."""
+    draws = random_draws(ONE, 3, 20)
+    of_one = DirichletMultinomial(draws, np.full((3, 20), 0.001))
+    posterior = TreePosterior(TreeLikelihood(ONE, {"bar": of_one}))
+    told = walk_information(posterior, 10)[0]
+    assert (np.isfinite(told) & (told > 0)).all()

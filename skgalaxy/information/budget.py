@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 from scipy.special import logsumexp
 
-from skgalaxy._validation import check_counts, check_int, check_n_votes
+from skgalaxy._validation import any_of_row, check_counts, check_int, check_n_votes, first_rows
 from skgalaxy.likelihoods import Likelihood, as_likelihood
 from skgalaxy.likelihoods.base import row_blocks
 from skgalaxy.likelihoods.entropy import bernoulli_entropy
@@ -126,6 +126,12 @@ def plan_votes(
     likelihood = as_likelihood(draws)
     most = check_n_votes(most, len(likelihood), most=_MOST, name="most")
     values = _marginal_values(likelihood, most.max(initial=0), votes)
+    unknown = any_of_row(np.isnan(values))
+    if unknown.any():
+        raise ValueError(
+            "`draws` must be of what all networks have learned. Got NaN in row "
+            f"{first_rows(unknown)}; take another question, or leave these galaxies out."
+        )
     values[np.arange(values.shape[1]) >= most[:, None]] = 0
     values = _concave(values)
     # of equal values the lower vote first, so that a galaxy's votes are bought in their order
@@ -155,7 +161,7 @@ def _marginal_values(likelihood: Likelihood, n_more: int, votes: ArrayLike | Non
         values_GM[rows] = _one_by_one(
             likelihood[rows], votes_G[rows], n_votes_G[rows], weight_GD[rows], n_more
         )
-    return np.where(values_GM > _NOTHING, values_GM, 0)
+    return np.where(values_GM <= _NOTHING, 0, values_GM)  # NaN stays
 
 
 def _check_votes(votes: ArrayLike | None, n_galaxies: int) -> tuple[NDArray[Any], NDArray[Any]]:

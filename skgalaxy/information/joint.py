@@ -258,7 +258,7 @@ def _summed_over_targets(
             own_G = entropy(pmf_GDK.mean(axis=1), 1)
             # Bickford Smith+2023: EPIG = H[k] + H[k_t] - H[k, k_t]
             shared = own_G[:, None] + own_T - _joint_entropies(pmf_GDK, pmf_TDL)
-            total_G[rows] += np.where(shared > _NOTHING, shared, 0).sum(axis=1)
+            total_G[rows] += np.where(shared <= _NOTHING, 0, shared).sum(axis=1)  # NaN stays
     return total_G
 
 

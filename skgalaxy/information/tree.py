@@ -227,8 +227,8 @@ def information_of(
     for n, found in listed.items():
         rows = np.flatnonzero((n_G == n) & ~walks.agree())
         if found is None:
-            value_G[rows], error_G[rows] = simulation.information(walks[rows], n)
-            value_G[value_G < _NOTHING_SAMPLED] = 0
+            value, error_G[rows] = simulation.information(walks[rows], n)
+            value_G[rows] = np.where(value < _NOTHING_SAMPLED, 0, value)
         else:
             value_G[rows] = _listed_information(walks[rows], *found)
     value_G[value_G < _NOTHING] = 0

@@ -28,6 +28,7 @@ from skgalaxy.votes._tree_steps import Step, asked_fractions, asked_of, steps_of
 __all__ = ["Walks", "as_walks", "finite_log", "outcomes"]
 
 _SUM_ERROR = 1e-6  # of fractions that need no closer look
+_TINIEST = 1e-290  # stands for a fraction of 0; its inverse over a concentration is finite
 _LEAST = 0.05  # of a concentration: below it, all gamma deviates may be rounded to 0
 
 
@@ -159,7 +160,7 @@ class Walks:
     def _log_likelihood_of(self, counts_GA: NDArray[Any]) -> NDArray[Any]:
         """Log probability of each galaxy's counts in one order, however many, shape (G, D)."""
         counts_G1A = counts_GA[:, None]
-        fractions_GDA = np.maximum(self.fractions, np.finfo(np.float64).tiny)
+        fractions_GDA = np.maximum(self.fractions, _TINIEST)
         if self.scatter is None:
             return (counts_G1A * np.log(fractions_GDA)).sum(axis=2)
         found_GD = np.zeros(self.fractions.shape[:2])
@@ -246,8 +247,9 @@ def as_walks(
                 "`tree` and `concentrations` must be left out where `draws` is a posterior, which "
                 "has its own."
             )
-        held = held.filled()  # of what they have not learned, networks say nothing
-        draws, tree, concentrations = held.draws, held.tree, held.concentration
+        held = held.silenced()  # of what one has not learned, networks say nothing
+        draws, tree = held.draws, held.tree
+        concentrations = np.maximum(held.concentration, _LEAST)
     if not isinstance(tree, DecisionTree):
         raise TypeError(
             "`tree` must be the DecisionTree whose answers the draws are of, for example "

@@ -80,13 +80,16 @@ class TreeModel(NamedTuple):
             first += n_own
 
     def from_outputs(self, outputs_GDP: ArrayLike) -> TreeLikelihood:
-        """Distributions from the outputs of networks, shape (G, D, P)."""
+        """Distributions from the outputs of networks, shape (G, D, P).
+
+        Of a question with NaN in its outputs nothing was learned.
+        """
         outputs = np.asarray(outputs_GDP)
-        of_answers = self.of_answers
-        return TreeLikelihood(
-            self.tree,
-            {name: of_answers.from_outputs(outputs[..., own]) for name, _, own in self.columns()},
-        )
+        own = {name: outputs[..., columns] for name, _, columns in self.columns()}
+        unknown = [name for name, some in own.items() if np.isnan(some).any()]
+        own |= {name: np.zeros_like(own[name]) for name in unknown}
+        questions = {name: self.of_answers.from_outputs(some) for name, some in own.items()}
+        return TreeLikelihood(self.tree, questions).without(unknown)
 
     def nll(self, y_true: Any, y_pred: Any) -> Any:
         """Training loss of every galaxy, in ``keras.ops``: the sum over questions."""

@@ -9,7 +9,7 @@ log-likelihood of a galaxy's votes is a sum over questions::
 Shape suffixes: G galaxies, D draws, A answers of all questions, Q questions, P outputs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -111,15 +111,23 @@ class TreeLikelihood(Likelihood):
         return tuple(name for name, here in self.tree.slices.items() if unknown[..., here].any())
 
     def filled(self) -> Self:
-        """Likelihood with even fractions in place of NaN, and votes on them that are multinomial.
+        """Likelihood with even fractions in place of NaN; votes on them are multinomial."""
+        return self._filled(np.isnan)
 
-        All draws then agree on a question of which nothing was learned, so it tells nothing.
+    def silenced(self) -> Self:
+        """Likelihood whose draws agree on questions of which some network has learned nothing.
+
+        All of them have even fractions there, so the question tells nothing. Even fractions of some
+        draws alone would be taken for a disagreement with the others.
         """
+        return self._filled(lambda x: np.isnan(x) | np.isnan(x).any(axis=1, keepdims=True))
+
+    def _filled(self, unknown_of: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> Self:
         if not self.not_learned():
             return self
         draws, concentration = self.draws.copy(), self.concentration.copy()
         for number, here in enumerate(self.tree.slices.values()):
-            unknown_GD = np.isnan(draws[..., here.start])
+            unknown_GD = unknown_of(draws[..., here.start])
             draws[unknown_GD, here] = 1 / (here.stop - here.start)
             concentration[unknown_GD, number] = np.inf
         return self._of([draws, concentration])
@@ -140,7 +148,7 @@ class TreeLikelihood(Likelihood):
 
     def clicks(self) -> NDArray[Any]:
         """Clicks on every answer that each draw expects of one walk, shape (G, D, A)."""
-        draws = self.filled().draws
+        draws = self.silenced().draws
         n_answers = [len(self.tree.answers(name)) for name in self.tree.questions]
         return draws * np.repeat(self.tree.asked_fractions(draws), n_answers, axis=-1)
 

@@ -90,8 +90,8 @@ def _has_slope(votes: VoteModel) -> bool:
     return isinstance(votes, TreeModel) or votes.slope is not Likelihood.slope
 
 
-def check_last_layer(network: TrainedNetwork, n_galaxies: int) -> None:
-    """Raise ValueError unless this network, trained on so many galaxies, has such a posterior."""
+def check_last_layer(network: TrainedNetwork, training: TrainingSet) -> None:
+    """Raise ValueError unless this network, trained on these galaxies, has such a posterior."""
     if not _has_slope(network.architecture.votes):
         raise ValueError(
             "`posterior` 'last_layer' needs a likelihood with a `slope`. Got "
@@ -105,11 +105,21 @@ def check_last_layer(network: TrainedNetwork, n_galaxies: int) -> None:
             "`posterior` 'last_layer' needs a network that ends in a keras.layers.Dense. Got one "
             "that ends in another layer; let it end in Dense(1), or use posterior='dropout'."
         )
+    n_galaxies = max(int((votes > 0).sum()) for votes in _votes_by_question(network, training))
     if n_galaxies < LEAST_GALAXIES:
+        one = "one question of " if isinstance(network.architecture.votes, TreeModel) else ""
         raise ValueError(
-            f"`posterior` 'last_layer' needs votes on at least {LEAST_GALAXIES} galaxies, to find "
-            f"its prior. Got {n_galaxies}; use posterior='dropout'."
+            f"`posterior` 'last_layer' needs votes on {one}at least {LEAST_GALAXIES} galaxies, to "
+            f"find its prior. Got {n_galaxies}; use posterior='dropout'."
         )
+
+
+def _votes_by_question(network: TrainedNetwork, training: TrainingSet) -> list[NDArray[Any]]:
+    """N of every question."""
+    votes = network.architecture.votes
+    if not isinstance(votes, TreeModel):
+        return [training.votes[:, 1]]
+    return [training.votes[:, here].sum(axis=1) for _, here, _ in votes.columns()]
 
 
 def find_last_layer(network: TrainedNetwork, training: TrainingSet) -> list[LastLayer] | None:
@@ -137,9 +147,19 @@ def find_last_layer(network: TrainedNetwork, training: TrainingSet) -> list[Last
     # a question that hardly anyone was asked has the prior that the others have in the median
     prior = float(np.median(known))
     return [
-        layer or LastLayer.of(features, *question, weight, prior_precision=prior)
+        layer or _by_prior(features, question, weight, prior)
         for layer, question in zip(layers, questions, strict=True)
     ]
+
+
+def _by_prior(
+    features: NDArray[Any], question: "_Question", weight: NDArray[Any], prior: float
+) -> LastLayer:
+    """Last layer of a question of few votes, given its prior; NaN if there is none."""
+    found = LastLayer.of(features, *question, weight, prior_precision=prior)
+    return (
+        found if question.n_votes.any() else found._replace(mean=np.full_like(found.mean, np.nan))
+    )
 
 
 class _Question(NamedTuple):

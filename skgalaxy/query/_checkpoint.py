@@ -115,7 +115,10 @@ class ScoreCheckpoint:
         # means, too: another model may have the same scores, for example all 0
         for old, new in zip(self.blocks[number][1:], block[1:], strict=True):
             # another machine may round otherwise
-            if old.shape != new.shape or not np.allclose(old, new, rtol=1e-3, atol=1e-6):
+            is_same = old.shape == new.shape and np.allclose(
+                old, new, rtol=1e-3, atol=1e-6, equal_nan=True
+            )
+            if not is_same:
                 self._refuse(
                     f"where block {number} of the scores differs from that of this learner and pool"
                 )

@@ -111,8 +111,8 @@ def variance_sampling(posterior: VotePosterior, n_votes: NDArray[Any] | int) -> 
     draws, likelihood = posterior.draws[..., None], posterior.likelihood
     if isinstance(likelihood, TreeLikelihood):
         draws = likelihood.clicks()
-    differ = np.ptp(draws, axis=1) > 0  # where all agree rounding may leave 1e-33
-    variance = np.where(differ, draws.var(axis=1), 0).sum(axis=1)
+    agree = np.ptp(draws, axis=1) == 0  # rounding may leave 1e-33
+    variance = np.where(agree, 0, draws.var(axis=1)).sum(axis=1)
     return np.where(np.asarray(n_votes) > 0, variance, 0)
 
 
