@@ -202,7 +202,7 @@ def ahead(items: Iterable[Any]) -> Generator[Any]:
 
 def rows_within_budget(X: Any) -> int:
     """Number of rows of a block, by the size of the rows of X."""
-    if hasattr(X, "dtype") and hasattr(X, "shape"):
+    if isinstance(getattr(X, "dtype", None), np.dtype) and hasattr(X, "shape"):
         row_bytes = X.dtype.itemsize * math.prod(X.shape[1:])
     else:
         head = X.iloc[:1] if hasattr(X, "iloc") else X[:1]

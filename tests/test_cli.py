@@ -572,6 +572,20 @@ def test_rank_is_joint(sky, pool, tmp_path, capsys, n):
     np.testing.assert_allclose(ranking["mutual_information"], gains, rtol=1e-4)
 
 
+def test_galaxies_learned_from_are_counted(sky, pool, tmp_path, capsys):
+    shutil.copy(sky / "images" / "587722981740000003.png", pool)
+    for command in (
+        ("predict", sky / "model.skgalaxy", pool, tmp_path / "c.csv"),
+        ("rank", sky / "model.skgalaxy", pool, "-n", 9),
+    ):
+        assert run(*command) == 0
+        assert re.search(
+            r"^1 of (them|these 9) have been learned from", capsys.readouterr().err, re.M
+        )
+    assert run("rank", sky / "model.skgalaxy", sky / "images", "-n", N_GALAXIES) == 0
+    assert f"{N_GALAXIES} of these {N_GALAXIES} have" in capsys.readouterr().err  # calibration, too
+
+
 def test_rank_writes_a_manifest(sky, pool, tmp_path, capsys):
     command = ("rank", sky / "model.skgalaxy", pool, "-n", 2, "--manifest", tmp_path / "round_1")
     assert run(*command, "-o", tmp_path / "r.csv", "--quiet") == 0

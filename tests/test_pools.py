@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior, _pools, query
-from skgalaxy._pools import ALIGNED, blocks, blocks_ahead, take
+from skgalaxy._pools import ALIGNED, blocks, blocks_ahead, rows_within_budget, take
 
 
 class Batches(keras.utils.PyDataset):
@@ -437,3 +437,10 @@ query.score_pool(learner, np.load(sys.argv[1]), checkpoint=sys.argv[2])
         ):
             query.score_pool(self.learner(), pool, checkpoint=path)
         assert path.read_bytes() == content
+
+
+def test_a_column_of_text_has_no_size_of_an_item():
+    """As pandas 3 makes of paths, for example ``"images/" + votes["id_str"]``."""
+    paths = pd.Series([f"{number}.png" for number in range(5)], dtype="string")
+    assert rows_within_budget(paths) >= 1
+    assert [len(block) for block in blocks(paths)] == [5]

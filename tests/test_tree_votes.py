@@ -174,3 +174,17 @@ def test_votes_of_several_origins_are_refused(tmp_path):
     for question in (None, "disc"):
         with pytest.raises(ValueError, match=r"in all rows of .* Got counted, drawn"):
             read_votes(tmp_path / "mixed.csv", question, tree=None if question else TREE)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        VoteTable(["a", "b"], "ring", ["yes", "no"], [[1, 3], [6, 2]]),
+        TreeVotes(["a", "b"], DecisionTree({"ring": ["yes", "no"]}), [[1, 3], [6, 2]]),
+    ],
+)
+def test_ids_of_another_catalogue_are_refused(table):
+    with pytest.raises(ValueError, match=r"`ids` must be of .* 'a'. Got none .* '7'.*`id_column`"):
+        table.reindex(["7", "8"])
+    assert len(table.reindex([])) == 0
+    assert len(table.reindex(["b", "8"])) == 2

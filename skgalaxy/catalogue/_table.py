@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skgalaxy._spreadsheets import refuse_formulas
 from skgalaxy._validation import check_ids, check_n_votes, refuse_masked
-from skgalaxy.posterior import VotePosterior
+from skgalaxy.posterior import Posterior, VotePosterior
 from skgalaxy.tree_posterior import TreePosterior
 
 __all__ = ["ID_COLUMN", "check_catalogue", "check_name", "check_posterior", "make_catalogue"]
@@ -173,9 +173,12 @@ def _refuse_names(posterior: TreePosterior, question: str | None, answer: str | 
 def check_posterior(posterior: Any) -> None:
     """Raise TypeError unless it is a VotePosterior."""
     if not isinstance(posterior, VotePosterior):
+        has_answers = isinstance(posterior, Posterior) and posterior.draws.ndim == 3
+        remedy = "take one answer's, for example `posterior['bar', 'yes']`"
+        if not has_answers:
+            remedy = "make one of draws with `VotePosterior(draws)`"
         raise TypeError(
-            f"`posterior` must be a VotePosterior. Got {type(posterior).__name__}; "
-            "make one of draws with `VotePosterior(draws)`."
+            f"`posterior` must be a VotePosterior. Got {type(posterior).__name__}; {remedy}."
         )
 
 

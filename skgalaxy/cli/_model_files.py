@@ -53,6 +53,16 @@ def tree_of(estimator: Any) -> "DecisionTree | None":
     return getattr(fitted_estimators(estimator)[0], "tree", None)
 
 
+def n_learned_from(estimator: Any, pixels: Any) -> int:
+    """Number of images that a fitted estimator was trained or calibrated on."""
+    from skgalaxy.query._learners import was_trained_on
+
+    known = was_trained_on(estimator, pixels)
+    if len(getattr(estimator, "held_out_", [])):  # files of earlier versions do not know
+        known |= estimator.was_calibrated_on(pixels)
+    return int(known.sum())
+
+
 def _is(kind: type, value: Any) -> bool:
     """True for a number, or for a line of text, which can name columns."""
     return isinstance(value, kind) and str(value).isprintable() and str(value).strip() != ""

@@ -28,6 +28,7 @@ from skgalaxy.cli._common import (
 )
 from skgalaxy.cli._model_files import (
     load_model,
+    n_learned_from,
     provenance,
     say_calibration,
     show_progress,
@@ -166,6 +167,7 @@ def predict(
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         posterior = estimator.predict_posterior(pixels)[readable]
         novelty = _novelty_of(estimator, pixels, readable)
+        n_known = n_learned_from(estimator, pixels)
     ids = [id_ for id_, good in zip(files, readable, strict=True) if good]
     table, sample = kind.table(posterior, ids, n_votes), {}
     if goal is not None:
@@ -180,6 +182,8 @@ def predict(
     write_catalogue(catalogue, table, model=model.name, metadata={**header, **sample})
     if sample:
         _say_sample(sample, quiet)
+    if n_known:
+        note(f"{n_known} of them have been learned from: their intervals are too narrow.")
     note(f"Wrote {len(ids)} galaxies to {catalogue}.", quiet)
 
 

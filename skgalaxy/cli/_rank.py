@@ -28,7 +28,7 @@ from skgalaxy.cli._common import (
     wants_bars,
     write_csv,
 )
-from skgalaxy.cli._model_files import load_model, tree_of
+from skgalaxy.cli._model_files import load_model, n_learned_from, tree_of
 from skgalaxy.cli._trees import (
     PartOf,
     blank_posterior,
@@ -111,6 +111,7 @@ def rank(
     The output has the columns id_str, image and mutual_information, in nats. --manifest makes a
     folder that `panoptes subject-set upload-subjects` uploads.
     """
+    import numpy as np
     import pandas as pd
 
     from skgalaxy import query
@@ -161,6 +162,11 @@ def rank(
             checkpoint=checkpoint,
             verbose=wants_bars(quiet),
         )
+        if n_known := n_learned_from(estimator, pixels[np.sort(rows)]):
+            note(
+                f"{n_known} of these {n} have been learned from: volunteers have answered about "
+                "them. Leave them out of IMAGES to ask about others."
+            )
     # ids are text: spreadsheets and float columns mangle numbers of 18 digits
     pool = pd.DataFrame({"id_str": list(files), "image": list(map(str, files.values()))})
     ranking = pool.iloc[rows].assign(mutual_information=scores)

@@ -97,7 +97,8 @@ _LEAST_GALAXIES = 20  # 16 to learn from and 4 to calibrate on
 @click.option(
     "--epochs",
     type=POSITIVE,
-    help="Number of passes over the galaxies.  [default: by their number, about 250 sqrt(n) steps]",
+    help="Number of passes over the galaxies.  [default: by their number, about 125 sqrt(n) steps; "
+    "twice as many for upright pictures, and for a tree]",
 )
 @click.option(
     "--batch-size", type=POSITIVE, default=16, help="Number of galaxies per training step."

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from skgalaxy._validation import check_choice, check_float, check_ids
 from skgalaxy.votes._decision_tree import DecisionTree
 from skgalaxy.votes._tree_counts import check_tree_counts
-from skgalaxy.votes._vote_table import ORIGIN_COLUMN, ORIGINS, Origin, VoteTable
+from skgalaxy.votes._vote_table import ORIGIN_COLUMN, ORIGINS, Origin, VoteTable, rows_of_ids
 
 __all__ = ["TreeVotes"]
 
@@ -174,6 +174,11 @@ class TreeVotes:
         -------
         votes : TreeVotes
 
+        Raises
+        ------
+        ValueError
+            If the table has none of them.
+
         Examples
         --------
         >>> from skgalaxy.votes import DecisionTree, TreeVotes
@@ -183,7 +188,7 @@ class TreeVotes:
                [nan, nan]])
         """
         ids = check_ids(ids, "ids", None)
-        rows = pd.Index(self.ids).get_indexer(ids)
+        rows = rows_of_ids(self.ids, ids)
         counts = np.full((len(ids), self.tree.n_answers), np.nan)
         counts[rows >= 0] = self.counts[rows[rows >= 0]]
         about: dict[str, Any] = {"residual": self.residual, "source": self.source}

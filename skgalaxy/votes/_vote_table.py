@@ -222,6 +222,11 @@ class VoteTable:
         -------
         table : VoteTable
 
+        Raises
+        ------
+        ValueError
+            If the table has none of them.
+
         Examples
         --------
         >>> from skgalaxy.votes import VoteTable
@@ -231,7 +236,7 @@ class VoteTable:
                [0, 0]])
         """
         ids = check_ids(ids, "ids", None)
-        rows = pd.Index(self.ids).get_indexer(ids)
+        rows = rows_of_ids(self.ids, ids)
         known = rows >= 0
         counts = np.zeros((len(ids), len(self.answers)), dtype=np.int64)
         n_votes = np.zeros(len(ids), dtype=np.int64)
@@ -290,3 +295,21 @@ class VoteTable:
                 f"'{{question}}_{{answer}}'. Got question {self.question!r} with answers "
                 f"{', '.join(map(repr, self.answers))}; choose names without '_'."
             )
+
+
+def rows_of_ids(known: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.intp]:
+    """Rows of ids among those that a table has, -1 where it has none.
+
+    Raises
+    ------
+    ValueError
+        If it has none of them: they are of another catalogue.
+    """
+    rows = pd.Index(known).get_indexer(ids)
+    if len(rows) and len(known) and (rows < 0).all():
+        raise ValueError(
+            f"`ids` must be of the table's galaxies, for example {str(known[0])!r}. Got none of "
+            f"them, for example {str(ids[0])!r}; read the table by the column of these ids, with "
+            "`id_column`."
+        )
+    return rows
