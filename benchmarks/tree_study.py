@@ -221,7 +221,10 @@ def report(found: pd.DataFrame) -> list[Target]:
         for setting, some in rows.groupby("setting", sort=False):
             ratio = f"{of_own[setting].median():.2f}".replace("nan", "")
             medians = [f"{some[key].median():.3f}" for key in SHOWN]
-            medians = [ratio, *medians, f"{some['seconds'].median():.0f}"]
+            seconds = f"{some['seconds'].median():.0f}".replace("nan", "")
+            if setting == OUT_OF_FOLD:  # other galaxies, and several fits
+                ratio, seconds = "", ""
+            medians = [ratio, *medians, seconds]
             mean = f"{some['mean N'].mean():.1f}"
             table.append((name, question, mean, setting, len(some), *medians))
         ratio = of_own["one network"].dropna().to_numpy()
