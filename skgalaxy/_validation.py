@@ -21,8 +21,9 @@ from skgalaxy._arrays import missing_mask as missing_mask
 from skgalaxy._arrays import refuse_masked as refuse_masked
 from skgalaxy._arrays import shortened as shortened
 
-# What spreadsheets and float columns make of an integer: 68.0, 5.87722981746540704e+17, 5.9E+17.
-MANGLED = re.compile(r"[+-]?(\d+\.\d*([eE][+-]?\d+)?|\d+[eE]\+\d+)")
+# What spreadsheets and float columns make of an integer: 68.0, 5.87722981746540704e+17, 5.9E+17;
+# a German spreadsheet 5,9E+17. 12e5 may be a name: programs write a point or a plus.
+MANGLED = re.compile(r"[+-]?(\d+[.,]\d*([eE][+-]?\d+)?|\d+[eE]\+\d+)")
 
 
 def check_int(value: Any, name: str, minimum: int) -> int:

@@ -486,6 +486,8 @@ def test_fits_image_is_no_table(tmp_path):
             r"their last digits are lost. Got 5.87722981746540704e\+17",
         ),
         ("6E+17,1,2,3", r"Got 6E\+17 in row 1 of"),
+        ('"5,87722981746541E+17",1,2,3', r"Got 5,87722981746541E\+17 in row 1 of"),
+        ('"68,0",1,2,3', r"Got 68,0 in row 1 of"),
     ],
 )
 def test_bad_rows(table, row, message):

@@ -445,6 +445,7 @@ class TestBadExports:
             ({"subject_data": '{"77": {"#id_str": 5.877229817422152e+17}}'}, "is a float, 5.877"),
             ({"subject_data": '{"77": {"#id_str": "5.87723E+17"}}'}, "is a float, '5.87723E"),
             ({"subject_data": '{"77": {"#id_str": "587722.0"}}'}, "is a float, '587722.0'"),
+            ({"subject_data": '{"77": {"#id_str": "5,87723E+17"}}'}, "is a float, '5,87723E"),
             ({"subject_data": '{"77": {"#id_str": [1]}}'}, "neither text nor a whole number"),
             ({"user_name": " "}, "'user_name' no name"),
             ({"classification_id": "5.43E+08"}, "no whole number, '5.43E"),

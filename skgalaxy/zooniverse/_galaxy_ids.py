@@ -123,6 +123,7 @@ class GalaxyIds:
         """True if one of the ids asked for is such a number: 5.877E+17 may have been many."""
         if not MANGLED.fullmatch(mangled):
             return False
+        mangled = mangled.replace(",", ".")
         value = float(mangled)
         if not 0 < abs(value) < math.inf:
             return value == 0 and "0" in self._known
