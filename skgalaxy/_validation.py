@@ -8,7 +8,7 @@ import numbers
 import os
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ from skgalaxy._arrays import shortened as shortened
 # What spreadsheets and float columns make of an integer: 68.0, 5.87722981746540704e+17, 5.9E+17;
 # a German spreadsheet 5,9E+17. 12e5 may be a name: programs write a point or a plus.
 MANGLED = re.compile(r"[+-]?(\d+[.,]\d*([eE][+-]?\d+)?|\d+[eE]\+\d+)")
+
+
+KEPT_DIGITS = 15  # by spreadsheets, which put zeros for all digits after them
 
 
 def check_int(value: Any, name: str, minimum: int) -> int:
@@ -347,6 +350,13 @@ def check_ids(
             raise ValueError(
                 f"`{name}` must {rule}. Got {got} in row {rows[bad[0]]}{of_source(source)}."
             )
+    cut = first_cut(text)
+    if cut is not None:
+        raise ValueError(
+            f"`{name}` must have all their digits. Got {text[cut]} in row {rows[cut]}"
+            f"{of_source(source)}, where these and all others of 16 and more digits end in zeros, "
+            "as a spreadsheet leaves them; take the ids from before it saved them."
+        )
     repeated = pd.Index(text, dtype=object).duplicated(keep=False)  # hashed: little memory
     if repeated.any():
         again = text[int(np.argmax(repeated))]
@@ -355,6 +365,31 @@ def check_ids(
             f"`{name}` must not repeat. Got {again} in rows {shown}{of_source(source)}."
         )
     return np.array(text, dtype=str)
+
+
+def first_cut(ids: Iterable[str]) -> int | None:
+    """Place of the first id whose last digits a spreadsheet has cut; None if it has cut none.
+
+    It cuts those of all ids. Three ids that end so by chance are one in 10^9 or more, because nine
+    zeros are asked for, of all ids together.
+    """
+    first, n_cut, n_zeros = None, 0, 0
+    for place, id_ in enumerate(ids):
+        zeros = zeros_for_digits(id_)
+        if zeros < 0:
+            return None
+        if zeros:
+            first = place if first is None else first
+            n_cut, n_zeros = n_cut + 1, n_zeros + zeros
+    return first if n_cut >= 3 and n_zeros >= 9 else None
+
+
+def zeros_for_digits(id_: str) -> int:
+    """Number of zeros after the 15 digits that spreadsheets keep; -1 if it has others there."""
+    digits = id_.lstrip("+-0")
+    if len(digits) <= KEPT_DIGITS or not digits.isdecimal():
+        return 0
+    return -1 if digits[KEPT_DIGITS:].strip("0") else len(digits) - KEPT_DIGITS
 
 
 def _as_list(ids: Any, name: str) -> list[Any]:

@@ -232,6 +232,21 @@ class TestIds:
         with pytest.raises(ValueError, match=r"row 0 .*subject 77 .*is a float"):
             read_classifications(path, task="T0", ids=["1", asked, "g1"])
 
+    def test_ids_that_a_spreadsheet_has_cut(self, write_export):
+        rows = []
+        for number in range(215, 218):
+            id_ = f"587722981742{number}000"
+            rows += export_rows([("a", "Yes")], subject_data=subject(id_))
+        path = write_export(rows)
+        with pytest.raises(ValueError, match=r"all their digits.* such as 587722981742215000, as"):
+            read_classifications(path, task="T0")
+        with pytest.raises(ValueError, match=r"Got 587722981742216240, .* cut to 587722981742216"):
+            read_classifications(path, task="T0", ids=["1", "587722981742216240"])
+        rows += export_rows([("a", "Yes")], subject_data=subject("587722981742215241"))
+        assert len(read_classifications(write_export(rows), task="T0").ids) == 4
+        with pytest.raises(ValueError, match="Got none of them"):
+            read_classifications(path, task="T0", ids=["587722981742216240"])
+
     def test_none_found(self, write_export):
         path = write_export(export_rows([("a", "Yes")], subject_data=subject("J1")))
         with pytest.raises(ValueError, match=r"`ids` must .* none of them in .*'587'; .*'J1'\."):

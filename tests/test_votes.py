@@ -495,6 +495,30 @@ def test_bad_rows(table, row, message):
         read_votes(table(HEAD, "a,1,2,3", row), "bar")
 
 
+CUT = ["587722981742215000", "587722981742216000", "587722981742217000"]
+
+
+@pytest.mark.parametrize("others", [[], ["J1457", "12"]])
+def test_ids_that_a_spreadsheet_has_cut(table, others):
+    path = table(HEAD, *(f"{id_},1,2,3" for id_ in [*others, *CUT]))
+    where = f"Got 587722981742215000 in row {len(others)} of '.*votes.csv', .* spreadsheet"
+    with pytest.raises(ValueError, match=f"`id_str` must have all their digits. {where}"):
+        read_votes(path, "bar")
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [*CUT, "587722981742217001"],
+        CUT[:2],  # one in a million by chance
+        ["1234567890123450", "1234567890123460", "1234567890123470"],  # one in a thousand
+        ["123456789012000", "123456789013000", "123456789014000"],  # all digits are kept
+    ],
+)
+def test_ids_that_end_in_zeros(table, ids):
+    assert read_votes(table(HEAD, *(f"{id_},1,2,3" for id_ in ids)), "bar").ids.tolist() == ids
+
+
 def test_ids_that_only_look_mangled(table):
     ids = ["J145719.64-005037.2", "1237.301.5", "12e5", "0042", "é"]
     votes = read_votes(table(HEAD, *(f" {name} ,1,2,3" for name in ids)), "bar")

@@ -8,7 +8,14 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from skgalaxy._validation import LONGEST_ID, MANGLED, check_ids
+from skgalaxy._validation import (
+    KEPT_DIGITS,
+    LONGEST_ID,
+    MANGLED,
+    check_ids,
+    first_cut,
+    zeros_for_digits,
+)
 from skgalaxy.zooniverse._answers import shown
 from skgalaxy.zooniverse._export_file import RowError, is_utf8
 
@@ -67,9 +74,22 @@ class GalaxyIds:
                 f"{some(self._metadata)}."
             )
 
-    def refuse_rounded(self, path: str) -> None:
-        """Refuse ids of which each is a number as JavaScript rounds it, by chance one in 100."""
-        if self.asked is None and self._integers and all(map(_is_rounded, self._integers)):
+    def refuse_rounded(self, found: Iterable[str], path: str) -> None:
+        """Refuse ids that a spreadsheet has cut, and numbers that JavaScript has rounded.
+
+        Each of them must be such a number, by chance one in 100.
+        """
+        if self.asked is not None:
+            return
+        ids = list(found)
+        cut = first_cut(ids)
+        if cut is not None:
+            raise ValueError(
+                f"The galaxies' ids must have all their digits. Got {self._id_name!r} in {path!r} "
+                f"as numbers that end in zeros, such as {ids[cut]}, as a spreadsheet leaves them; "
+                f"take another `id_name`, for example {SUBJECT_IDS!r}."
+            )
+        if self._integers and all(map(_is_rounded, self._integers)):
             raise ValueError(
                 f"The galaxies' ids must be exact. Got {self._id_name!r} in {path!r} as numbers "
                 f"that JavaScript has rounded, such as {min(self._integers)}; take another "
@@ -90,12 +110,30 @@ class GalaxyIds:
                     f"rounded to {rounded} in {path!r} ({of_all} ids are not in it); take another "
                     f"`id_name`, for example {SUBJECT_IDS!r}."
                 )
+        cut = self._first_cut(missing)
+        if cut:
+            raise ValueError(
+                f"`ids` must be ids of galaxies in the export. Got {cut[0]}, whose last digits a "
+                f"spreadsheet has cut to {cut[1]} in {path!r} ({of_all} ids are not in it); take "
+                f"another `id_name`, for example {SUBJECT_IDS!r}."
+            )
         if len(missing) == len(self._known):
             raise NotInExportError(
                 f"`ids` must be ids of galaxies in the export. Got none of them in {path!r}: "
                 f"{some(missing)}; it holds {some(self._others)}."
             )
         return f"{of_all} `ids` are not in {path!r}, and have N = 0: {some(missing)}."
+
+    def _first_cut(self, missing: Iterable[str]) -> tuple[str, str] | None:
+        """The first id that the export has with zeros, as a spreadsheet leaves all of them."""
+        if any(zeros_for_digits(id_) < 0 for id_ in self._others):
+            return None
+        for id_ in missing:
+            if zeros_for_digits(id_) < 0:
+                cut = id_[:KEPT_DIGITS] + "0" * (len(id_) - KEPT_DIGITS)
+                if cut in self._others:
+                    return id_, cut
+        return None
 
     def _id(self, subject: str, metadata: dict[str, Any]) -> str | None:
         value = subject if self._id_name == SUBJECT_IDS else metadata.get(self._id_name)

@@ -149,7 +149,7 @@ class Tally(Generic[Said, Votes]):
             )
         self._script.refuse_absent()
         self._ids.refuse_none(self.path)
-        self._ids.refuse_rounded(self.path)
+        self._ids.refuse_rounded(self._galaxies, self.path)
         missing = self._ids.tell_missing(self._found, self.path)
         known = list(self._galaxies)
         ids = self._ids.asked
