@@ -338,6 +338,26 @@ class TestFiles:
             by_files(galaxies, tmp_path).request([IDS[0], "7"])
         assert not (tmp_path / "asked").exists()
 
+    @pytest.mark.parametrize(
+        ("saved", "message"),
+        [
+            ("5.87723E+17", r"`#id_str` must .*their last digits are lost. Got 5.87723E\+17"),
+            ("587722981742215000", "with 587722981742215000, whose last digits a spreadsheet has"),
+        ],
+    )
+    def test_manifest_that_a_spreadsheet_has_saved(self, galaxies, tmp_path, saved, message):
+        """Its galaxy would be asked about again."""
+        whole = "587722981742215240"
+        images = {whole: next(iter(galaxies.values()))}
+        volunteers = by_files(images, tmp_path)
+        volunteers.request([whole])
+        manifest = tmp_path / "asked" / "request_0001" / "manifest.csv"
+        manifest.write_text(manifest.read_text().replace(whole, saved))
+        with pytest.raises(ValueError, match=message):
+            volunteers.request([whole])
+        with pytest.raises(ValueError, match=message):
+            volunteers.collect()
+
     def test_lost_manifest(self, galaxies, tmp_path):
         volunteers = by_files(galaxies, tmp_path)
         volunteers.request(IDS[:2])

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skgalaxy._files import check_path
-from skgalaxy._validation import check_ids, check_int, shortened
+from skgalaxy._validation import KEPT_DIGITS, check_ids, check_int, shortened, zeros_for_digits
 from skgalaxy.active._tree_answers import n_shown
 from skgalaxy.votes import DecisionTree, TreeVotes, VoteTable
 from skgalaxy.zooniverse import (
@@ -199,8 +199,23 @@ class FileVolunteers:
     def _requested(self) -> list[str]:
         """The ids in all manifests."""
         folders = [path for path in self._numbered() if path.is_dir()]
-        ids = [id_ for folder in folders for id_ in _manifest_ids(folder)]
-        return list(dict.fromkeys(ids))  # once: a folder may have been copied
+        by_folder = {folder: _manifest_ids(folder) for folder in folders}
+        self._refuse_cut(by_folder)
+        # once: a folder may have been copied
+        return list(dict.fromkeys(id_ for ids in by_folder.values() for id_ in ids))
+
+    def _refuse_cut(self, by_folder: Mapping[Path, Sequence[str]]) -> None:
+        """Refuse ids without image that are those of images but for the last digits, zeros here."""
+        whole = {id_[:KEPT_DIGITS] for id_ in self.images if zeros_for_digits(id_) < 0}
+        for folder, ids in by_folder.items():
+            for id_ in ids:
+                cut = zeros_for_digits(id_) > 0 and id_[:KEPT_DIGITS] in whole
+                if cut and id_ not in self.images:
+                    raise ValueError(
+                        "`folder` must hold requests as they were written. Got "
+                        f"{str(folder)!r} with {id_}, whose last digits a spreadsheet has cut; "
+                        "put its manifest back, or remove it if all its galaxies are answered."
+                    )
 
 
 def _check_images(images: Any) -> dict[str, Any]:

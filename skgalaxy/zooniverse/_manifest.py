@@ -141,7 +141,7 @@ def read_manifest_ids(folder: str | Path) -> list[str]:
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no manifest, or it is damaged.
+        If there is no manifest, or it is damaged, for example by a spreadsheet that cut the ids.
     """
     with open_table(Path(folder) / TABLE_NAME) as table:
         if ID_NAME not in table.names:
@@ -149,7 +149,7 @@ def read_manifest_ids(folder: str | Path) -> list[str]:
                 f"A manifest must have a column {ID_NAME!r}. Got {', '.join(table.names)} in "
                 f"{table.path!r}."
             )
-        return table.columns([ID_NAME])[ID_NAME].tolist()
+        return check_ids(table.columns([ID_NAME])[ID_NAME], ID_NAME, table.path).tolist()
 
 
 def _file_names(ids: NDArray[np.str_]) -> list[str]:
