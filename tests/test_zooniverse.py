@@ -300,6 +300,13 @@ class TestClassifications:
         votes = read_classifications(write_export(rows), task="T0")
         np.testing.assert_array_equal(votes.votes("Yes"), [[2, 2]])
 
+    def test_anonymous_volunteers_without_names(self, write_export):
+        """They are not one person, but a row that is there twice is one."""
+        rows = export_rows([("not-logged-in", "Yes"), ("not-logged-in", "No"), ("ann", "Yes")])
+        with pytest.warns(UserWarning, match=r"^2 classifications in .* each counts as another"):
+            votes = read_classifications(write_export([*rows, rows[0]]), task="T0")
+        np.testing.assert_array_equal(votes.votes("Yes"), [[2, 3]])
+
     def test_null_is_no_answer(self, write_export):
         rows = export_rows([("ann", None), ("bob", "Yes"), ("ann", "Yes"), ("cid", "")])
         np.testing.assert_array_equal(

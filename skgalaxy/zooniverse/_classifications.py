@@ -113,8 +113,8 @@ def read_classifications(
     Warns
     -----
     UserWarning
-        If some of `ids` are not in the export, or the task asks several questions in it, because
-        the workflow was edited.
+        If some of `ids` are not in the export; if anonymous volunteers are not told apart; or if
+        the task asks several questions in it, because the workflow was edited.
 
     Notes
     -----
@@ -124,7 +124,8 @@ def read_classifications(
     is none. Of two answers to the task within one classification the first counts.
 
     Anonymous volunteers are told apart by Zooniverse's ``not-logged-in-...``, a hash of their
-    address. If a galaxy was uploaded twice, its subjects are one galaxy. Classifications of a
+    address; without the hash each classification counts as another volunteer's, and a warning tells
+    how many there are. If a galaxy was uploaded twice, its subjects are one galaxy. Classifications of a
     retired subject count, as do those of experts and in gold standard mode: leave out rows by
     their ``expert`` and ``gold_standard`` if you want volunteers only.
 

@@ -22,6 +22,7 @@ from skgalaxy.zooniverse._galaxy_ids import GalaxyIds, some
 MOST_DIGITS = 18  # which an int64 holds
 CELLS_KEPT, LONGEST_KEPT = 2**14, 2000  # longer ones, in characters, seldom repeat
 UNANSWERED = -1  # in place of the number of a statement
+ANONYMOUS = "not-logged-in"  # and a hash behind it, unless somebody has removed that
 
 T = TypeVar("T")
 Said = TypeVar("Said")
@@ -91,6 +92,7 @@ class Tally(Generic[Said, Votes]):
         self._kept = np.empty((0, 5), dtype=np.int64)
         self._workflows: dict[str, None] = {}
         self._found: set[str] = set()
+        self._nameless: set[int] = set()  # classifications
         self._read_said = _reader("annotations", script.read)
         self._read_user = _reader("user_name", _user)
         self._read_galaxy = _reader("subject_data", lambda text: self._ids.read(subjects(text)))
@@ -117,6 +119,9 @@ class Tally(Generic[Said, Votes]):
             raise problem or RowError("cannot be read.")
         classification = _whole_number(cells, "classification_id")
         user = self._read_user(cells)
+        if user == ANONYMOUS:
+            user = f"{ANONYMOUS}\0{classification}"  # a name that nobody has
+            self._nameless.add(classification)
         number = self._script.number(said, cells.workflow_version)
         self._numbers.extend(
             (self._galaxies[galaxy], self._users[user], classification, number, row)
@@ -161,8 +166,18 @@ class Tally(Generic[Said, Votes]):
         shape = (len(ids), int(number.max(initial=-1)) + 1)
         ones = np.ones(len(number), dtype=np.int64)
         votes = self._script.votes(ids, csr_array((ones, (rows[galaxy], number)), shape=shape))
-        self.notes = ([missing] if missing else []) + self._script.notes()
+        self.notes = [note for note in (missing, self._tell_nameless()) if note]
+        self.notes += self._script.notes()
         return votes
+
+    def _tell_nameless(self) -> str:
+        """Sentence on volunteers whom nothing tells apart; "" if there are none."""
+        if not self._nameless:
+            return ""
+        return (
+            f"{len(self._nameless)} classifications in {self.path!r} are by {ANONYMOUS!r}, without "
+            "the hash that tells volunteers apart: each counts as another volunteer's."
+        )
 
     def _first(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Galaxies, and the votes among each volunteer's first statements about them."""

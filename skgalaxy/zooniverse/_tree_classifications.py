@@ -102,7 +102,8 @@ def read_tree_classifications(
     UserWarning
         With their numbers, on answers to tasks that ask no question of the tree, and to questions
         that the tree does not lead the volunteer to; on questions that no task asks; as
-        `read_classifications`, on galaxies that are not in the export and on edited tasks.
+        `read_classifications`, on galaxies that are not in the export, on anonymous volunteers who
+        are not told apart and on edited tasks.
 
     See Also
     --------
