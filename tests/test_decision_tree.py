@@ -220,6 +220,34 @@ def test_a_question_twice_is_refused():
 # The tree itself
 
 
+YES_NO = {name: ["yes", "no"] for name in ("disc", "bar", "arms", "odd")}
+
+
+@pytest.mark.parametrize(
+    "asked_after",
+    [
+        {"odd": ["bar_yes", "arms_yes"]},  # everyone is asked both
+        {"bar": ["disc_yes"], "arms": ["disc_yes"], "odd": ["bar_yes", "arms_yes"]},
+        {"bar": ["disc_yes"], "arms": ["disc_yes", "disc_no"], "odd": ["bar_yes", "arms_yes"]},
+        {"bar": ["disc_yes"], "odd": ["disc_no", "disc_yes", "bar_no"]},
+    ],
+)
+def test_two_answers_of_one_volunteer(asked_after):
+    with pytest.raises(ValueError, match=r"one at most. Got '.*_.*' and '.*' for 'odd', which one"):
+        DecisionTree(YES_NO, asked_after)
+
+
+@pytest.mark.parametrize(
+    "asked_after",
+    [
+        {"bar": ["disc_yes"], "arms": ["disc_no"], "odd": ["bar_yes", "arms_no", "bar_no"]},
+        {"bar": ["disc_yes"], "arms": ["bar_yes"], "odd": ["disc_no", "arms_yes", "bar_no"]},
+    ],
+)
+def test_answers_of_several_volunteers(asked_after):
+    assert DecisionTree(YES_NO, asked_after).parents("odd")
+
+
 @pytest.mark.parametrize(
     ("answers", "asked_after", "message"),
     [

@@ -56,8 +56,8 @@ class DecisionTree:
     ------
     ValueError
         If there is no question, or one without answers or with the same twice; if `asked_after`
-        names an unknown question, or an answer that is unknown or belongs to a later question; if
-        two answers have one name in `columns`.
+        names an unknown question, or an answer that is unknown or belongs to a later question, or
+        two answers that one volunteer may give; if two answers have one name in `columns`.
 
     See Also
     --------

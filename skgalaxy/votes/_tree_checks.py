@@ -1,8 +1,9 @@
 """Checks of what a decision tree is made of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 
@@ -33,7 +34,34 @@ def check_parents(
                 f"{twice[0]!r} for {question!r} and for {known[twice[0]][0]!r}."
             )
         known |= of_question
+    _refuse_two_ways(answers, parents)
     return parents
+
+
+def _refuse_two_ways(
+    answers: Mapping[str, tuple[str, ...]], parents: Mapping[str, tuple[tuple[str, str], ...]]
+) -> None:
+    """Refuse a question after two answers that one volunteer may give: N would count both."""
+    place = {(q, answer): n for n, (q, answer) in enumerate(_pairs(answers))}
+    together = np.eye(len(place), dtype=np.bool_)  # answers that one volunteer may give
+    for question, given in answers.items():
+        begin = place[question, given[0]]
+        ways = [place[parent] for parent in parents[question]]
+        for n, way in enumerate(ways):
+            twice = [other for other in ways[n + 1 :] if together[way, other]]
+            if twice:
+                one, two = (f"{q}_{a}" for q, a in (parents[question][n], list(place)[twice[0]]))
+                raise ValueError(
+                    "`asked_after` must name answers of which each volunteer gives one at most. "
+                    f"Got {one!r} and {two!r} for {question!r}, which one volunteer may give both."
+                )
+        here = slice(begin, begin + len(given))
+        among = together[ways, :begin].any(axis=0) if ways else np.ones(begin, dtype=np.bool_)
+        together[here, :begin], together[:begin, here] = among, among[:, None]
+
+
+def _pairs(answers: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    return ((question, answer) for question, given in answers.items() for answer in given)
 
 
 def _parents_of(
