@@ -628,11 +628,19 @@ def test_rank_beside_another_process(sky, pool, tmp_path, capsys, monkeypatch):
     assert "which another process writes, too" in fails(capsys, 1, *command)
 
 
-def test_rank_refuses_formulas_before_it_scores(sky, tmp_path, capsys, monkeypatch):
-    write_images(tmp_path / "pool", ["=1+1", "ok"])
+@pytest.mark.parametrize(
+    ("id_", "message"),
+    [
+        ("=1+1", "`IMAGES` must not be formulas, which spreadsheets run. Got '=1+1'"),
+        ("1.50", "`IMAGES` must be text or integers: as floats their last digits are lost. Got"),
+        ("5E+17", "Got 5E+17"),
+    ],
+)
+def test_rank_refuses_ids_before_it_scores(sky, tmp_path, capsys, monkeypatch, id_, message):
+    write_images(tmp_path / "pool", [id_, "ok"])
     monkeypatch.setattr("skgalaxy.images.pack_images", None)
     error = fails(capsys, 1, "rank", sky / "model.skgalaxy", tmp_path / "pool", "-n", 1)
-    assert "`IMAGES` must not be formulas" in error
+    assert message in error
 
 
 def test_votes_of_formulas_are_not_written(tmp_path, capsys):
@@ -758,6 +766,7 @@ def test_votes_of_an_export(tmp_path, capsys):
     assert run(*command, *answers, "-o", tmp_path / "bars.csv") == 0
     table = read_votes(tmp_path / "bars.csv")
     assert (table.question, table.votes("yes").tolist()) == ("bar", [[2, 3]])
+    assert "name the --task to read" in fails(capsys, 2, "votes", tmp_path / "export.csv")
     assert "TEXT=NAME" in fails(capsys, 2, *command, "--answer", "bar")
     assert "'Yes, a bar'" in fails(capsys, 1, *command, "--answer", "No bar=no")
     assert "once" in fails(capsys, 2, *command, "--answer", "No bar=no", "--answer", "No bar=x")

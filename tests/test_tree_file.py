@@ -70,6 +70,8 @@ A, AB = 'name = "a"\nanswers = ["y", "n"]', 'name = "b"\nanswers = ["y", "n"]\na
         (questions('name = "a"\nanswers = []'), "`answers` of question 'a' must be a list"),
         (questions('name = "a"\nanswers = ["y", 1]'), "Answer 2 of question 'a' must be a name"),
         (questions('name = "a"\nanswers = ["y", "y"]'), "each answer once. Got 'y' twice"),
+        (questions('name = "a"\nanswers = ["y", "y "]'), "answer 2 .* with a blank. Got 'y '"),
+        (questions('name = " a"\nanswers = ["y"]'), "questions 1 must .* with a blank. Got ' a'"),
         (
             questions('name = "a"\nanswers = [{name = "y", hint = "?"}]'),
             "keys of answer 'y' of question 'a' must be among name, text.* Got 'hint'",

@@ -116,6 +116,7 @@ def rank(
 
     from skgalaxy import query
     from skgalaxy._spreadsheets import refuse_formulas
+    from skgalaxy._validation import check_ids
     from skgalaxy.zooniverse import write_manifest
 
     check_new(output, force)
@@ -127,7 +128,8 @@ def rank(
             "--strategy mutual-information."
         )
     files = list_images(images)
-    refuse_formulas(files, "IMAGES")  # now, not when the ranking is written
+    # now, not when the ranking is written; ids that `predict` and a manifest would refuse
+    refuse_formulas(check_ids(list(files), "IMAGES", None), "IMAGES")
     loader, estimator, metadata = load_model(model)
     tree, unknown = tree_of(estimator), metadata.get("not_learned", [])
     if tree is None:

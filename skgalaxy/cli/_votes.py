@@ -129,6 +129,7 @@ def votes(
     come of them say it, too.
     """
     from skgalaxy.votes import list_questions, read_votes
+    from skgalaxy.zooniverse._export_file import is_export
 
     check_new(output, force)
     if reconstruct:
@@ -149,6 +150,11 @@ def votes(
         write_csv(_votes_on_task(table, tasks, export), output)
         return
     refuse_given(_OF_EXPORTS, "is for exports; name the --task to read, or a --tree.")
+    if is_export(table):
+        raise click.UsageError(
+            f"{table} is an export of classifications; name the --task to read, for example T0, or "
+            "a --tree."
+        )
     if question is None and output is None:
         questions = list_questions(table, dialect=dialect)
         for name, given in questions.items():

@@ -194,6 +194,8 @@ def _name_of(table: dict[str, Any], where: str) -> str:
     name = table.get("name")
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"`name` of {where} must be text. Got {name!r}.")
+    if name != name.strip():
+        raise ValueError(f"`name` of {where} must not begin or end with a blank. Got {name!r}.")
     return name
 
 
