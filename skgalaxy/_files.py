@@ -32,6 +32,7 @@ __all__ = [
     "check_path",
     "complete_file",
     "complete_folder",
+    "file_state",
     "partial_folder",
     "put_in_place",
     "remove_partials",
@@ -54,6 +55,15 @@ def check_path(path: Any, name: str) -> Path:
     if not os.fspath(path) or "\0" in os.fspath(path):
         raise ValueError(f"`{name}` must be a path that can exist. Got {os.fspath(path)!r}.")
     return Path(path)
+
+
+def file_state(path: str | bytes | os.PathLike[str]) -> tuple[int, int] | None:
+    """Size and time of a file, which change when it is written; None if there is no such file."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # no file, or a name that no file can have
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def check_parent(path: Path, name: str) -> None:

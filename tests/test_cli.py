@@ -436,9 +436,32 @@ def test_store_is_not_decoded_again(sky, pool, tmp_path):
     settings = ("--store", tmp_path / "packed", "--quiet")
     assert run(*command, tmp_path / "first.csv", *settings) == 0
     for path in pool.glob("*.png"):
-        path.write_bytes(b"gone")
+        status = path.stat()
+        path.write_bytes(bytes(status.st_size))  # gone, but for its size and time
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert run(*command, tmp_path / "second.csv", *settings) == 0
     assert (tmp_path / "first.csv").read_bytes() == (tmp_path / "second.csv").read_bytes()
+
+
+@pytest.mark.filterwarnings("default:24 of 24 files have another size or time")
+def test_store_of_another_sky(sky, tmp_path, capsys, monkeypatch):
+    """Two folders with images of the same names, told by relative paths."""
+    catalogues = {}
+    for number, night in enumerate(("n1", "n2")):
+        shutil.copytree(sky / "images", tmp_path / night / "images")
+        paths = sorted((tmp_path / night / "images").iterdir())
+        contents = [path.read_bytes() for path in paths]
+        for path, content in zip(paths, contents[number:] + contents[:number], strict=True):
+            path.write_bytes(content)
+            os.utime(path, (number, number))
+        monkeypatch.chdir(tmp_path / night)
+        for name, store in (("own.csv", "own"), ("shared.csv", tmp_path / "shared")):
+            command = ("predict", sky / "model.skgalaxy", "images", name, "--store", store)
+            assert run(*command, "--quiet") == 0
+        catalogues[night] = (tmp_path / night / "own.csv").read_bytes()
+        assert (tmp_path / night / "shared.csv").read_bytes() == catalogues[night]
+    assert catalogues["n1"] != catalogues["n2"]
+    assert "have another size or time than those packed into" in capsys.readouterr().err
 
 
 def test_crop_of_the_pool(sky, pool, tmp_path, capsys):

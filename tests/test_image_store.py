@@ -313,6 +313,92 @@ def limited(disk):
     return lambda *args, **kwargs: Limited(builtins.open(*args, **kwargs), disk)
 
 
+class TestChanged:
+    """Files that have been written since they were packed."""
+
+    @pytest.fixture
+    def changed(self, paths, store, read):
+        """Return `paths`: all are packed, and then two files are exchanged."""
+        pack_images(paths, store, size=8)
+        first, second = (Path(paths[row]).read_bytes() for row in (2, 7))
+        for row, content in ((2, second), (7, first)):
+            Path(paths[row]).write_bytes(content)
+            os.utime(paths[row], (row, row))
+        read.clear()
+        return paths
+
+    def test_are_read_again(self, changed, store, read):
+        with pytest.warns(
+            UserWarning, match=r"2 of 11 files have another size or time than .*pool"
+        ):
+            assert len(pack_images(changed, store, size=8)) == 0
+        assert sorted(read) == ["2.png", "7.png"]
+        np.testing.assert_array_equal(open_images(store, verify=True), read_images(changed, size=8))
+        pack_images(changed, store, size=8)  # without a warning
+        assert len(read) == 2
+
+    def test_may_be_broken_now(self, changed, store):
+        spoil(changed[7])
+        with (
+            pytest.warns(UserWarning, match="2 of 11 files have another size"),
+            pytest.warns(UserWarning, match="1 of 11 files are left out"),
+        ):
+            assert pack_images(changed, store, size=8)["row"].to_list() == [7]
+        expected, _ = read_images(changed, size=8, on_error="report")
+        np.testing.assert_array_equal(open_images(store, verify=True), expected)
+
+    def test_keep_their_pixels_once_gone(self, changed, store, read):
+        expected = np.array(open_images(store))
+        for row in (2, 7):
+            os.remove(changed[row])
+        assert len(pack_images(changed, store, size=8)) == 0
+        assert not read
+        np.testing.assert_array_equal(open_images(store, verify=True), expected)
+
+    @pytest.mark.filterwarnings("ignore:2 of 11 files have another size")
+    @pytest.mark.parametrize("last", ["_write_settings", "read_picture"])
+    def test_stopped(self, changed, store, read, monkeypatch, last):
+        """Between two of the steps: nothing of the old files is left."""
+
+        def stop(*args):
+            raise Stopped
+
+        with monkeypatch.context() as patch:
+            patch.setattr(_store, last, stop)
+            with pytest.raises(Stopped):
+                pack_images(changed, store, size=8, n_jobs=1)
+        pack_images(changed, store, size=8)
+        np.testing.assert_array_equal(open_images(store, verify=True), read_images(changed, size=8))
+
+    def test_while_packing_was_stopped(self, paths, store, read):
+        spoil(paths[9])
+        with pytest.raises(ValueError, match=r"9\.png' cannot be read"):
+            pack_images(paths, store, size=8, on_error="raise", n_jobs=1)
+        for row in (1, 9):
+            Path(paths[row]).write_bytes(Path(paths[0]).read_bytes())
+            os.utime(paths[row], (row, row))
+        read.clear()
+        with pytest.warns(UserWarning, match="1 of 11 files have another size or time"):
+            pack_images(paths, store, size=8)
+        assert sorted(read) == ["1.png", "10.png", "8.png", "9.png"]
+        np.testing.assert_array_equal(open_images(store, verify=True), read_images(paths, size=8))
+
+    def test_store_of_an_older_version(self, paths, store, read):
+        """It does not know the times: its pixels may be of other files."""
+        pack_images(paths, store, size=8)
+        settings = json.loads((store / "store.json").read_text())
+        del settings["files"]
+        settings["crc32"] = _store._settings_checksum(settings)
+        (store / "store.json").write_text(json.dumps(settings))
+        assert len(open_images(store, verify=True)) == N_IMAGES
+        read.clear()
+        with pytest.warns(UserWarning, match="11 of 11 files have another size or time"):
+            pack_images(paths, store, size=8)
+        assert len(read) == N_IMAGES
+        pack_images(paths, store, size=8)
+        assert len(read) == N_IMAGES
+
+
 class TestFullDisk:
     @pytest.mark.parametrize(
         ("free", "name", "n_done"),

@@ -4,15 +4,18 @@ A store is a folder of three files that need no library of ours::
 
     images.npy      uint8 (n_images, size, size[, 3]), row i the image of path i
     checksums.npy   uint32 (n_images,), CRC-32 of a row's pixels, 0 where there are none
-    store.json      the parameters, the paths, the errors of broken files, and its own CRC-32
+    store.json      the parameters, the paths, the sizes and times of the files, the errors of
+                    broken ones, and its own CRC-32
 
 The format is a plain array and not a compressed one. Any number of processes can read any row at
 once, without a further dependency, and noisy sky would hardly shrink.
 
 Until all images are read the pixels are in ``images.npy.partial``, so that `images.npy` is whole or
 absent. Pixels are written before their checksums. If a process is killed, at whatever moment, the
-rows that do not match their checksums are those still to read. Pixels are written to the file and
-not through a memory map: on a full disk a write raises an error, and a map ends the process.
+rows that do not match their checksums are those still to read. For the same
+reason, checksums of files that have changed are made 0 before their new times are kept. Pixels are
+written to the file and not through a memory map: on a full disk a write raises an error, and a map
+ends the process.
 """
 
 import json
@@ -29,7 +32,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from skgalaxy._files import complete_file, complete_folder, put_in_place
+from skgalaxy._files import complete_file, complete_folder, file_state, put_in_place
 from skgalaxy._validation import check_bool, check_choice, check_n_jobs
 from skgalaxy.images._picture import Picture, PictureOptions, read_picture
 from skgalaxy.images._read import ON_ERROR, broken_files, check_path, check_paths, read_rows
@@ -38,7 +41,7 @@ __all__ = ["open_images", "pack_images"]
 
 IMAGES, PARTIAL = "images.npy", "images.npy.partial"
 CHECKSUMS, SETTINGS = "checksums.npy", "store.json"
-KEYS, CHECKSUM = ("parameters", "paths", "broken"), "crc32"
+KEYS, CHECKSUM = ("parameters", "paths", "files", "broken"), "crc32"
 BLOCK = 512  # images read before they are written, the most that a kill loses
 
 
@@ -56,7 +59,8 @@ def pack_images(
     Use :func:`open_images` to get the images as one memory-mapped array. If the call is
     interrupted, for example by a kill or a full disk, repeat it: it goes on where it stopped. On a
     complete store it checks all checksums, reads damaged images again, and tries the broken files
-    once more.
+    once more. It also compares the size and time of each file with those at packing, and reads
+    files that differ again. A file that is gone keeps its pixels.
 
     Parameters
     ----------
@@ -98,12 +102,14 @@ def pack_images(
     Warns
     -----
     UserWarning
-        If files are left out, with ``on_error="report"``.
+        If files are left out, with ``on_error="report"``; if files have changed since they were
+        packed, or others have their paths now.
 
     Notes
     -----
-    Only one process may pack into a store at a time. Source files are not watched: if a file
-    changes after you packed it, pack into a new folder.
+    Only one process may pack into a store at a time. :func:`open_images` does not look at the
+    files: if they may have changed, call this function first. Copies of files without their times,
+    and stores that an older version packed, are read again.
 
     Examples
     --------
@@ -131,8 +137,16 @@ def pack_images(
     store = Path(check_path(store, "store"))
     # Through JSON and back, so that a pair is a list on both sides of the comparison.
     settings = {"parameters": json.loads(json.dumps(checked._asdict())), "paths": paths}
+    settings["files"] = [file_state(path) for path in paths]
     _create(store, settings, checked.shape)
     _check_same(store, settings)
+    n_changed, settings["files"] = _forget_changed(store, settings["files"])
+    if n_changed:
+        warnings.warn(
+            f"{n_changed} of {len(paths)} files have another size or time than those packed into "
+            f"the store {str(store)!r}: they are read again.",
+            stacklevel=2,
+        )
     reasons = _fill(store, paths, checked, on_error, n_jobs, hidden)
     _finish(store, {**settings, "broken": {str(row): why for row, why in reasons.items()}})
     broken = broken_files(paths, reasons)
@@ -295,6 +309,24 @@ def _check_same(store: Path, settings: Mapping[str, Any]) -> None:
             )
 
 
+def _forget_changed(store: Path, files: Sequence[Any]) -> tuple[int, list[Any]]:
+    """Forget the pixels of files that have changed: their number, and the state of all files."""
+    stored = _read_settings(store)
+    # a file that is not there now has no other pixels
+    files = [
+        old if new is None else [*new] for old, new in zip(stored["files"], files, strict=True)
+    ]
+    changed = [row for row, old in enumerate(stored["files"]) if files[row] != old]
+    if not changed:
+        return 0, files
+    _, checksums = _arrays(store, stored)
+    packed = [row for row in changed if checksums[row]]
+    # The order matters here, too: a kill between the two leaves rows that are read again.
+    _write_values(store / CHECKSUMS, packed, np.zeros(len(packed), np.uint32))
+    _write_settings(store, {**stored, "files": files})
+    return len(packed), files
+
+
 def _read_settings(store: Path) -> dict[str, Any]:
     """Parameters, paths and broken files of a store, from its `store.json`."""
     try:
@@ -307,7 +339,11 @@ def _read_settings(store: Path) -> dict[str, Any]:
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(store, f"{SETTINGS}: {type(error).__name__} {error}") from error
-    return {key: settings[key] for key in KEYS}
+    # Stores of the first versions do not know the states of their files.
+    return {
+        "files": [None] * len(settings["paths"]),
+        **{k: settings[k] for k in KEYS if k in settings},
+    }
 
 
 def _check_settings(settings: Any) -> None:
@@ -320,14 +356,22 @@ def _check_settings(settings: Any) -> None:
     paths, broken = settings["paths"], settings["broken"]
     if not (isinstance(paths, list) and all(isinstance(path, str) for path in paths)):
         raise ValueError("`paths` is no list of text")
+    files = settings.get("files", [None] * len(paths))
+    if len(files) != len(paths) or not all(file is None or _is_state(file) for file in files):
+        raise ValueError("`files` is no size and time for each path")
     rows = {str(row) for row in range(len(paths))}
     if not (broken.keys() <= rows and all(isinstance(why, str) for why in broken.values())):
         raise ValueError("`broken` is no reason for each row")
 
 
+def _is_state(file: Any) -> bool:
+    return isinstance(file, list) and [type(number) for number in file] == [int, int]
+
+
 def _settings_checksum(settings: Mapping[str, Any]) -> int:
     """CRC-32 of all of `store.json` besides the checksum itself."""
-    return zlib.crc32(json.dumps([settings[key] for key in KEYS], sort_keys=True).encode("ascii"))
+    content = [settings[key] for key in KEYS if key in settings]
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode("ascii"))
 
 
 def _images_path(store: Path) -> Path:
@@ -416,23 +460,32 @@ def _write_rows(
         for row, image in zip(rows, images, strict=True)
     ]
     # The order matters: a kill between the two leaves rows that are read again.
-    for path, values in ((_images_path(store), images), (store / CHECKSUMS, checksums)):
-        start = np.load(path, mmap_mode="r").offset  # bytes of the header of a .npy file
-        with _writing(path), open(path, "r+b") as file:
-            for row, value in zip(rows, values, strict=True):
-                file.seek(start + row * value.nbytes)
-                file.write(value.tobytes())
+    _write_values(_images_path(store), rows, images)
+    _write_values(store / CHECKSUMS, rows, checksums)
+
+
+def _write_values(path: Path, rows: Sequence[int], values: Sequence[Any] | NDArray[Any]) -> None:
+    """Write values into some rows of a .npy file."""
+    start = np.load(path, mmap_mode="r").offset  # bytes of the file's header
+    with _writing(path), open(path, "r+b") as file:
+        for row, value in zip(rows, values, strict=True):
+            file.seek(start + row * value.nbytes)
+            file.write(value.tobytes())
 
 
 def _finish(store: Path, settings: Mapping[str, Any]) -> None:
     """Record the broken files, and give the images their name."""
     # A complete store that has not changed is not written: it may be on a read-only disk.
     if _read_settings(store) != settings:
-        with _writing(store / SETTINGS), complete_file(store / SETTINGS) as file:
-            file.write(_as_json(settings))
+        _write_settings(store, settings)
     if not (store / IMAGES).exists():  # the last step: from now on the store is complete
         with _writing(store / PARTIAL):
             put_in_place(store / PARTIAL, store / IMAGES)
+
+
+def _write_settings(store: Path, settings: Mapping[str, Any]) -> None:
+    with _writing(store / SETTINGS), complete_file(store / SETTINGS) as file:
+        file.write(_as_json(settings))
 
 
 def _as_json(settings: Mapping[str, Any]) -> bytes:

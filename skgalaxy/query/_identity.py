@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from skgalaxy._files import file_state
 from skgalaxy._pools import n_rows, take_rows
 from skgalaxy.likelihoods import TreeLikelihood
 from skgalaxy.posterior import Posterior
@@ -92,11 +93,8 @@ def _transforms_in(learner: Any) -> list[tuple[Any, Callable[[Any], Any]]]:
 def _state(name: Any, root: str | os.PathLike[str]) -> bytes:
     """A name, with the time and the size of its file if there is one."""
     text = os.fsencode(name) if isinstance(name, str | bytes | os.PathLike) else repr(name).encode()
-    try:
-        status = os.stat(os.path.join(os.fsencode(root), text))
-    except (OSError, ValueError):  # no file, or a name that no file can have
-        return text
-    return b"%s\0%d\0%d" % (text, status.st_size, status.st_mtime_ns)
+    state = file_state(os.path.join(os.fsencode(root), text))
+    return text if state is None else b"%s\0%d\0%d" % (text, *state)
 
 
 def _as_bytes(values: NDArray[Any]) -> Any:
