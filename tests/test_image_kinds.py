@@ -52,6 +52,17 @@ def save(tmp_path):
     return write
 
 
+def write_raw(path, stored, cards, unit):
+    """Write the numbers of a FITS file as they are, and cards that say what they mean."""
+    if unit == "plain":
+        hdus = [fits.PrimaryHDU(stored)]
+    else:
+        hdus = [fits.PrimaryHDU(), fits.CompImageHDU(stored, compression_type=unit)]
+    fits.HDUList(hdus).writeto(path)
+    with fits.open(path, disable_image_compression=True, mode="update") as file:
+        file[-1].header.update(cards)
+
+
 def same(read, levels):
     np.testing.assert_allclose(read.astype(float), levels, atol=1)
 
@@ -221,6 +232,33 @@ class TestEntries:
         only = self.write(tmp_path / "only.fits", entries[0])
         with pytest.raises(ValueError, match=f"only {other.upper()}"):
             read_image(only)
+
+    @pytest.mark.parametrize("unit", ["plain", "RICE_1", "HCOMPRESS_1"])
+    @pytest.mark.parametrize("bits", [16, 32])
+    def test_unsigned_pixels_without_a_value(self, tmp_path, flux, unit, bits):
+        """They were the brightest: BLANK is the number in the file, before BZERO is added."""
+        zero = 2 ** (bits - 1)
+        stored = (np.rint(100 * flux[::-1]).astype(np.int64) - zero).astype(f"i{bits // 8}")
+        stored[:4] = zero - 1
+        path, cards = tmp_path / "a.fits", {"BSCALE": 1, "BZERO": zero, "BLANK": zero - 1}
+        write_raw(path, stored, cards, unit)
+        holes = flux[::-1].copy() * 100
+        holes[:4] = np.nan
+        fits.writeto(tmp_path / "b.fits", np.rint(holes))
+        np.testing.assert_array_equal(*read_images([path, tmp_path / "b.fits"], size=16))
+        cuts = [
+            read_cutouts(name, [(7.5, 7.5)], 16, size=16) for name in (path, tmp_path / "b.fits")
+        ]
+        np.testing.assert_array_equal(*cuts)
+
+    @pytest.mark.parametrize("kind", ["u2", "u4"])
+    def test_unsigned_pixels(self, tmp_path, flux, kind):
+        top = np.iinfo(kind).max
+        fits.writeto(tmp_path / "a.fits", np.rint(flux[::-1] * (top // 256)).astype(kind))
+        fits.writeto(tmp_path / "b.fits", np.rint(flux[::-1] * (top // 256)))
+        np.testing.assert_array_equal(
+            *read_images([tmp_path / "a.fits", tmp_path / "b.fits"], size=16)
+        )
 
     def test_science_before_a_preview(self, tmp_path, flux):
         path = self.write(tmp_path / "a.fits", ("", np.eye(16)), ("SCI", flux))

@@ -209,7 +209,8 @@ def _open(
         except UnpackedTooLargeError as error:
             raise UnfitError(str(error)) from None
         file.seek(0)
-        hdus = files.enter_context(fits.open(safe if isinstance(safe, io.BytesIO) else file))
+        file = safe if isinstance(safe, io.BytesIO) else file
+        hdus = files.enter_context(fits.open(file, uint=False))  # as in `read_flux`
         planes = find_image(hdus, bands, color)
         return Band(path, hdus, planes, planes.hdu.data if unpack else planes.hdu.section)
 

@@ -74,8 +74,8 @@ def read_flux(
         See `choose_planes`.
     """
     fits = require("astropy.io.fits", "fits", for_=name)
-    # memmap=False: the pixels outlive the file.
-    with fits.open(safe_fits(file), memmap=False) as hdus:
+    # memmap=False: the pixels outlive the file. uint=False: NaN in unsigned pixels without a value.
+    with fits.open(safe_fits(file), memmap=False, uint=False) as hdus:
         planes = find_image(hdus, bands, color)
         check_n_pixels(planes.width, planes.height)
         if math.prod(planes.hdu.shape) > 8 * MAX_PIXELS:

@@ -27,7 +27,7 @@ import io, sys, warnings
 from astropy.io import fits
 
 warnings.simplefilter("ignore")
-hdus = fits.open(io.BytesIO(sys.stdin.buffer.read()))
+hdus = fits.open(io.BytesIO(sys.stdin.buffer.read()), uint=False)
 for i, hdu in enumerate(hdus):
     if isinstance(hdu, fits.CompImageHDU):
         hdus[i] = fits.ImageHDU(hdu.data, hdu.header)
