@@ -101,6 +101,38 @@ def test_masked_votes_are_none(tmp_path, kind, options, dtype):
     np.testing.assert_array_equal(read_votes(tmp_path / "votes").votes("yes"), [[4, 10], [0, 0]])
 
 
+@pytest.mark.parametrize(("kind", "form"), [("u2", "I"), ("u4", "J")])
+@pytest.mark.parametrize("scale", [1, 0.5])
+def test_null_is_the_stored_number(tmp_path, kind, form, scale):
+    """Of unsigned columns: 65535 votes were read where there are none."""
+    fits = pytest.importorskip("astropy.io.fits")
+    top = np.iinfo(kind).max
+    zero = top // 2 + 1
+    values = np.array([4, 6, top], kind)
+    columns = [fits.Column("id_str", "1A", array=np.array(["a", "b", "c"]))]
+    columns += [
+        fits.Column(name, form, array=values, bzero=zero, null=top - zero) for name in HEAD[1:3]
+    ]
+    fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "votes")
+    with fits.open(tmp_path / "votes", mode="update") as file:
+        file[1].header.update(TSCAL2=scale, TZERO2=zero * scale, TSCAL3=scale, TZERO3=zero * scale)
+    votes = read_votes(tmp_path / "votes").votes("yes")
+    np.testing.assert_array_equal(votes, np.array([[4, 8], [6, 12], [0, 0]]) * scale)
+
+
+def test_null_of_a_fits_table_of_text(tmp_path):
+    fits = pytest.importorskip("astropy.io.fits")
+    columns = [fits.Column("id_str", "A1", array=np.array(["a", "b"]), ascii=True)]
+    columns += [
+        fits.Column(name, "I5", array=np.array([4, 77]), null="**", ascii=True)
+        for name in HEAD[1:3]
+    ]
+    fits.TableHDU.from_columns(columns).writeto(tmp_path / "votes")
+    content = (tmp_path / "votes").read_bytes()
+    (tmp_path / "votes").write_bytes(content.replace(b"77", b"**"))
+    np.testing.assert_array_equal(read_votes(tmp_path / "votes").votes("yes"), [[4, 8], [0, 0]])
+
+
 @pytest.mark.parametrize("path", [None, 3, b"votes.csv", ["votes.csv"]])
 def test_a_path_is_text(path):
     with pytest.raises(TypeError, match="`path` must be the path of a file, as text or path-like"):

@@ -217,9 +217,14 @@ class _FitsTable(Table):
         """Read a column, None where its null value stands."""
         values = np.array(self._table.data[name])
         null = self._table.columns[name].null
-        if null is None or values.dtype.kind not in "iu":
+        stored = self._table.data.view(np.ndarray)[name]
+        if null is not None and stored.dtype.kind == "S":  # in a table of text
+            missing = np.char.strip(stored) == str(null).strip().encode()
+        elif null is not None and stored.dtype.kind in "iu":
+            # The standard's null is the number that is stored, astropy's what it stands for.
+            missing = (stored == int(null)) | (values == int(null))
+        else:
             return values
-        missing = values == int(null)
         values = values.astype(object)
         values[missing] = None
         return values
