@@ -133,6 +133,43 @@ def test_null_of_a_fits_table_of_text(tmp_path):
     np.testing.assert_array_equal(read_votes(tmp_path / "votes").votes("yes"), [[4, 8], [0, 0]])
 
 
+def test_a_fits_file_of_several_tables(tmp_path):
+    """The first was read, and the others were not mentioned."""
+    fits = pytest.importorskip("astropy.io.fits")
+    columns = [fits.Column("id_str", "1A", array=np.array(["a", "b"]))]
+    columns += [fits.Column(name, "J", array=np.array([4, 6])) for name in HEAD[1:3]]
+    tables = [fits.BinTableHDU.from_columns(columns, name=name) for name in ("BAR", "", "BAR")]
+    picture = fits.CompImageHDU(np.eye(9))  # an image, and no table
+    fits.HDUList([fits.PrimaryHDU(), picture, tables[0]]).writeto(tmp_path / "one")
+    assert len(read_votes(tmp_path / "one")) == 2
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(tmp_path / "three")
+    with pytest.raises(
+        ValueError, match=r"three': it holds 3 tables, BAR, 2 and BAR; write the one"
+    ):
+        read_votes(tmp_path / "three")
+
+
+@pytest.mark.parametrize("kind", ["lists", "vectors", "parquet"])
+@pytest.mark.parametrize("how", [{}, {"answers": ["bar_yes", "bar_no"]}])
+def test_cells_of_several_values(tmp_path, kind, how):
+    counts = [np.array([4, 6]), np.array([1, 2])] if kind == "vectors" else [[1, 2], [3]]
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+        columns = {"id_str": ["a", "b"], "bar_yes": counts, "bar_no": [1, 2]}
+        pd.DataFrame(columns).to_parquet(tmp_path / "votes")
+    else:
+        fits = pytest.importorskip("astropy.io.fits")
+        form, dtype = ("2J", int) if kind == "vectors" else ("PJ()", object)
+        columns = [
+            fits.Column("id_str", "1A", array=np.array(["a", "b"])),
+            fits.Column("bar_yes", form, array=np.array(counts, dtype=dtype)),
+            fits.Column("bar_no", "J", array=np.array([1, 2])),
+        ]
+        fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "votes")
+    with pytest.raises(ValueError, match=r"Got several in column 'bar_yes' of '.*votes'; write a"):
+        read_votes(tmp_path / "votes", "bar", **how)
+
+
 @pytest.mark.parametrize("path", [None, 3, b"votes.csv", ["votes.csv"]])
 def test_a_path_is_text(path):
     with pytest.raises(TypeError, match="`path` must be the path of a file, as text or path-like"):

@@ -128,6 +128,8 @@ class Table(ABC):
         masks = [name + MASK for name in names if name + MASK in self._header]
         columns = self._at([self._header.index(name) for name in [*names, *masks]])
         found = dict(zip([*names, *masks], columns, strict=True))
+        for name in names:
+            _check_cells(found[name], name, self.path)
         return {name: _masked(found[name], found.get(name + MASK)) for name in names}
 
     def read_all(self) -> None:
@@ -153,6 +155,17 @@ class Table(ABC):
     def _series(self, name: str, values: NDArray[Any]) -> pd.Series:
         """Column as pandas would read it."""
         return pd.Series(list(values))
+
+
+def _check_cells(values: NDArray[Any], name: str, path: str) -> None:
+    """Refuse a column of FITS or Parquet that holds several values in each cell."""
+    # such a column has one kind of cells
+    given = next((cell for cell in values if cell is not None), None)
+    if isinstance(given, np.ndarray | list | tuple | dict):
+        raise ValueError(
+            f"A table's cells must hold one value each. Got several in column {name!r} of "
+            f"{path!r}; write a column for each answer."
+        )
 
 
 def _masked(values: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[Any]:
@@ -203,10 +216,15 @@ class _FitsTable(Table):
         fits = require("astropy.io.fits", "fits", for_="read_votes")
         with _must_be("FITS", path, OSError, TypeError, ValueError):
             kinds = (fits.BinTableHDU, fits.TableHDU)
-            found = [hdu for hdu in fits.open(file) if isinstance(hdu, kinds)]
-            if not found:
-                raise ValueError("it holds no table")
-            self._table: Any = found[0]
+            found = [
+                (hdu.name or str(place), hdu)
+                for place, hdu in enumerate(fits.open(file))
+                # astropy 6 takes compressed images for tables
+                if isinstance(hdu, kinds) and not isinstance(hdu, fits.CompImageHDU)
+            ]
+            if len(found) != 1:
+                raise ValueError(_not_one_table([name for name, _ in found]))
+            self._table: Any = found[0][1]
             super().__init__(path, self._table.columns.names)
 
     def _read(self, places: list[int]) -> Iterable[NDArray[Any]]:
@@ -228,6 +246,14 @@ class _FitsTable(Table):
         values = values.astype(object)
         values[missing] = None
         return values
+
+
+def _not_one_table(names: list[str]) -> str:
+    """Reason against a FITS file of no table or of several."""
+    if not names:
+        return "it holds no table"
+    named = f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"it holds {len(names)} tables, {named}; write the one you want into a file of its own"
 
 
 @contextlib.contextmanager
