@@ -268,6 +268,34 @@ class TestRefused:
         with pytest.raises(ValueError, match=r"empty\.fits' cannot.*: it holds no image"):
             read_cutouts(tmp_path / "empty.fits", [(50, 50)], 9)
 
+    @pytest.mark.parametrize(
+        ("card", "change", "apart"),
+        [("CRPIX1", 20, "20"), ("PC1_1", 1e-6, r"\d"), ("CRVAL2", 1, "")],
+    )
+    def test_bands_of_another_grid(self, save, field, world, card, change, apart):
+        """Each was cut at the pixels of the first, another place on the sky."""
+        header, nothing = world.to_header(), fits.Header()
+        other = header.copy()
+        other[card] += change
+        paths = [save(field, f"{i}.fits", header=h) for i, h in enumerate((header, header, other))]
+        message = rf"0\.fits' and '.*2\.fits', {apart}.* pixels apart by their WCS; put them on one"
+        with pytest.raises(ValueError, match=message):
+            read_cutouts(paths, [(50, 50)], 9, color=True)
+        other[card] = header[card] * (1 + 1e-9)  # rounded otherwise
+        paths[2] = save(field, "near.fits", header=other)
+        read_cutouts(paths, [(50, 50)], 9, color=True)
+        paths[2] = save(field, "bare.fits", header=nothing)
+        read_cutouts(paths, [(50, 50)], 9, color=True)
+        paths[0] = paths[2]
+        read_cutouts(paths, [(50, 50)], 9, color=True)
+
+    def test_a_header_that_nobody_uses(self, save, field, world):
+        """Positions in pixels need no world coordinates that astropy understands."""
+        header = world.to_header()
+        header["CTYPE1"] = "RA---XXX"
+        paths = [save(field, f"{i}.fits", header=header) for i in range(3)]
+        read_cutouts(paths, [(50, 50)], 9, color=True)
+
     @pytest.mark.filterwarnings("ignore:File may have been truncated")
     def test_unfinished(self, save, field):
         path = save(field)

@@ -7,6 +7,7 @@ middle as near to the galaxy as possible, as `astropy.nddata.Cutout2D` cuts it.
 
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Literal, NamedTuple, overload
@@ -31,6 +32,8 @@ from skgalaxy.images._picture import Picture, flux_picture
 from skgalaxy.images._read import ON_ERROR, broken_files, check_paths, read_rows
 
 __all__ = ["read_cutouts"]
+
+SAME_GRID = 0.1  # pixels that the corners of three bands may be apart, for rounded headers
 
 
 @overload
@@ -83,9 +86,9 @@ def read_cutouts(
     ----------
     mosaic : str, path-like, or three of them
         A FITS file (needs astropy). Its image is found as `read_image` finds it. You can also pass
-        the three files of the red, green and blue band, on the same grid of pixels. Only the
-        squares are read, but a file that is packed by gzip or bzip2 is
-        read whole.
+        the three files of the red, green and blue band, on the same grid of pixels: where their
+        headers have world coordinates (WCS), these are compared. Only the squares are read, but a
+        file that is packed by gzip or bzip2 is read whole.
     positions : array-like of shape (n_images, 2), or astropy.coordinates.SkyCoord of n_images
         The middles of the galaxies. As an array: (x, y) in pixels, where 0 is the centre of the
         first pixel and y goes upwards, as in the file. As a SkyCoord: positions on the sky. They
@@ -119,7 +122,8 @@ def read_cutouts(
     TypeError
         If a parameter is of the wrong kind.
     ValueError
-        If a file is damaged or holds no image; if a galaxy is off the mosaic, has no finite
+        If a file is damaged or holds no image; if three files have other shapes, or are not on one
+        grid of pixels; if a galaxy is off the mosaic, has no finite
         pixel or only pixels of one value (the message names its row); if you give positions on
         the sky and the mosaic has no WCS.
 
@@ -224,6 +228,34 @@ def _check_bands(bands: Sequence[Band]) -> None:
             "The three files of `mosaic` must have one plane each, of one size. "
             f"Got the shapes {shapes}."
         )
+    first, *others = bands
+    for other in others:
+        apart = _pixels_apart(first, other)
+        if apart > SAME_GRID:
+            raise ValueError(
+                "The three files of `mosaic` must show the same sky in the same pixels. Got "
+                f"{first.path!r} and {other.path!r}, {apart:.3g} pixels apart by their WCS; put "
+                "them on one grid first, for example with `reproject`."
+            )
+
+
+def _pixels_apart(first: Band, other: Band) -> float:
+    """Most pixels between the places of one pixel in two mosaics, 0 if a header has no WCS."""
+    utils = require("astropy.wcs.utils", "fits", for_="read_cutouts")
+    _, height, width = first.shape
+    corners = (0, 0, width - 1, width - 1, width / 2), (0, height - 1, 0, height - 1, height / 2)
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("ignore")  # of headers that you need not use
+        try:
+            one, two = _wcs(first), _wcs(other)
+            if not (one.has_celestial and two.has_celestial):
+                return 0.0
+            places = one.pixel_to_world(*corners), two.pixel_to_world(*corners)
+            degrees = places[0].separation(places[1]).deg
+        except Exception:  # positions in pixels need no header that astropy understands
+            return 0.0
+    apart = degrees / np.sqrt(utils.proj_plane_pixel_area(one))
+    return float(np.max(apart, initial=0.0, where=np.isfinite(apart)))  # corners may be off the sky
 
 
 def _in_pixels(positions: Any, width: Any, band: Band) -> tuple[NDArray[np.float64], int]:
@@ -258,15 +290,19 @@ def _check_positions(positions: Any) -> NDArray[np.float64]:
 
 def _celestial(band: Band) -> Any:
     """World coordinates of a mosaic."""
-    wcs = require("astropy.wcs", "fits", for_="read_cutouts")
-    # `fobj` for headers with lookup tables of distortions in another part of the file
-    celestial = wcs.WCS(band.planes.hdu.header, fobj=band.hdus).celestial
+    celestial = _wcs(band)
     if not celestial.has_celestial:
         raise ValueError(
             "Positions on the sky need a mosaic with celestial coordinates (WCS). "
             f"Got {band.path!r}, and its header has no WCS; give `positions` and `width` in pixels."
         )
     return celestial
+
+
+def _wcs(band: Band) -> Any:
+    wcs = require("astropy.wcs", "fits", for_="read_cutouts")
+    # `fobj` for headers with lookup tables of distortions in another part of the file
+    return wcs.WCS(band.planes.hdu.header, fobj=band.hdus).celestial
 
 
 def _pixels_in(angle: Any, wcs: Any) -> int:
