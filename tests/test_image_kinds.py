@@ -5,6 +5,7 @@ import errno
 import gzip
 import itertools
 import os
+import struct
 import sys
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -61,6 +62,19 @@ def write_raw(path, stored, cards, unit):
     fits.HDUList(hdus).writeto(path)
     with fits.open(path, disable_image_compression=True, mode="update") as file:
         file[-1].header.update(cards)
+
+
+def write_tiff(path, numbers):
+    """Write a TIFF of one plane as `numbers` are in memory; Pillow does not write all kinds."""
+    mark = ">" if numbers.dtype.str.startswith(">") else "<"
+    height, width = numbers.shape
+    n_bits, kind = 8 * numbers.itemsize, "_uif".index(numbers.dtype.kind)
+    tags = {256: width, 257: height, 258: n_bits, 259: 1, 262: 1, 273: 0, 277: 1, 278: height}
+    tags |= {279: numbers.nbytes, 339: kind}
+    tags[273] = 8 + 2 + 12 * len(tags) + 4  # where the pixels begin
+    head = {"<": b"II*\0", ">": b"MM\0*"}[mark] + struct.pack(f"{mark}IH", 8, len(tags))
+    cards = [struct.pack(f"{mark}HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    path.write_bytes(head + b"".join(cards) + bytes(4) + numbers.tobytes())
 
 
 def same(read, levels):
@@ -339,6 +353,24 @@ class TestDeepPictures:
         for how in ({}, {"flux_range": (0, 2e4)}, {"crop": 9, "softening": 0.01}):
             read = read_images([tmp_path / "a.tif", tmp_path / "a.fits"], size=9, **how)
             np.testing.assert_array_equal(*read)
+
+    @pytest.mark.parametrize("kind", ["i1", "<i2", ">i2", "<i4", ">i4", "<u4"])
+    def test_whole_numbers_of_tiff(self, tmp_path, kind):
+        """Pillow gives int8 as uint8, and uint32 as int32."""
+        limits = np.iinfo(kind)
+        flux = np.linspace(limits.min, limits.max, 256).reshape(16, 16).astype(kind)
+        write_tiff(tmp_path / "a.tif", flux)
+        fits.writeto(tmp_path / "a.fits", flux[::-1].astype(np.float64))
+        np.testing.assert_array_equal(
+            *read_images([tmp_path / "a.tif", tmp_path / "a.fits"], size=16)
+        )
+
+    def test_tiff_that_pillow_does_not_read(self, tmp_path):
+        write_tiff(tmp_path / "a.tif", np.eye(9))
+        with pytest.raises(
+            ValueError, match=r"a\.tif' cannot be read .*64 bits.*; save it as FITS\."
+        ):
+            read_image(tmp_path / "a.tif")
 
 
 class TestNothingToSee:

@@ -20,6 +20,7 @@ from skgalaxy.images._fits import STRETCHES, Stretch, is_fits, read_flux, scale_
 from skgalaxy.images._opening import (
     FORMATS,
     MAX_PIXELS,
+    UnfitError,
     check_n_pixels,
     decode,
     read_limited,
@@ -27,7 +28,9 @@ from skgalaxy.images._opening import (
 
 __all__ = ["Picture", "PictureOptions", "flux_picture", "read_picture"]
 
-BITS, PHOTOMETRIC = 258, 262  # tags of TIFF
+BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
+SIGNED = 2  # a sample format
+TIFF = (b"II*\0", b"MM\0*")  # how its files begin
 
 
 class PictureOptions(TypedDict, total=False):
@@ -158,10 +161,7 @@ def _load(
         image.load()  # Pillow decodes late: a damaged file is found here, not at its first use
         with suppress(Exception):  # a camera's notes may be damaged, and the image not
             ImageOps.exif_transpose(image, in_place=True)
-        is_portable = image.format == "PPM"  # whose mode I is of 16 bits
-        if image.mode == "F" or (image.mode == "I" and not is_portable):
-            return np.asarray(image, np.float64)[:, :, None]
-        return _eight_bits(image)
+        return _eight_bits(image) if _has_levels(image) else _numbers(image)[:, :, None]
 
 
 def _identified(file: IO[bytes]) -> Image.Image:
@@ -169,6 +169,12 @@ def _identified(file: IO[bytes]) -> Image.Image:
     try:
         return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
+        file.seek(0)
+        if file.read(4) in TIFF:
+            raise UnfitError(
+                "it is TIFF of a kind that Pillow does not read, for example of 64 bits or of "
+                "three channels of 32, or it is damaged; save it as FITS"
+            ) from None
         raise ValueError(
             f"its content is not FITS, nor a kind of {', '.join(FORMATS)} that Pillow reads"
         ) from None
@@ -198,6 +204,28 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         sky = Image.new("RGBA", image.size, (0, 0, 0, 255))
         return Image.alpha_composite(sky, image)
     return image if image.mode == "L" else image.convert("RGB")
+
+
+def _has_levels(image: Image.Image) -> bool:
+    """True if the numbers of an image are grey levels or colours, and no flux."""
+    if image.mode == "L":
+        return not _is_signed(image)
+    is_portable = image.format == "PPM"  # whose mode I is of 16 bits
+    return image.mode != "F" and (image.mode != "I" or is_portable)
+
+
+def _is_signed(image: Image.Image) -> bool:
+    return SIGNED in getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT, ())
+
+
+def _numbers(image: Image.Image) -> NDArray[np.float64]:
+    """Numbers of an image as its file has them: Pillow takes int8 for uint8, uint32 for int32."""
+    numbers = np.asarray(image)
+    if image.mode == "L":
+        numbers = numbers.view(np.int8)
+    elif getattr(image, "tag_v2", {}).get(BITS) == (32,) and image.mode == "I":
+        numbers = numbers if _is_signed(image) else numbers.view(np.uint32)
+    return numbers.astype(np.float64)
 
 
 def _levels_of_16_bits(image: Image.Image) -> NDArray[np.uint8]:
