@@ -274,6 +274,17 @@ class TestEntries:
             *read_images([tmp_path / "a.fits", tmp_path / "b.fits"], size=16)
         )
 
+    @pytest.mark.parametrize("other", ["ERR_G", "sci_err", "G-WHT", "MASK 2", "MODEL", "RESIDUAL"])
+    @pytest.mark.parametrize("name", ["G", "DATA", "", "PSF_MATCHED", "SERENDIP", "UNCERTAIN"])
+    def test_other_names(self, tmp_path, flux, other, name):
+        path = self.write(tmp_path / "a.fits", (other, 0 * flux + np.eye(16)), (name, flux))
+        same(read_image(path, size=16, **LINEAR), flux)
+        same(read_cutouts(path, [(7.5, 7.5)], 16, size=16, **LINEAR)[0], flux)
+
+    def test_a_model_alone_is_an_image(self, tmp_path, flux):
+        path = self.write(tmp_path / "a.fits", ("MODEL", flux), ("ERR_MODEL", 0 * flux))
+        same(read_image(path, size=16, **LINEAR), flux)
+
     def test_science_before_a_preview(self, tmp_path, flux):
         path = self.write(tmp_path / "a.fits", ("", np.eye(16)), ("SCI", flux))
         same(read_image(path, size=16, **LINEAR), flux)

@@ -13,6 +13,7 @@ is installed.
 
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any, Literal, NamedTuple
 
@@ -48,6 +49,12 @@ NO_SCIENCE = (
     *("SAMP", "SEG", "SEGMAP", "SIGMA", "SKY", "STDEV", "TIME", "UNC", "UNCERT", "VAR", "VARIANCE"),
     *("VAR_FLAT", "VAR_POISSON", "VAR_RNOISE", "WEIGHT", "WGT", "WHT"),
 )
+# First or last words of such names, for example of ERR_G. Not PSF: PSF_MATCHED is an image.
+QUALITY = (
+    *("DQ", "ERR", "ERROR", "FLAG", "FLAGS", "INVVAR", "IVAR", "MASK", "RMS", "STDEV", "UNC"),
+    *("UNCERT", "VAR", "VARIANCE", "WEIGHT", "WGT", "WHT"),
+)
+DERIVED = ("MODEL", "RESID", "RESIDUAL", "RESIDUALS")  # by GALFIT: images if there is no other
 
 
 def is_fits(file: IO[bytes]) -> bool:
@@ -124,10 +131,11 @@ def find_image(
     """Find the image in a FITS file: the first entry called SCI, or else the first that is one.
 
     Entries of errors, weights and flags are passed over, and so are those whose planes cannot be
-    shown. The first entry is often empty, for example in files compressed in tiles. Bands in
-    entries of their own are refused where colours are wanted, for one of them is no colour.
+    shown. A model comes after all others. The first entry is often empty, for example in files
+    compressed in tiles. Bands in entries of their own are refused where colours are wanted, for one
+    of them is no colour.
     """
-    first, primary, reason = None, None, ""
+    first, derived, primary, reason = None, None, None, ""
     single: list[str] = []
     for hdu in hdus:
         primary = hdu.header if primary is None else primary
@@ -141,9 +149,13 @@ def find_image(
             continue
         if name in SCIENCE:
             return planes
+        if name in DERIVED:
+            derived = derived or planes
+            continue
         first = first or planes
         if len(planes.axes) == 2 and (band := own_band(hdu.header, name)) and band not in single:
             single.append(band)
+    first = first or derived
     if first is None:
         raise UnfitError(reason or "it holds no image")
     if len(single) > 1 and (color or bands is not None):
@@ -162,7 +174,8 @@ def _planes(
     name: str,
 ) -> Planes:
     """Planes to show of an entry of a FITS file."""
-    if name in NO_SCIENCE:
+    words = re.split("[^A-Z]+", name)
+    if name in NO_SCIENCE or words[0] in QUALITY or words[-1] in QUALITY:
         raise UnfitError(f"it holds no image, only {name}")
     axes = _axes(hdu.shape)
     if len(axes) == 2:
