@@ -32,6 +32,6 @@ give this galaxy another id, for example by renaming its image.
     for row, id_ in enumerate(ids):
         if _FORMULA.match(id_):
             raise ValueError(
-                f"`{name}` must not be formulas, which spreadsheets run. Got {str(id_)!r} in row {row}; "
-                "give this galaxy another id, for example by renaming its image."
+                f"`{name}` must not be formulas, which spreadsheets run. Got {str(id_)!r} in row "
+                f"{row}; give this galaxy another id, for example by renaming its image."
             )

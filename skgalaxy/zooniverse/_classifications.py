@@ -124,10 +124,10 @@ def read_classifications(
     is none. Of two answers to the task within one classification the first counts.
 
     Anonymous volunteers are told apart by Zooniverse's ``not-logged-in-...``, a hash of their
-    address; without the hash each classification counts as another volunteer's, and a warning tells
-    how many there are. If a galaxy was uploaded twice, its subjects are one galaxy. Classifications of a
-    retired subject count, as do those of experts and in gold standard mode: leave out rows by
-    their ``expert`` and ``gold_standard`` if you want volunteers only.
+    address. Without the hash each classification counts as another volunteer's, and a warning
+    tells how many there are. If a galaxy was uploaded twice, its subjects are one galaxy.
+    Classifications of a retired subject count, as do those of experts and in gold standard mode:
+    leave out rows by their ``expert`` and ``gold_standard`` if you want volunteers only.
 
     Labels that differ in images only are one answer, whose image was replaced, unless one version
     of the workflow has both, or they have no words at all: then they are several answers.
