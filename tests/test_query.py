@@ -7,12 +7,13 @@ import modAL.models.learners
 import numpy as np
 import pytest
 from modAL.models import ActiveLearner
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.model_selection import GridSearchCV
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skgalaxy import BayesianCNNRegressor, VotePosterior, _modal_compat, query
+from skgalaxy.calibration import CalibratedRegressorCV
 from skgalaxy.metrics import vote_fraction_rmse
 from skgalaxy.query._learners import fitted_estimators
 
@@ -191,12 +192,39 @@ class TestDraws:
         query.ensure_draws(learner, 5)  # never fewer
         assert [one.n_draws for one in fitted_estimators(learner)] == each
 
+    @pytest.mark.parametrize(
+        ("cv", "n_networks", "each"),
+        [(None, 1, 600), (3, 1, 200), (3, 2, 100), (KFold(3), 2, 100), ("prefit", 2, 300)],
+    )
+    @pytest.mark.parametrize("wrap", [lambda one: one, make_pipeline, ActiveLearner])
+    def test_before_a_fit(self, wrap, cv, n_networks, each):
+        """The clones that `fit` will train draw so many together."""
+        calibrated = CalibratedRegressorCV(Drawing(n_networks=n_networks), cv=cv)
+        learner = wrap(calibrated)
+        assert query.ensure_draws(learner, 600) is learner
+        assert calibrated.estimator.n_draws == each
+
+    @pytest.mark.parametrize("wrap", [lambda one: one, make_pipeline, ActiveLearner])
+    @pytest.mark.parametrize("estimator", [Drawing(n_networks=2), make_pipeline(Drawing()), None])
+    def test_the_next_fit_draws_as_many(self, wrap, estimator):
+        calibrated = CalibratedRegressorCV(estimator and clone(estimator))
+        calibrated.estimators_ = [Drawing(n_networks=2), Drawing(n_networks=1)]
+        query.ensure_draws(wrap(calibrated), 600)
+        assert [one.n_draws for one in calibrated.estimators_] == [200, 200]
+        params = calibrated.get_params()
+        assert [params[name] for name in params if name.endswith("n_draws")] == [200]
+
+    def test_of_a_search_before_its_fit(self):
+        search = GridSearchCV(CalibratedRegressorCV(Drawing(), cv=2), {}, cv=5)
+        assert query.ensure_draws(search, 600).estimator.estimator.n_draws == 300
+
     def test_is_rounded_up(self):
         assert query.ensure_draws(Drawing(n_networks=3), 1000).n_draws == 334
         assert query.ensure_draws(Drawing(2000)).n_draws == 2000
 
     def test_what_draws_nothing(self):
-        for learner in (Oracle(), VotePosterior([[0.5]]), make_pipeline(Oracle())):
+        default = CalibratedRegressorCV()  # its estimator is made by `fit`
+        for learner in (Oracle(), VotePosterior([[0.5]]), make_pipeline(Oracle()), default):
             with pytest.raises(TypeError, match=r"the parameter `n_draws`\. Got"):
                 query.ensure_draws(learner)
         with pytest.raises(ValueError, match="`n_draws` must be an integer >= 1"):

@@ -1,7 +1,8 @@
 """Posteriors and features from a learner: an estimator, or a wrapper that holds one."""
 
 import math
-from collections.abc import Callable, Sequence
+import numbers
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -313,7 +314,8 @@ def ensure_draws(learner: Any, n_draws: int = MANY_DRAWS) -> Any:
     ----------
     learner : object
         As in `predict_posterior`, or a `skgalaxy.calibration.CalibratedRegressorCV`. The
-        parameter ``n_draws`` of the estimators in it is raised, never lowered.
+        parameter ``n_draws`` of the estimators in it is raised, never lowered, also of the one that
+        its next `fit` clones.
     n_draws : int, default=1000
         Draws of all networks of all estimators together, shared evenly: for example 250 for each
         of four networks.
@@ -326,7 +328,8 @@ def ensure_draws(learner: Any, n_draws: int = MANY_DRAWS) -> Any:
     Raises
     ------
     TypeError
-        If no estimator in `learner` has the parameter ``n_draws``.
+        If no estimator in `learner` has the parameter ``n_draws``; one that it would make itself,
+        of ``estimator=None``, is not there before `fit`.
     ValueError
         If `n_draws` is below 1.
 
@@ -336,18 +339,53 @@ def ensure_draws(learner: Any, n_draws: int = MANY_DRAWS) -> Any:
     >>> query.ensure_draws(BayesianCNNRegressor(n_networks=4)).n_draws
     250
     """
-    estimators = [one for one in fitted_estimators(learner) if _has_parameter(one, "n_draws")]
-    if not estimators:
+    check_int(n_draws, "n_draws", 1)
+    found = list(_with_draws(learner))
+    if not found:
         raise TypeError(
             "`learner` must be, or hold, an estimator with the parameter `n_draws`. "
             f"Got {type(learner).__name__}."
         )
-    n_networks = sum(getattr(one, "n_networks", 1) for one in estimators)
-    # rounded up: at least `n_draws` in all
-    each = math.ceil(check_int(n_draws, "n_draws", 1) / n_networks)
-    for one in estimators:
-        one.set_params(n_draws=max(each, one.n_draws))
+    fitted = [one for one in fitted_estimators(learner) if _has_parameter(one, "n_draws")]
+    n_networks = sum(getattr(one, "n_networks", 1) for one in fitted) or sum(
+        _n_networks(owner.get_params(), name) for owner, name in found
+    )
+    each = math.ceil(n_draws / n_networks)  # rounded up: at least `n_draws` in all
+    for owner, name in found:
+        owner.set_params(**{name: max(each, owner.get_params()[name])})
     return learner
+
+
+def _with_draws(learner: Any) -> Iterator[tuple[Any, str]]:
+    """Every parameter called ``n_draws``, and whose: of estimators, and those that `fit` clones."""
+    held = held_by(learner) or getattr(learner, "estimators_", [])
+    # modAL's learners have no parameters that can be read, and a Pipeline's are those of its steps
+    is_wrapper = hasattr(learner, "query_strategy") or isinstance(learner, Pipeline)
+    if hasattr(learner, "get_params") and not is_wrapper:
+        if held and learner.get_params(deep=False).get("estimator", learner) is None:
+            learner.set_params(estimator=type(held[0])())  # else the next fit has 50 draws again
+        names = learner.get_params()
+        yield from ((learner, name) for name in names if name.split("__")[-1] == "n_draws")
+    for one in held:
+        yield from _with_draws(one)
+
+
+def _n_networks(params: Mapping[str, Any], name: str) -> int:
+    """Networks, once they are fitted, of the estimator whose ``n_draws`` has this name."""
+    *path, _ = name.split("__")
+    found = params.get("__".join([*path, "n_networks"]), 1)
+    for depth in range(len(path)):
+        cv, refit = ("__".join([*path[:depth], each]) for each in ("cv", "refit"))
+        if refit not in params:  # a search ends with one estimator
+            found *= _n_clones(params.get(cv))
+    return found
+
+
+def _n_clones(cv: Any) -> int:
+    """Folds, or 1 where their number is not known: there are more draws then, never fewer."""
+    if isinstance(cv, numbers.Integral):
+        return int(cv)
+    return len(cv) if isinstance(cv, list | tuple) else getattr(cv, "n_splits", 1)
 
 
 def _has_parameter(estimator: Any, name: str) -> bool:
