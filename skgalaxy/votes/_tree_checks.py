@@ -57,7 +57,8 @@ def _refuse_two_ways(
                 )
         here = slice(begin, begin + len(given))
         among = together[ways, :begin].any(axis=0) if ways else np.ones(begin, dtype=np.bool_)
-        together[here, :begin], together[:begin, here] = among, among[:, None]
+        together[here, :begin] = among
+        together[:begin, here] = np.reshape(among, (-1, 1))
 
 
 def _pairs(answers: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
