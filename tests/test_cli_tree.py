@@ -269,6 +269,9 @@ def test_questions_that_only_the_table_or_the_tree_has_are_named(toy, tmp_path, 
     assert "passed over questions that Toy has not: ring." in error
     assert "cannot learn them: odd. `skgalaxy votes --reconstruct` makes" in error
     assert "at least 20 galaxies" in error
+    written = ("--tree", toy / "tree.toml", "-o", tmp_path / "v.csv")
+    assert run("votes", tmp_path / "votes.csv", *written) == 0
+    assert "lacks counts of these questions of Toy: odd." in capsys.readouterr().err
 
 
 class TestVotes:

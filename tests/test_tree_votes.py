@@ -56,6 +56,56 @@ def test_a_release_is_chosen(table):
         read_votes(path, tree=GZ_DECALS, release="dr1")
 
 
+@pytest.mark.parametrize(
+    ("columns", "tree", "message"),
+    [
+        (
+            f"{GZ2_HEAD},smooth-or-featured_dont-know,smooth-or-featured_total-votes",
+            GZ2,
+            "'smooth-or-featured' must be, in Galaxy .* Got `smooth-or-featured_dont-know`; give",
+        ),
+        (
+            f"{GZ2_HEAD},smooth-or-featured_dont-know",
+            GZ2,
+            "'smooth-or-featured' .*Got counts beside smooth-or-featured_dont-know, which may be",
+        ),
+        (
+            "id_str,smooth-or-featured_smooth,smooth-or-featured_featured-or-disk,"
+            "smooth-or-featured_artifact,bar-dr5_strong,bar-dr5_weak,bar-dr5_no,"
+            "disk-edge-on-dr5_yes,disk-edge-on-dr5_no",
+            GZ_DECALS,
+            "Got smooth-or-featured beside bar-dr5, disk-edge-on-dr5; name the `release`",
+        ),
+        (
+            "id_str,bar-dr12_yes,bar-dr12_no,disk-edge-on-dr12_yes,disk-edge-on-dr12_no",
+            GZ_DECALS,
+            "'bar' must be, in Galaxy Zoo DECaLS, among strong, weak, no. Got `bar-dr12_yes`",
+        ),
+    ],
+)
+def test_a_question_in_a_form_that_the_tree_has_not_is_refused(table, columns, tree, message):
+    """And not passed over: the others would be read as if the table lacked it."""
+    rows = np.arange(1, 2 * columns.count(",") + 1).reshape(2, -1)
+    if "total-votes" in columns:
+        rows[:, -1] = rows[:, [0, 1, 2, -2]].sum(axis=1)
+    lines = [f"g{i}," + ",".join(map(str, row)) for i, row in enumerate(rows)]
+    with pytest.raises(ValueError, match=message):
+        read_votes(table(columns, *lines), tree=tree)
+
+
+def test_a_named_release_is_read_alone(table):
+    names = "bar-dr5_strong,bar-dr5_weak,bar-dr5_no,disk-edge-on-dr8_yes,disk-edge-on-dr8_no"
+    votes = read_votes(table(f"id_str,{names}", "a,1,2,3,1,1"), tree=GZ_DECALS, release="dr5")
+    assert votes.questions == ("bar",)
+
+
+def test_a_question_of_fractions_only_is_named(table):
+    names = "smooth-or-featured_artifact,bar_yes_fraction,bar_no_fraction"
+    path = table(f"{HEAD},{names}", "a,1,2,3,0.5,0.5")
+    with pytest.warns(UserWarning, match=r"Left out .*: bar, with only fractions without the N"):
+        assert "bar" in read_votes(path, tree=GZ2).missing
+
+
 def test_an_answer_left_out_is_the_rest_of_n(table):
     path = table(f"{HEAD},smooth-or-featured_total-votes", "a,10,28,40", "b,1,2,3")
     np.testing.assert_array_equal(
@@ -130,7 +180,7 @@ def test_whole_table_of_ferengi(shared_data, tmp_path):
         (lambda path: read_votes(path, tree=GZ_DECALS, release="x"), "of the release 'x'"),
         (
             lambda path: read_votes(path, tree=DecisionTree({"bar": ["strong", "no"]})),
-            "The answers to 'bar' must be, in Decision tree, among strong, no. Got 'yes'",
+            "The answers to 'bar' must be, in Decision tree, among strong, no. Got `bar_yes`",
         ),
         (lambda path: read_votes(path, tree=GZ2).votes("odd-feature"), "one that has votes: smo"),
         (lambda path: read_votes(path, tree=GZ2).votes("bars"), "`question` must be one of"),

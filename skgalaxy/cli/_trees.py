@@ -50,13 +50,18 @@ def read_tree_votes(
     strange = [name for name in found if not {name, without_release(name)} & set(tree.questions)]
     if strange:
         note(f"skgalaxy: passed over questions that {tree.name} has not: {', '.join(strange)}.")
+    note_missing(table, path, ", and the model cannot learn them")
+    return table
+
+
+def note_missing(table: "TreeVotes", path: Path, hence: str = "") -> None:
+    """Name the questions of a tree of which a table has no counts."""
     if table.missing:
         note(
-            f"skgalaxy: {str(path)!r} lacks these questions of {tree.name}, and the model cannot "
-            f"learn them: {', '.join(table.missing)}. `skgalaxy votes --reconstruct` makes counts "
-            "of fractions."
+            f"skgalaxy: {str(path)!r} lacks counts of these questions of {table.tree.name}{hence}: "
+            f"{', '.join(table.missing)}. `skgalaxy votes --reconstruct` makes counts of "
+            "fractions, if the table has them."
         )
-    return table
 
 
 def not_learned(counts: "NDArray[Any]", tree: "DecisionTree") -> list[str]:

@@ -18,7 +18,7 @@ from skgalaxy.cli._common import (
     refuse_given,
     write_csv,
 )
-from skgalaxy.cli._trees import find_tree
+from skgalaxy.cli._trees import find_tree, note_missing
 
 if TYPE_CHECKING:  # --help is quick
     import pandas as pd
@@ -209,7 +209,9 @@ def _votes_on_tree(
             ("tasks", "answers", *_OF_EXPORTS),
             f"is for exports of classifications, and {table} is none.",
         )
-        return read_votes(table, tree=tree, **of_table).to_frame()
+        read = read_votes(table, tree=tree, **of_table)
+        note_missing(read, table)
+        return read.to_frame()
     refuse_given(["dialect"], "is for vote tables; leave it out for an export.")
     asks = dict(_two_texts(task, "TASK=QUESTION", "--task") for task in tasks)
     given = _named_in_tree(answers, tree)

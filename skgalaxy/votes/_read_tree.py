@@ -1,7 +1,7 @@
 """The questions of a decision tree in a table: which of them it has, and their counts."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,14 @@ def find_tree(questions: Mapping[str, Question], release: str | None, path: str)
 def match_tree(
     questions: Mapping[str, Question], tree: DecisionTree, release: str | None, path: str
 ) -> dict[str, Question]:
-    """A table's questions by their names in a tree, all of one release."""
+    """A table's questions by their names in a tree, all of one release.
+
+    `questions` has those that cannot be counted, too: what the tree asks is read or refused.
+    """
     fits = _fit(questions, tree, release)
     if not fits:
         _refuse_answers(questions, tree, release)
+        questions = {name: each for name, each in questions.items() if each.columns.countable}
         named = "" if release is None else f" of the release {release!r}"
         raise ValueError(
             f"{path!r} must have votes on questions of {tree.name}{named}: "
@@ -55,7 +59,12 @@ def match_tree(
             f"`release` must be given for {path!r}, which has {tree.name} in the releases "
             f"{', '.join(name or '(none)' for name in best)}. Got None."
         )
-    return fits[best[0]]
+    chosen = best[0]
+    _refuse_answers(questions, tree, chosen)
+    if release is None:
+        _refuse_other_release(questions, tree, fits[chosen], path)
+    _tell_uncounted(questions, tree, chosen, path)
+    return fits[chosen]
 
 
 def _fit(
@@ -65,9 +74,10 @@ def _fit(
     found: dict[str, dict[str, Question]] = {}
     for name, question in questions.items():
         bare, of = _bare(name, tree)
-        if bare is None or not set(question.columns.countable) <= set(tree.answers(bare)):
+        countable = set(question.columns.countable)
+        if bare is None or not countable or not countable <= set(tree.answers(bare)):
             continue
-        if release is None or of == str(release).lower().lstrip("-"):
+        if release is None or of == _bare_release(release):
             found.setdefault(of, {})[bare] = question
     return found
 
@@ -80,19 +90,70 @@ def _bare(name: str, tree: DecisionTree) -> tuple[str | None, str]:
     return (bare if bare in tree.questions else None), name[len(bare) + 1 :].lower()
 
 
+def _bare_release(release: str) -> str:
+    return str(release).lower().lstrip("-")
+
+
 def _refuse_answers(
     questions: Mapping[str, Question], tree: DecisionTree, release: str | None
 ) -> None:
     """Name the first answer that a tree has not, of a question that it has."""
     for name, question in questions.items():
         bare, of = _bare(name, tree)
-        if bare is None or (release is not None and of != release.lower().lstrip("-")):
+        if bare is None or (release is not None and of != _bare_release(release)):
             continue
         answers = tree.answers(bare)
-        strange = [answer for answer in question.columns.countable if answer not in answers]
+        strange = [
+            column for answer, column in question.columns.countable.items() if answer not in answers
+        ]
+        if strange:
+            raise ValueError(
+                f"The answers to {bare!r} must be, in {tree.name}, among {', '.join(answers)}. "
+                f"Got `{first_names(strange)}`; give a `tree` that has them, or leave them out of "
+                "the table."
+            )
+
+
+def _refuse_other_release(
+    questions: Mapping[str, Question], tree: DecisionTree, found: Container[str], path: str
+) -> None:
+    """Refuse a question that a table has in another release only than most questions."""
+    names = {
+        name: _bare(name, tree)[0] for name, each in questions.items() if each.columns.countable
+    }
+    others = [name for name, bare in names.items() if bare is not None and bare not in found]
+    if others:
+        kept = [name for name, bare in names.items() if bare is not None and bare in found]
         raise ValueError(
-            f"The answers to {bare!r} must be, in {tree.name}, among {', '.join(answers)}. "
-            f"Got {strange[0]!r}."
+            f"The questions of {tree.name} in {path!r} must be of one release. Got "
+            f"{first_names(others)} beside {first_names(kept)}; name the `release` to read."
+        )
+
+
+def _tell_uncounted(
+    questions: Mapping[str, Question], tree: DecisionTree, release: str, path: str
+) -> None:
+    """Refuse a question whose counts are not understood; warn of those without any counts."""
+    left_out, reasons = [], {}
+    for name, question in questions.items():
+        bare, of = _bare(name, tree)
+        columns = question.columns
+        if bare is None or of != release or columns.countable or not columns.reasons:
+            continue
+        one_only = "counts of one answer only"  # or a flag, or a size
+        unclear = [r for r in columns.refused if r.startswith("counts") and r != one_only]
+        if unclear:
+            raise ValueError(
+                f"The columns of {bare!r} in {path!r} must tell the counts of its answers. Got "
+                f"{unclear[0]}."
+            )
+        left_out.append(name)
+        reasons |= dict.fromkeys(columns.reasons)
+    if left_out:
+        warnings.warn(
+            f"Left out of the questions in {path!r}: {', '.join(left_out)}, with only "
+            f"{' and '.join(reasons)}. `reconstruct_counts` makes counts of raw fractions.",
+            stacklevel=4,
         )
 
 

@@ -160,7 +160,7 @@ def read_votes(
                 found = {name: questions[name] for name in list_answers(questions)}
                 if tree is None:
                     tree = find_tree(found, release, table.path)
-                matched = match_tree(found, tree, release, table.path)
+                matched = match_tree(questions, tree, release, table.path)
                 return count_tree(
                     table, tree, matched, _find_id_column(table, id_column), tolerance
                 )
