@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skgalaxy.votes import VoteTable, list_questions, read_votes
+from skgalaxy.votes import GZ2, GZ_DECALS, VoteTable, list_questions, read_votes
 
 OBJID = "587722981746540704"  # 64 bits: as a float it ends in ...688
 GZ2_FIRST = "t01_smooth_or_features_a0{}_{}"
@@ -188,6 +188,42 @@ def test_missing_votes_are_none_cast(table):
     votes = read_votes(path, "bar")
     np.testing.assert_array_equal(votes.n_votes, [0, 0, 0, 5])
     np.testing.assert_array_equal(votes.votes("strong", "weak"), [[0, 0], [0, 0], [0, 0], [2, 5]])
+
+
+@pytest.mark.parametrize("writer", ["csv", "parquet"])
+def test_a_galaxy_with_a_count_missing_has_no_votes(tmp_path, writer):
+    """Where no total tells that the missing count is 0; as with a masked number."""
+    frame = pd.DataFrame(
+        {"id_str": ["a", "b", "c"], "bar_strong": [4, 1, None], "bar_weak": [None, 2, None]}
+    ).assign(bar_no=[3, 0, None])
+    path = tmp_path / "votes"
+    to_csv(frame, path) if writer == "csv" else to_parquet(frame, path)
+    gap = r"1 of 3 galaxies have .* \(N = 0\). The first lacks `bar_weak` in row 0 .* id_str a"
+    gap = gap.replace("id_str a", r"\(id_str a\)")
+    with pytest.warns(UserWarning, match=gap):
+        votes = read_votes(path, "bar")
+    np.testing.assert_array_equal(votes.counts, [[0, 0, 0], [1, 2, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(votes.n_votes, [0, 3, 0])
+    with pytest.warns(UserWarning, match=gap):
+        counts = read_votes(path, tree=GZ_DECALS).votes("bar").n_votes
+    np.testing.assert_array_equal(counts, [0, 3, 0])
+    with pytest.warns(UserWarning, match=gap):
+        known = read_votes(path, tree=GZ_DECALS).counts[:, GZ_DECALS.slices["bar"]]
+    np.testing.assert_array_equal(known, [[np.nan] * 3, [1, 2, 0], [np.nan] * 3])
+
+
+def test_a_blank_of_a_reduction_is_none_who_said_so(table):
+    path = table("subject_id,data.yes,data.no", "7,1,", "8,,2")
+    for votes in (read_votes(path), read_votes(path, "bar", answers=["data.yes", "data.no"])):
+        np.testing.assert_array_equal(votes.counts, [[1, 0], [0, 2]])
+
+
+def test_fractions_without_their_total_are_not_known(table):
+    head = "id_str,bar_yes_fraction,bar_no_fraction,bar_total-votes"
+    votes = read_votes(table(head, "a,0.25,0.75,8", "b,0.25,0.75,", "c,,,0"), tree=GZ2)
+    np.testing.assert_array_equal(
+        votes.counts[:, GZ2.slices["bar"]], [[2, 6], [np.nan, np.nan], [0, 0]]
+    )
 
 
 def test_missing_fractions_are_none_cast(table):

@@ -1,5 +1,6 @@
 """From the cells of a question's columns to whole numbers of votes."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -49,7 +50,7 @@ def count_votes(
         given = np.where(pd.Series(given, dtype=object).isin(EMPTY_CELLS), "", given)
     ids = check_ids(given, id_column, table.path, rows)
     galaxies = _Galaxies(cells, table.path, id_column, ids, rows)
-    counts, n_votes, residual = _count(galaxies, columns, tolerance)
+    counts, n_votes, residual = _count(galaxies, columns, tolerance, question.rows is not None)
     if columns.most:
         _refuse_several_answers(galaxies, columns.most, counts.sum(axis=1))
     if n_votes is not None and columns.countable is columns.fractions:
@@ -86,9 +87,13 @@ class _Galaxies(NamedTuple):
 
 
 def _count(
-    galaxies: _Galaxies, columns: Columns, tolerance: float
+    galaxies: _Galaxies, columns: Columns, tolerance: float, is_reduction: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, float]:
-    """Numbers of votes (n_galaxies, n_answers); N, or None for their sum; the residual."""
+    """Numbers of votes (n_galaxies, n_answers); N, or None for their sum; the residual.
+
+    A reduction writes nothing for an answer that nobody gave. Elsewhere a galaxy with a count that
+    is not known has no votes, unless its total tells that the count is 0.
+    """
     total = None
     if columns.total:
         total = np.nan_to_num(_whole_numbers(galaxies, columns.total)).astype(np.int64)
@@ -108,6 +113,9 @@ def _count(
     if total is not None:
         total = np.where(missing.all(axis=1), 0, total)
         _refuse_gaps(galaxies, columns, missing, total - counts.sum(axis=1))
+    elif not is_reduction:
+        counts[missing.any(axis=1)] = 0
+        _warn_of_gaps(galaxies, columns, missing)
     return counts, total, residual
 
 
@@ -124,6 +132,19 @@ def _refuse_gaps(
         raise ValueError(
             f"`{name}` must be given where the other answers do not add up to `{columns.total}`. "
             f"Got nothing for {n_unsaid[bad[0]]} votes {galaxies.place(bad[0])}."
+        )
+
+
+def _warn_of_gaps(galaxies: _Galaxies, columns: Columns, missing: NDArray[np.bool_]) -> None:
+    """Warn of galaxies that have no votes because some of their counts are missing."""
+    in_part = np.flatnonzero(missing.any(axis=1) & ~missing.all(axis=1))
+    if in_part.size:
+        name = list(columns.countable.values())[int(np.argmax(missing[in_part[0]]))]
+        warnings.warn(
+            f"{in_part.size} of {len(missing)} galaxies have counts of some answers only, and so "
+            f"no votes (N = 0). The first lacks `{name}` {galaxies.place(in_part[0])}; write 0 "
+            "where nobody gave the answer.",
+            stacklevel=5,
         )
 
 

@@ -225,16 +225,15 @@ def _all_answers(
 
 
 def _unknown(table: Table, question: Question) -> NDArray[np.bool_]:
-    """True for galaxies without anything in a question's columns; a total of 0 is something."""
+    """True for galaxies of whose votes on a question nobody knows; a total of 0 is known."""
     columns = question.columns
-    totals = filter(None, [columns.total])
-    cells = table.columns([*columns.countable.values(), *totals]).values()
+    if question.rows is not None:  # a reduction writes nothing where nobody gave the answer
+        return np.zeros(len(question.rows), bool)
+    cells = table.columns(columns.countable.values()).values()
     gone = [is_missing(values) for values in cells]
-    if columns.total:
-        total = pd.to_numeric(
-            pd.Series(table.columns([columns.total])[columns.total], dtype=object), errors="coerce"
-        )
-        missing = np.all(gone[:-1], axis=0) & ~np.asarray(total == 0)
-    else:
-        missing = np.all(gone, axis=0)
-    return missing if question.rows is None else np.zeros(len(question.rows), bool)
+    if columns.total is None:
+        return np.any(gone, axis=0)
+    totals = table.columns([columns.total])[columns.total]
+    total = pd.to_numeric(pd.Series(totals, dtype=object), errors="coerce")
+    nothing = np.all(gone, axis=0) & ~np.asarray(total == 0)
+    return nothing if columns.counts else nothing | is_missing(totals)

@@ -105,9 +105,10 @@ def read_votes(
     table : VoteTable, or TreeVotes for all questions of a tree
         One row per galaxy, in the file's order. N is the question's own total: its column of total
         votes or else the sum over its answers, never the total over all questions. Missing votes
-        are N = 0; in a `TreeVotes` they are NaN, its N is the sum over the answers, and its
-        `missing` names the tree's questions that the table lacks. `residual` is how far recovered
-        counts were from whole numbers at most.
+        are N = 0, also where only some counts are missing and no total tells that they are 0; in a
+        `TreeVotes` they are NaN, its N is the sum over the answers, and its `missing` names the
+        tree's questions that the table lacks. `residual` is how far recovered counts were from
+        whole numbers at most.
 
     Raises
     ------
@@ -124,8 +125,10 @@ def read_votes(
     Warns
     -----
     UserWarning
-        If a column is left out that is no answer; if fewer were asked a question of the tree than
-        gave the answers before it, by a tenth: the table may be of another tree.
+        If a column is left out that is no answer; if galaxies have no votes because some of their
+        counts are missing; if a question of the tree has no counts in the table; if fewer were
+        asked a question of the tree than gave the answers before it, by a tenth: the table may be
+        of another tree.
 
     See Also
     --------
@@ -299,9 +302,9 @@ def _question_of_answers(table: Table, question: str | None, answers: Sequence[s
             f"`answers` must be columns of {table.path!r}: {', '.join(table.names)}. "
             f"Got {unknown[0]!r}."
         )
-    rows = (
-        rows_of_task(table, question) if all(name.startswith("data.") for name in answers) else None
-    )
+    rows = None
+    if all(name.startswith("data.") for name in answers):
+        rows = rows_of_task(table, question, answers[0])
     return Question(question, Columns({name: name for name in answers}, {}), rows)
 
 

@@ -36,11 +36,11 @@ def find_tasks(table: Table, columns: Columns) -> dict[str, Question]:
     return {task: question for task, question in found.items() if any(question.columns)}
 
 
-def rows_of_task(table: Table, task: str) -> NDArray[np.intp] | None:
-    """Rows of a task in a reduction; None, for all, of a table without tasks."""
+def rows_of_task(table: Table, task: str, answer: str) -> NDArray[np.int64]:
+    """Rows of a task in a reduction with that column; all of a table without tasks."""
     name = next((name for name in TASKS if name in table.names), None)
     if name is None:
-        return None
+        return np.arange(len(table.columns([answer])[answer]))
     tasks = _texts(table, name)
     if task not in tasks:
         raise ValueError(
