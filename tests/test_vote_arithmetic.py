@@ -90,6 +90,38 @@ def test_known_derived_columns_are_passed_over(tmp_path, name, more):
     check_bars(read_votes(write(tmp_path / "votes.csv", BAR, **more, **{name: [1, 0, 1]})))
 
 
+@pytest.mark.parametrize(
+    ("kind", "rows", "reason"),
+    [
+        ("percentage", "a,25,75,100\nb,30,70,200\n", "only percentage"),
+        ("pct", "a,25,75,100\nb,30,70,200\n", "only pct"),
+        ("permille", "a,250,750,4000\n", "only permille"),
+        ("rank", "a,1,2,40\nb,2,1,39\n", "only rank"),
+        ("selected", "a,1,0,40\nb,0,1,39\n", "only selected"),
+        ("place", "a,1,2,40\nb,2,1,39\n", "beside bar_yes_place, bar_no_place, which may be no"),
+    ],
+)
+def test_what_is_said_of_an_answer_is_no_answer(tmp_path, kind, rows, reason):
+    """However small it is beside N."""
+    path = tmp_path / "votes.csv"
+    head = f"id_str,bar_yes_{kind},bar_no_{kind},bar_total-votes\n"
+    path.write_text(head + rows)
+    for question in (None, "bar"):
+        with pytest.raises(ValueError, match=reason):
+            read_votes(path, question)
+    path.write_text(head.replace("bar_", "ring_") + rows)
+    if kind != "place":  # a name that tells nothing
+        with pytest.raises(ValueError, match=reason):
+            read_votes(path, "ring")
+
+
+def test_a_long_name_is_an_answer_if_it_adds_up(tmp_path):
+    path = tmp_path / "votes.csv"
+    names = "bar_yes_bar,bar_no_bar,bar_total-votes\n"
+    path.write_text(f"id_str,{names}a,4,6,10\nb,0,3,3\n")
+    np.testing.assert_array_equal(read_votes(path).votes("yes"), [[4, 10], [0, 3]])
+
+
 def test_unknown_answers_that_add_up_are_answers(tmp_path):
     frame = BAR.rename(columns={"bar_weak": "bar_faint", "bar_strong": "bar_very_strong"})
     path = write(tmp_path / "votes.csv", frame, **TOTAL)

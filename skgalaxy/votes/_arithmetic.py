@@ -37,7 +37,14 @@ def is_complete(question: str, answers: Iterable[str]) -> bool:
 
 def is_doubtful(question: str, columns: Columns) -> bool:
     """True if the names of a question's answers do not tell that all of them are."""
-    return len(columns.counts) > 1 and not set(columns.counts) <= known_answers(question)
+    unknown = set(columns.counts) - known_answers(question)
+    return bool(unknown and (len(columns.counts) > 1 or _derived(question, unknown)))
+
+
+def _derived(question: str, answers: Iterable[str]) -> list[str]:
+    """Names that go on where a known answer's ends, as "yes_rank" does."""
+    known = tuple(f"{answer}_" for answer in known_answers(question))
+    return [name for name in answers if name.startswith(known)]
 
 
 def settle_answers(table: Table, question: str, columns: Columns) -> tuple[Columns, list[str]]:
@@ -56,6 +63,10 @@ def settle_answers(table: Table, question: str, columns: Columns) -> tuple[Colum
     if columns.total:
         total, _ = as_numbers(table.columns([columns.total])[columns.total])
         out = _not_in_total(numbers, votes, total, unknown)
+        kept = [name for name in numbers if name not in out]
+        derived, given = _derived(question, kept), np.isfinite(total)
+        if derived and (_sum(numbers[name] for name in kept)[given] != total[given]).any():
+            return _refused(columns, derived), []
     else:
         out = _not_in_fractions(table, columns, numbers)
         if out is None:
@@ -128,6 +139,11 @@ def _without_arithmetic(
     strange = strange or _sum_of_others(numbers)
     if not strange:
         return columns
+    return _refused(columns, strange)
+
+
+def _refused(columns: Columns, strange: Iterable[str]) -> Columns:
+    """No counts, because some of the columns may hold something else."""
     named = first_names(columns.counts[name] for name in strange)
     reason = f"counts beside {named}, which may be no answer (name those that are in `answers`)"
     return Columns({}, {}, refused=(reason, *columns.refused))

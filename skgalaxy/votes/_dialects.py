@@ -45,8 +45,9 @@ PREDICTION = re.compile(r"prediction([-_].*)?")
 KIND = re.compile(
     r"_(((weighted|debiased|best|clean|adjusted|corrected|smoothed|expected|mutual)_)?"
     r"[^_]*(fraction|debiased|weight|proportion|prediction|expected_votes|information)[^_]*"
-    r"|min|max|mean|std|flag|\d+pc[^_]*)$"
+    r"|[^_]*(percent|pct|permille)[^_]*|rank|selected|min|max|mean|std|flag|\d+pc[^_]*)$"
 )
+NO_COUNT = re.compile(r".*(debiased|weight|percent|pct|permille).*|rank|selected")
 QUESTIONS = {*GZ2.questions, *GZ_DECALS.questions, "ring", "clumps", "problem"}
 
 
@@ -190,7 +191,7 @@ def _is_question(name: str, columns: Columns) -> bool:
 
 def _zoobot_columns(kinds: dict[str, dict[str, str]], total: str | None) -> Columns:
     counts, fractions = kinds.pop("", {}), kinds.pop("fraction", {})
-    refused = sorted(kind for kind in kinds if "debiased" in kind or "weight" in kind)
+    refused = sorted(kind for kind in kinds if NO_COUNT.fullmatch(kind))
     if total is None and len(counts) == 1:
         refused, counts = ["counts of one answer only", *refused], {}
     return Columns(counts, fractions, total, tuple(refused))
