@@ -52,6 +52,13 @@ def test_what_the_total_leaves_out_is_named(tmp_path, name, total):
         check_bars(read_votes(path))
 
 
+@pytest.mark.parametrize("other", ["num-classifications", "total_classifications", "total"])
+def test_of_two_totals_the_votes_are_n(tmp_path, other):
+    """And no total is an answer, whose sum with the others is another total."""
+    for columns in ({**TOTAL, f"bar_{other}": 2 * N_VOTES}, {f"bar_{other}": 2 * N_VOTES, **TOTAL}):
+        check_bars(read_votes(write(tmp_path / "votes.csv", BAR, **columns)))
+
+
 def test_several_are_left_out(tmp_path):
     path = write(tmp_path / "votes.csv", BAR, **TOTAL, **DERIVED)
     with pytest.warns(UserWarning, match="`bar_entropy`, `bar_label`, .*`bar_flag`"):

@@ -142,7 +142,8 @@ def zoobot(names: list[str]) -> dict[str, Columns]:
     A total tells its question's name in full, which may then hold "_", as those of answers may.
     """
     names = [n for n in names if not (GZ2_COLUMN.fullmatch(n) or GZ2_TOTAL.fullmatch(n))]
-    totals, known, found = _totals(names), set(names), {}
+    totals, no_answers = _totals(names)
+    known, found = set(names), {}
     for name in names:
         question = next((each for each in totals if name.startswith(f"{each}_")), None)
         if question is None:
@@ -151,21 +152,30 @@ def zoobot(names: list[str]) -> dict[str, Columns]:
             answer, *kind = _split_answer(name.removeprefix(f"{question}_"), question, known)
         if answer and not PREDICTION.fullmatch(answer):
             kinds = found.setdefault(question, {})
-            if name not in totals.values():
+            if name not in no_answers:
                 kinds.setdefault(kind[0], {})[answer] = name
     columns = {name: _zoobot_columns(kinds, totals.get(name)) for name, kinds in found.items()}
     return {name: each for name, each in columns.items() if _is_question(name, each)}
 
 
-def _totals(names: Iterable[str]) -> dict[str, str]:
-    """Columns of totals by question, the longest name first; "total-votes" before "total"."""
+def _totals(names: Iterable[str]) -> tuple[dict[str, str], set[str]]:
+    """Columns of totals by question, the longest name of one first; and all such columns.
+
+    Of a question's totals its votes are N, and classifications, which may be of the whole galaxy,
+    only where there is nothing else; "total-votes" is before "total".
+    """
     found = {}
     for name in names:
         for match in re.finditer("_", name):
             question, kind = name[: match.start()], name[match.end() :]
             if question and TOTAL.fullmatch(kind):
-                found[question] = max(found.get(question, ""), name, key=len)
-    return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+                found.setdefault(question, []).append(name)
+    chosen = {
+        question: max(totals, key=lambda name: ("class" not in name.lower(), len(name)))
+        for question, totals in found.items()
+    }
+    by_length = dict(sorted(chosen.items(), key=lambda pair: -len(pair[0])))
+    return by_length, {name for totals in found.values() for name in totals}
 
 
 def _split_answer(rest: str, question: str, names: Container[str]) -> tuple[str, str]:
