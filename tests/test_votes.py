@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skgalaxy.votes import GZ2, GZ_DECALS, VoteTable, list_questions, read_votes
+from skgalaxy.votes import (
+    GZ2,
+    GZ_DECALS,
+    DecisionTree,
+    VoteTable,
+    list_questions,
+    read_votes,
+)
 
 OBJID = "587722981746540704"  # 64 bits: as a float it ends in ...688
 GZ2_FIRST = "t01_smooth_or_features_a0{}_{}"
@@ -131,13 +138,24 @@ def test_panoptes_reduction(table):
         read_votes(path, "T7")
 
 
-def test_panoptes_reduction_of_two_workflows_repeats_subjects(table):
-    lines = [
-        "subject_id,workflow_id,task,data.yes,data.no",
-        "9,1,T1,2,",
-        "1,1,T0,1,2",
-        "1,2,T0,3,4",
-    ]
+@pytest.mark.parametrize("task", ["task", "reducer_key"])
+def test_panoptes_reductions_of_two_workflows_are_not_joined(table, task):
+    """The first task of each is "T0", whatever it asks."""
+    lines = [f"subject_id,workflow_id,{task},data.yes,data.no", "1,100,T0,5,5", "2,200,T0,9,1"]
+    path = table(*lines, "3,100,T1,2,1")
+    several = r"counts of the workflows 100, 200, which .*keep the rows of one `workflow_id`"
+    for named in ({}, {"answers": ["data.yes", "data.no"]}):
+        with pytest.raises(ValueError, match=several):
+            read_votes(path, "T0", **named)
+    assert list(list_questions(path)) == ["T1"]
+    with pytest.raises(ValueError, match=several):
+        read_votes(path, tree=DecisionTree({"T0": ["yes", "no"], "T1": ["yes", "no"]}))
+    votes = read_votes(table(*lines[:2], "2,100,T0,9,1"), "T0")
+    np.testing.assert_array_equal(votes.votes("yes"), [[5, 10], [9, 10]])
+
+
+def test_panoptes_reduction_repeats_a_subject(table):
+    lines = ["subject_id,task,data.yes,data.no", "9,T1,2,", "1,T0,1,2", "1,T0,3,4"]
     with pytest.raises(
         ValueError, match=r"`subject_id` must not repeat. Got 1 in rows 1, 2 of '.*"
     ):

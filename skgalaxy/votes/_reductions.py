@@ -4,7 +4,7 @@ A reduction counts answers, and no volunteers. N is their sum where a volunteer 
 only, which the table itself must show.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from skgalaxy.votes._question_names import first_names
 from skgalaxy.votes._table_file import Table
 
 TASKS = ("task", "reducer_key")
+WORKFLOW = "workflow_id"
 QUESTION_REDUCER = "question_reducer"
 
 
@@ -27,12 +28,17 @@ def find_tasks(table: Table, columns: Columns) -> dict[str, Question]:
     table.read_all()  # which answers a task has is known only then
     tasks = _texts(table, next((name for name in TASKS if name in table.names), None))
     reducers = _texts(table, "reducer" if "reducer" in table.names else None)
+    workflows = _workflows(table)
     cells = table.columns([*columns.counts.values(), *filter(None, [columns.total])])
     found = {}
     for task in pd.unique(tasks):
         rows = np.flatnonzero(tasks == task)
         own = {name: values[rows] for name, values in cells.items()}
-        found[task] = Question(task, _columns_of_task(columns, own, reducers[rows]), rows)
+        of_task = _columns_of_task(columns, own, reducers[rows])
+        several = pd.unique(workflows[rows])
+        if len(several) > 1 and of_task.countable:  # the same task of another asks something else
+            of_task = Columns({}, {}, refused=(_several_workflows(several),))
+        found[task] = Question(task, of_task, rows)
     return {task: question for task, question in found.items() if any(question.columns)}
 
 
@@ -40,14 +46,32 @@ def rows_of_task(table: Table, task: str, answer: str) -> NDArray[np.int64]:
     """Rows of a task in a reduction with that column; all of a table without tasks."""
     name = next((name for name in TASKS if name in table.names), None)
     if name is None:
-        return np.arange(len(table.columns([answer])[answer]))
-    tasks = _texts(table, name)
-    if task not in tasks:
+        rows = np.arange(len(table.columns([answer])[answer]))
+    else:
+        tasks = _texts(table, name)
+        rows = np.flatnonzero(tasks == task)
+        if not len(rows):
+            raise ValueError(
+                f"`question` must be a task of {table.path!r}: {first_names(pd.unique(tasks))}. "
+                f"Got {task!r}."
+            )
+    several = pd.unique(_workflows(table)[rows]) if WORKFLOW in table.names else []
+    if len(several) > 1:
         raise ValueError(
-            f"`question` must be a task of {table.path!r}: {first_names(pd.unique(tasks))}. "
-            f"Got {task!r}."
+            f"{table.path!r} must hold a task of one workflow. Got {_several_workflows(several)}."
         )
-    return np.flatnonzero(tasks == task)
+    return rows
+
+
+def _workflows(table: Table) -> NDArray[np.object_]:
+    return _texts(table, WORKFLOW if WORKFLOW in table.names else None)
+
+
+def _several_workflows(workflows: Iterable[str]) -> str:
+    return (
+        f"counts of the workflows {first_names(workflows)}, which ask questions of their own (keep "
+        "the rows of one `workflow_id`)"
+    )
 
 
 def _texts(table: Table, name: str | None) -> NDArray[np.object_]:
