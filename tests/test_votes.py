@@ -794,3 +794,18 @@ def test_missing_packages_are_named(tmp_path, monkeypatch, head, package):
     (tmp_path / "votes").write_bytes(head)
     with pytest.raises(ImportError, match=rf"`read_votes` needs {package}, .*skgalaxy's extra \["):
         read_votes(tmp_path / "votes")
+
+
+def test_columns_of_a_frame_are_taken_by_their_names():
+    """Whatever their order; names of no answers tell nothing."""
+    for names in (["no", "yes"], ["bar_no", "bar_yes"]):
+        table = VoteTable(["a"], "bar", ["yes", "no"], pd.DataFrame([[9, 1]], columns=names))
+        np.testing.assert_array_equal(table.votes("yes"), [[1, 10]])
+    table = VoteTable(["a"], "bar", ["yes", "no"], pd.DataFrame([[9, 1]]))
+    np.testing.assert_array_equal(table.votes("yes"), [[9, 10]])
+    arms = VoteTable(["a"], "arms", ["1", "2"], pd.DataFrame([[9, 1]]))
+    np.testing.assert_array_equal(arms.counts, [[9, 1]])
+    for names in (["yes", "nein"], ["yes", "yes"], ["yes", "no", "bar_no"]):
+        frame = pd.DataFrame([[9] * len(names)], columns=names)
+        with pytest.raises(ValueError, match="`counts` must have the columns yes, no, each once"):
+            VoteTable(["a"], "bar", ["yes", "no"], frame)

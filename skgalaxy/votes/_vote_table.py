@@ -40,7 +40,8 @@ class VoteTable:
         The possible answers.
     counts : array-like of shape (n_galaxies, n_answers)
         Volunteers who gave each answer, whole numbers >= 0. A galaxy with a masked number, here
-        or in `n_votes`, has no votes.
+        or in `n_votes`, has no votes. Columns of a DataFrame that have names of answers, with or
+        without the question's, are taken by these.
     n_votes : array-like of shape (n_galaxies,), default=None
         N, the volunteers who were asked this question; None is the sum over the answers. It may
         exceed that sum where answers are left out, and is 0 for a galaxy without votes.
@@ -128,7 +129,7 @@ class VoteTable:
             raise ValueError(f"`question` must be a name, as text. Got {question!r}.")
         self.question = question
         self.answers = check_names(answers, "answers")
-        plain, masked = without_mask(counts)
+        plain, masked = without_mask(self._in_order(counts))
         self.counts = check_whole(plain, "counts")
         if self.counts.shape != (len(self.ids), len(self.answers)):
             raise ValueError(
@@ -152,6 +153,23 @@ class VoteTable:
                 f"(id {self.ids[row]}); if volunteers may give several answers, read each as a "
                 "question of its own."
             )
+
+    def _in_order(self, counts: Any) -> Any:
+        """Counts of a DataFrame by the names of its columns, if these are names of answers."""
+        if not isinstance(counts, pd.DataFrame) or isinstance(counts.columns, pd.RangeIndex):
+            return counts
+        named = {
+            str(name).removeprefix(f"{self.question}_"): place
+            for place, name in enumerate(counts.columns)
+        }
+        if not set(named) & set(self.answers):
+            return counts
+        if set(named) != set(self.answers) or len(named) != counts.shape[1]:
+            raise ValueError(
+                f"`counts` must have the columns {', '.join(self.answers)}, each once. Got "
+                f"{', '.join(map(str, counts.columns))}."
+            )
+        return counts.iloc[:, [named[answer] for answer in self.answers]]
 
     def __len__(self) -> int:
         return len(self.ids)
