@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skgalaxy.votes import GZ_DECALS, VoteTable, list_questions, read_votes
+from skgalaxy.votes import (
+    GZ2,
+    GZ_DECALS,
+    VoteTable,
+    list_questions,
+    read_votes,
+    reconstruct_counts,
+)
 
 BAR = pd.DataFrame(
     {
@@ -156,6 +163,33 @@ def test_hubble_counts_answers_of_each_task_from_one(tmp_path):
     table = read_votes(path)
     assert (table.question, table.answers) == ("bar", ("yes", "no"))
     np.testing.assert_array_equal(table.votes("yes"), [[2, 8], [2, 4]])
+
+
+FIRST = "t01_smooth_or_features_"
+
+
+@pytest.mark.parametrize(
+    ("names", "of_another"),
+    [
+        ([FIRST + "a00_smooth", FIRST + "a01_features_or_disk", FIRST + "a02_star_or_artifact"], 1),
+        ([FIRST + "a01_features", FIRST + "a02_smooth", FIRST + "a03_star"], 0),
+        (["t02_edgeon_a04_no", "t02_edgeon_a05_yes"], 0),
+        (["t03_bar_a06_no_bar", "t03_bar_a07_bar"], 0),
+        (["t11_arms_number_a34_more_than_4", "t11_arms_number_a36_4"], 0),
+    ],
+)
+def test_an_answer_of_gz2_whose_number_is_of_another_is_refused(tmp_path, names, of_another):
+    path = tmp_path / "votes.csv"
+    row = ",1" * len(names)
+    path.write_text(f"objid,{','.join(f'{name}_count' for name in names)}\n1{row}\n")
+    message = f"whose numbers are others of Galaxy Zoo 2, as {names[of_another]}_count .*`answers`"
+    for parameters in ({}, {"tree": GZ2}):
+        with pytest.raises(ValueError, match=message if not parameters else "Got"):
+            read_votes(path, **parameters)
+    frame = pd.DataFrame({f"{name}_fraction": [0.25] for name in names})
+    frame["objid"], frame["total_classifications"] = "a", 4
+    with pytest.raises(ValueError, match=f"of one answer .* Got `{names[of_another]}_fraction`"):
+        reconstruct_counts(frame)
 
 
 def test_answers_of_gz2_are_no_more_than_their_own_total(tmp_path):

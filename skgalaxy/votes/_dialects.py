@@ -14,6 +14,7 @@ from skgalaxy.votes._question_names import (
     GZ2_TASKS,
     first_names,
     gz2_answer,
+    gz2_contradicts,
     without_release,
 )
 
@@ -89,13 +90,15 @@ def gz2(names: list[str]) -> dict[str, Columns]:
     words = {}
     for match in matches.values():
         words.setdefault((match["task"], match["number"]), []).append(match["answer"])
-    found = {}
+    found, odd = {}, {}
     for name, match in matches.items():
         task, number, kind = match["task"], match["number"], match["kind"]
         word = min(words[task, number], key=len)
         # "smooth_calibrated_fraction" where there is "smooth_fraction" is no raw fraction
         kind = (match["answer"].removeprefix(word) + "_" + kind.removeprefix("raw_")).strip("_")
         if GZ2_STEMS.get(task, " ") in match["words"]:
+            if gz2_contradicts(task, number, word):
+                odd.setdefault(task, name)
             answer = gz2_answer(task, number, word)
             found.setdefault(task, {}).setdefault(kind, {})[answer] = name
     totals = {}
@@ -105,9 +108,17 @@ def gz2(names: list[str]) -> dict[str, Columns]:
     if whole:
         totals.setdefault("t01", whole)  # the one question all are asked
     return {
-        GZ2_TASKS[task][0]: _gz2_columns(GZ2_TASKS[task][0], kinds, totals.get(task), whole)
+        GZ2_TASKS[task][0]: _odd_numbers(odd[task])
+        if task in odd
+        else _gz2_columns(GZ2_TASKS[task][0], kinds, totals.get(task), whole)
         for task, kinds in found.items()
     }
+
+
+def _odd_numbers(name: str) -> Columns:
+    """No counts: nobody knows whether the number or the word of a column tells its answer."""
+    reason = f"counts or fractions of answers whose numbers are others of Galaxy Zoo 2, as {name}"
+    return Columns({}, {}, refused=(f"{reason} (name the columns in `answers`)",))
 
 
 def _gz2_columns(

@@ -22,7 +22,7 @@ from skgalaxy.votes._cells import as_numbers
 from skgalaxy.votes._decision_tree import DecisionTree
 from skgalaxy.votes._dialects import GZ2_COLUMN
 from skgalaxy.votes._published_trees import GZ2
-from skgalaxy.votes._question_names import GZ2_TASKS, first_names
+from skgalaxy.votes._question_names import GZ2_STEMS, GZ2_TASKS, first_names, gz2_contradicts
 from skgalaxy.votes._table_file import find_id_columns, open_table
 from skgalaxy.votes._tree_steps import asked_of, steps_of
 from skgalaxy.votes._tree_votes import TreeVotes
@@ -249,8 +249,14 @@ def _of_catalogue(frame: pd.DataFrame) -> Mapping[tuple[str, str], str]:
     found = {}
     for name in map(str, frame.columns):
         match = GZ2_COLUMN.fullmatch(name.lower())
-        if match and match["task"] in GZ2_TASKS:
+        if match and GZ2_STEMS.get(match["task"], " ") in match["words"]:
             question, answers = GZ2_TASKS[match["task"]]
+            if gz2_contradicts(match["task"], match["number"], match["answer"]):
+                raise ValueError(
+                    "The number and the word of a column must be of one answer of Galaxy Zoo 2. "
+                    f"Got `{name}`, where {match['number']} is {answers[match['number']]!r}; "
+                    "rename it."
+                )
             if match["number"] in answers:
                 answer = f"{question}_{answers[match['number']]}"
                 found[answer, match["kind"].removeprefix("raw_")] = name

@@ -86,6 +86,25 @@ def gz2_answer(task: str, number: str, word: str) -> str:
     return max(alike, key=len)
 
 
+def gz2_contradicts(task: str, number: str, word: str) -> bool:
+    """True if an answer's number in Galaxy Zoo 2 is one of the task's answers, its word another."""
+    answers = GZ2_TASKS[task][1]
+    if number not in answers:
+        return False
+    word, own = word.replace("_", "-"), answers[number]
+    if word == GZ2_STEMS[task] and "yes" in answers.values():
+        word = "yes"
+    if word in answers.values():
+        return word != own
+    return not _is_like(word, own) and any(_is_like(word, each) for each in answers.values())
+
+
+def _is_like(word: str, answer: str) -> bool:
+    """True if a word is a form of an answer's name, as "features" is of "featured-or-disk"."""
+    begins = word.startswith(answer[:5]) if len(answer) > 4 else word.startswith(f"{answer}-")
+    return begins or word.endswith(f"-{answer}") or answer.startswith(f"{word}-")
+
+
 def check_names(names: Any, name: str, least: int = 1) -> tuple[str, ...]:
     """Distinct names, in an order that was chosen: text, or integers such as numbers of arms."""
     if isinstance(names, (str, bytes)) or not isinstance(names, (Sequence, np.ndarray, pd.Index)):
