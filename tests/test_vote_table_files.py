@@ -174,3 +174,26 @@ def test_cells_of_several_values(tmp_path, kind, how):
 def test_a_path_is_text(path):
     with pytest.raises(TypeError, match="`path` must be the path of a file, as text or path-like"):
         read_votes(path)
+
+
+@pytest.mark.parametrize("module", ["bz2", "lzma", "zipfile"])
+def test_other_packed_files_are_named(tmp_path, module):
+    """And not taken for text in another encoding."""
+    path, text = tmp_path / "votes.csv", b"id_str,bar_yes,bar_no\na,1,2\n"
+    library = pytest.importorskip(module)
+    if module == "zipfile":
+        with library.ZipFile(path, "w") as archive:
+            archive.writestr("votes.csv", text)
+    else:
+        path.write_bytes(library.compress(text))
+    with pytest.raises(ValueError, match=r"gzipped or not. Got '.*', (a ZIP|packed by .*) ?.*unpa"):
+        read_votes(path)
+
+
+@pytest.mark.parametrize("column", ["bar_yes", "bar_total-votes"])
+def test_more_votes_than_floats_can_tell_are_refused(tmp_path, column):
+    values = {"bar_yes": "1", "bar_no": "2", "bar_total-votes": "3"} | {column: "1e300"}
+    path = tmp_path / "votes.csv"
+    path.write_text(f"id_str,{','.join(values)}\na,{','.join(values.values())}\n")
+    with pytest.raises(ValueError, match=rf"`{column}` must be at most 9.*Got 1e\+300 in row 0"):
+        read_votes(path)

@@ -17,6 +17,8 @@ from skgalaxy.votes._table_file import Table
 from skgalaxy.votes._text_table import EMPTY_CELLS
 from skgalaxy.votes._vote_table import ORIGIN_COLUMN, ORIGINS, VoteTable
 
+MOST_VOTES = 2**53  # whole numbers beyond this are not exact as floats
+
 
 class Question(NamedTuple):
     """A question of a table: its columns and its rows, None for all."""
@@ -179,6 +181,12 @@ def _refuse_short_fractions(
 def _whole_numbers(galaxies: _Galaxies, name: str) -> NDArray[np.float64]:
     """Whole numbers >= 0 of a column, NaN where there is nothing."""
     values = _numbers(galaxies, name)
+    too_many = np.flatnonzero(values > MOST_VOTES)
+    if too_many.size:
+        raise ValueError(
+            f"`{name}` must be at most {MOST_VOTES:g}, votes of volunteers. "
+            f"Got {values[too_many[0]]:g} {galaxies.place(too_many[0])}."
+        )
     bad = np.flatnonzero((values < 0) | (values != np.floor(values)) & ~np.isnan(values))
     if bad.size:
         raise ValueError(
