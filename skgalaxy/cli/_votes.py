@@ -209,7 +209,8 @@ def _votes_on_tree(
             ("tasks", "answers", *_OF_EXPORTS),
             f"is for exports of classifications, and {table} is none.",
         )
-        read = read_votes(table, tree=tree, **of_table)
+        dialect, id_column = of_table["dialect"], of_table["id_column"]
+        read = read_votes(table, tree=tree, dialect=dialect, id_column=id_column)
         note_missing(read, table)
         return read.to_frame()
     refuse_given(["dialect"], "is for vote tables; leave it out for an export.")
