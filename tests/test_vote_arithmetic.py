@@ -66,6 +66,12 @@ def test_of_two_totals_the_votes_are_n(tmp_path, other):
         check_bars(read_votes(write(tmp_path / "votes.csv", BAR, **columns)))
 
 
+def test_what_is_left_out_of_a_tree_is_named(tmp_path):
+    path = write(tmp_path / "votes.csv", BAR, **TOTAL, bar_flag=DERIVED["bar_flag"])
+    with pytest.warns(UserWarning, match="`bar_flag` of .* is left out of the answers to 'bar'"):
+        check_bars(read_votes(path, tree=GZ_DECALS).votes("bar"))
+
+
 def test_several_are_left_out(tmp_path):
     path = write(tmp_path / "votes.csv", BAR, **TOTAL, **DERIVED)
     with pytest.warns(UserWarning, match="`bar_entropy`, `bar_label`, .*`bar_flag`"):

@@ -159,11 +159,13 @@ def read_votes(
         else:
             questions = find_questions(table, dialect)
             if question is None and (tree is not None or len(list_answers(questions)) > 1):
-                questions = settle_all(table, questions)
-                found = {name: questions[name] for name in list_answers(questions)}
+                settled = settle_all(table, questions)
+                found = {name: settled[name] for name in list_answers(settled)}
                 if tree is None:
                     tree = find_tree(found, release, table.path)
-                matched = match_tree(questions, tree, release, table.path)
+                matched = match_tree(settled, tree, release, table.path)
+                for each in matched.values():
+                    settle(table, questions[each.name])  # names the columns that are left out
                 return count_tree(
                     table, tree, matched, _find_id_column(table, id_column), tolerance
                 )
