@@ -11,7 +11,8 @@ drawn at random, and then 64 more in each of 5 rounds. DATA holds
 
 A strategy is shown 1,000 of the galaxies in each round, drawn at random. "Joint, even noise" is
 joint information as if votes on all galaxies were equally noisy: it ranks single galaxies by the
-variance of ρ, and keeps the picks apart as "joint" does. "Random weights" learns
+variance of ρ, scatter of the votes' likelihood included, and keeps the picks apart as "joint" does,
+where "variance" is that of the draws alone, and does not. "Random weights" learns
 from as many random galaxies as the last round has, afresh, with ``network=None``.
 
 _labels_saved.py says what labels saved are. Those that the network saves lie between random weights

@@ -113,16 +113,15 @@ SHOWN = ("steps", "seconds", "RMSE", "coverage error", "90 % covers")
 
 
 def report(found: pd.DataFrame) -> list[Target]:
-    """Print every row, and return the targets."""
+    """Print medians over the seeds, and return the targets."""
     targets = []
     for name, rows in found.groupby("data set", sort=False):
-        print(f"{name}, {rows['test'].iloc[0]} galaxies to test on:")
-        rows = rows.sort_values(["round", "setting", "seed"])
+        print(f"{name}, {rows['test'].iloc[0]} galaxies to test on, medians over the seeds:")
         cells = [
-            (row["round"], row["labels"], row["setting"], row["seed"], *_short(row))
-            for row in rows.to_dict("records")
+            (*key, len(some), *_short(some[list(SHOWN)].median()))
+            for key, some in rows.groupby(["round", "labels", "setting"])
         ]
-        print_table([("round", "labels", "setting", "seed", *SHOWN), *cells])
+        print_table([("round", "labels", "setting", "seeds", *SHOWN), *cells])
         targets += targets_of(name, rows)
     return targets
 
