@@ -183,7 +183,7 @@ def predict(
     if sample:
         _say_sample(sample, quiet)
     if n_known:
-        note(f"{n_known} of them have been learned from: their intervals are too narrow.")
+        note(f"{n_known} galaxies have been learned from: their intervals are too narrow.", quiet)
     note(f"Wrote {len(ids)} galaxies to {catalogue}.", quiet)
 
 

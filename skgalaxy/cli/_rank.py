@@ -167,7 +167,8 @@ def rank(
         if n_known := n_learned_from(estimator, pixels[np.sort(rows)]):
             note(
                 f"{n_known} of these {n} have been learned from: volunteers have answered about "
-                "them. Leave them out of IMAGES to ask about others."
+                "them. Leave them out of IMAGES to ask about others.",
+                quiet,
             )
     # ids are text: spreadsheets and float columns mangle numbers of 18 digits
     pool = pd.DataFrame({"id_str": list(files), "image": list(map(str, files.values()))})
