@@ -11,8 +11,8 @@ drawn at random, and then 64 more in each of 5 rounds. DATA holds
 
 A strategy is shown 1,000 of the galaxies in each round, drawn at random. "Joint, even noise" is
 joint information as if votes on all galaxies were equally noisy: it ranks single galaxies by the
-variance of ρ, scatter of the votes' likelihood included, and keeps the picks apart as "joint" does,
-where "variance" is that of the draws alone, and does not. "Random weights" learns
+variance of ρ, scatter of the votes' likelihood included, and keeps the picks apart as "joint" does.
+"Draws" leaves the scatter out, as "variance" does, which keeps nothing apart. "Random weights" learns
 from as many random galaxies as the last round has, afresh, with ``network=None``.
 
 _labels_saved.py says what labels saved are. Those that the network saves lie between random weights
@@ -46,9 +46,14 @@ from skgalaxy.metrics import coverage_error, interval_coverage
 NOISE = 1 / 4  # variance of a vote, at most
 
 
-def information_in_even_noise(posterior: Any, n_votes: Any) -> NDArray[Any]:
+def in_even_noise(posterior: Any, n_votes: Any) -> NDArray[Any]:
     """Information in votes, nats, if those on all galaxies had the noise of an even one."""
     return np.log1p(n_votes * posterior.std**2 / NOISE) / 2
+
+
+def draws_in_even_noise(posterior: Any, n_votes: Any) -> NDArray[Any]:
+    """The same of what networks disagree on alone, without the scatter that each expects."""
+    return np.log1p(n_votes * posterior.draws.var(axis=1) / NOISE) / 2
 
 
 STRATEGIES = {
@@ -57,8 +62,9 @@ STRATEGIES = {
     "variance": query.variance_sampling,
     "mutual information": query.mutual_information_sampling,
     "diverse": query.diverse_sampling,
-    "joint, even noise": query.make_query(
-        information_in_even_noise, query.select_jointly, n_candidates=1000
+    "joint, even noise": query.make_query(in_even_noise, query.select_jointly, n_candidates=1000),
+    "joint, even noise, draws": query.make_query(
+        draws_in_even_noise, query.select_jointly, n_candidates=1000
     ),
 }
 DEFAULT, WEIGHTS = "joint", "random weights"  # the strategy of the command line and the demo
