@@ -11,9 +11,10 @@ drawn at random, and then 64 more in each of 5 rounds. DATA holds
 
 A strategy is shown 1,000 of the galaxies in each round, drawn at random. "Joint, even noise" is
 joint information as if votes on all galaxies were equally noisy: it ranks single galaxies by the
-variance of ρ, scatter of the votes' likelihood included, and keeps the picks apart as "joint" does.
-"Draws" leaves the scatter out, as "variance" does, which keeps nothing apart. "Random weights" learns
-from as many random galaxies as the last round has, afresh, with ``network=None``.
+variance of ρ, with the scatter that the votes' likelihood expects, and keeps the picks apart as
+"joint" does. "Draws" leaves that scatter out, as "variance" does, which keeps nothing apart.
+"Random weights" learns from as many random galaxies as the last round has, afresh, with
+``network=None``.
 
 _labels_saved.py says what labels saved are. Those that the network saves lie between random weights
 and random galaxies, those that asking saves between random galaxies and a strategy, and a newcomer
