@@ -18,6 +18,7 @@ from skgalaxy.cli._trees import (
     not_reached,
     without,
 )
+from skgalaxy.metrics import interval_coverage, vote_noise_floor
 from skgalaxy.query import predict_posterior
 from skgalaxy.votes import DecisionTree, TreeVotes, read_tree, write_tree
 from skgalaxy.zooniverse import read_tree_classifications
@@ -202,7 +203,9 @@ def test_evaluate_judges_every_question(toy, tmp_path, capsys):
     table.to_csv(tmp_path / "votes.csv", index=False)
     command = (toy / "model.skgalaxy", tmp_path / "images", tmp_path / "votes.csv")
     assert run("evaluate", *command, "--quiet") == 0
-    lines = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].index("in 90 %") == printed[1].index("%") - 5  # under its head
+    lines = {line.split()[0]: line.split()[1:] for line in printed}
     assert list(lines) == ["question", *TREE.questions]
     assert lines["odd"][:3] == ["0", "0", "no"]
     pipeline = skgalaxy.load(command[0])
@@ -214,7 +217,16 @@ def test_evaluate_judges_every_question(toy, tmp_path, capsys):
     log_prob = bar.log_prob(counts).sum() / counts.sum()
     assert lines["bar"][:2] == [str(asked.sum()), str(counts.sum())]
     expected = [np.sqrt(np.mean(error**2)), log_prob]
-    np.testing.assert_allclose([float(lines["bar"][i]) for i in (2, 4)], expected, atol=2e-4)
+    y = [np.stack([k, counts.sum(axis=1)], axis=1)[asked] for k in counts.T]
+    floor = np.sqrt(np.mean([vote_noise_floor(one) ** 2 for one in y]))
+    covered = [
+        interval_coverage(one, bar[asked][answer].pmf(one[:, 1]), 0.9)
+        for answer, one in zip(TREE.answers("bar"), y, strict=True)
+    ]
+    expected += [floor, 100 * np.mean(covered)]
+    found = [float(lines["bar"][i]) for i in (2, 5, 3, 6)]
+    np.testing.assert_allclose(found[:3], expected[:3], atol=2e-4)
+    assert found[3] == round(expected[3], 1)
 
 
 def test_what_was_not_learned_is_left_out():

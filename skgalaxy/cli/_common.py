@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # --help is quick: it imports neither NumPy nor pandas
 
 Votes = TypeVar("Votes", "VoteTable", "TreeVotes")
 
+LEVEL = 0.9  # of the intervals that are judged, as in catalogues
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)

@@ -9,6 +9,7 @@ import click
 from skgalaxy.cli._common import (
     FILE,
     FOLDER,
+    LEVEL,
     Command,
     dialect_option,
     examples,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:  # as in _common.py
 
     from skgalaxy import VotePosterior
     from skgalaxy.votes import VoteTable
-
-_LEVEL = 0.9  # of the intervals that are judged, as in catalogues
 
 
 @click.command(
@@ -211,13 +210,13 @@ def _scores(posterior: "VotePosterior", y: "NDArray[Any]") -> Iterator[tuple[str
     pmf = posterior.pmf(n_votes)
     error = metrics.coverage_error(y, pmf)
     yield "coverage error", f"{100 * error:+.1f} %", "within 0.2; over-confident if above 0"
-    covered = metrics.interval_coverage(y, pmf, _LEVEL)
+    covered = metrics.interval_coverage(y, pmf, LEVEL)
     # of a binomial share, if the intervals are right
-    scatter = np.sqrt(_LEVEL * (1 - _LEVEL) / len(y))
+    scatter = np.sqrt(LEVEL * (1 - LEVEL) / len(y))
     yield (
-        f"in {100 * _LEVEL:.0f} % intervals",
+        f"in {100 * LEVEL:.0f} % intervals",
         f"{100 * covered:.1f} %",
-        f"of the galaxies; {100 * _LEVEL:.0f} ± {100 * scatter:.1f} % if they are right",
+        f"of the galaxies; {100 * LEVEL:.0f} ± {100 * scatter:.1f} % if they are right",
     )
     log_prob = posterior.log_prob(votes, n_votes).sum() / n_votes.sum()
     yield "log-likelihood", f"{log_prob:.4f}", "nats per vote"

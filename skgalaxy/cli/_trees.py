@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skgalaxy.cli._common import note
+from skgalaxy.cli._common import LEVEL, note
 
 if TYPE_CHECKING:  # as in _common.py
     from numpy.typing import NDArray
 
     from skgalaxy import TreePosterior
+    from skgalaxy.tree_posterior import AnswersPosterior
     from skgalaxy.votes import DecisionTree, TreeVotes
 
 _PARTS = ("fraction", "5pc", "95pc")  # columns of an answer, whoever is asked
@@ -203,19 +204,49 @@ def scores_of_tree(posterior: "TreePosterior", counts: "NDArray[Any]") -> Iterat
     from skgalaxy.votes import DecisionTree
 
     tree, known = posterior.tree, np.nan_to_num(counts)
-    width = max(map(len, tree.questions))
-    yield f"{'question':{width}} galaxies   votes    RMSE       D²  log-likelihood per vote"
+    width = max(map(len, [*tree.questions, "question"]))
+    yield (
+        f"{'question':{width}} galaxies   votes    RMSE  perfect       D²  log-likelihood per vote"
+        f"  in {100 * LEVEL:.0f} % intervals"
+    )
     for question, here in tree.slices.items():
         rows = np.flatnonzero(known[:, here].sum(axis=1) > 0)
         if not len(rows):
             yield f"{question:{width}} {0:8d} {0:7d}   no votes to judge it by"
             continue
-        k, of_question = known[rows][:, here], posterior[rows][question]
+        k, of_question = known[rows][:, here].astype(int), posterior[rows][question]
         n_votes = k.sum(axis=1, keepdims=True)
         rmse = np.sqrt(np.mean((k / n_votes - of_question.mean) ** 2))
         d2 = d2_tree_score(DecisionTree({question: tree.answers(question)}), k, of_question.mean)
         log_prob = of_question.log_prob(k).sum() / n_votes.sum()
+        floor, covered = _floor_and_coverage(of_question, k, n_votes[:, 0])
         yield (
-            f"{question:{width}} {len(rows):8d} {n_votes.sum():7.0f} {rmse:7.4f} {d2:8.4f} "
-            f"{log_prob:9.4f}"
+            f"{question:{width}} {len(rows):8d} {n_votes.sum():7d} {rmse:7.4f}  {floor} {d2:8.4f} "
+            f"{log_prob:24.4f}  {covered}"
         )
+
+
+def _floor_and_coverage(
+    posterior: "AnswersPosterior", k: "NDArray[Any]", n_votes: "NDArray[Any]"
+) -> tuple[str, str]:
+    """RMSE of a perfect model, and the share of votes in intervals, over answers."""
+    import numpy as np
+
+    from skgalaxy.metrics import interval_coverage, vote_noise_floor
+
+    # of two answers, one tells of the other
+    judged = posterior.answers[: 1 if len(posterior.answers) == 2 else None]
+    of_answers = [np.stack([k[:, a], n_votes], axis=1) for a in range(len(judged))]
+    covered = np.mean(
+        [
+            interval_coverage(y, posterior[answer].pmf(n_votes), LEVEL)
+            for answer, y in zip(judged, of_answers, strict=True)
+        ]
+    )
+    # of a binomial share, if the intervals are right
+    scatter = np.sqrt(LEVEL * (1 - LEVEL) / len(k))
+    share = f"{100 * covered:.1f} % ({100 * LEVEL:.0f} ± {100 * scatter:.1f} % if they are right)"
+    if n_votes.max() < 2:
+        return f"{'-':>7}", share
+    floor = np.sqrt(np.mean([vote_noise_floor(y) ** 2 for y in of_answers]))
+    return f"{floor:7.4f}", share
