@@ -178,7 +178,10 @@ def _objects_as_float64(array: NDArray[Any], name: str) -> NDArray[np.float64]:
     for place, value in enumerate(array.flat):
         if not isinstance(value, (numbers.Real, np.bool_, Decimal)):
             row = f" in row {place * len(array) // array.size}" if array.ndim else ""
-            raise ValueError(f"`{name}` must hold real numbers. Got {shortened(value)}{row}.")
+            remedy = getattr(value, "_numbers_are", "")  # of a table of votes
+            raise ValueError(
+                f"`{name}` must hold real numbers. Got {shortened(value)}{row}{remedy}."
+            )
     try:
         return array.astype(np.float64)
     except OverflowError as error:

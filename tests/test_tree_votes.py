@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skgalaxy import BayesianCNNRegressor
 from skgalaxy.votes import GZ2, GZ_DECALS, DecisionTree, TreeVotes, VoteTable, read_votes
+
+RING = DecisionTree({"ring": ["yes", "no"]})
 
 TREE = DecisionTree(
     {"disc": ["yes", "no"], "arms": ["1", "2", "3"], "odd": ["yes", "no"]},
@@ -230,7 +233,7 @@ def test_votes_of_several_origins_are_refused(tmp_path):
     "table",
     [
         VoteTable(["a", "b"], "ring", ["yes", "no"], [[1, 3], [6, 2]]),
-        TreeVotes(["a", "b"], DecisionTree({"ring": ["yes", "no"]}), [[1, 3], [6, 2]]),
+        TreeVotes(["a", "b"], RING, [[1, 3], [6, 2]]),
     ],
 )
 def test_ids_of_another_catalogue_are_refused(table):
@@ -238,3 +241,16 @@ def test_ids_of_another_catalogue_are_refused(table):
         table.reindex(["7", "8"])
     assert len(table.reindex([])) == 0
     assert len(table.reindex(["b", "8"])) == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "tree", "remedy"),
+    [
+        (VoteTable(["a"], "ring", ["yes", "no"], [[1, 3]]), None, r"pass `votes\(answer\)` of it"),
+        (TreeVotes(["a"], RING, [[1, 3]]), RING, "pass its `counts`"),
+        (TreeVotes(["a"], RING, [[1, 3]]), None, "pass its `counts`"),
+    ],
+)
+def test_fit_says_how_to_pass_a_table(table, tree, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        BayesianCNNRegressor(tree=tree).fit(np.zeros((1, 8, 8)), table)

@@ -78,6 +78,8 @@ class TreeVotes:
      [ 0  0]]
     """
 
+    _numbers_are = "; pass its `counts`"  # ends a message
+
     def __init__(
         self,
         ids: ArrayLike,

@@ -95,6 +95,8 @@ class VoteTable:
     source: str | os.PathLike[str] | None
     origin: str
 
+    _numbers_are = "; pass `votes(answer)` of it"  # ends a message
+
     def __init__(
         self,
         ids: ArrayLike,
