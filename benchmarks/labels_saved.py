@@ -243,15 +243,17 @@ def targets_of(name: str, n_labels: NDArray[Any], curves: dict[str, pd.DataFrame
         table.append((what, len(seeds), f"{whole:.0%}", ends, spread))
         return by_seed
 
-    random = curves["random"]
+    random, saved = curves["random"], partial(labels_saved, n_labels)
     for strategy, curve in curves.items():
         if strategy in ("random", WEIGHTS):
             continue
-        by_seed = add(f"asking, {strategy}", partial(labels_saved, n_labels), random, curve)
+        by_seed = add(f"asking, {strategy}", saved, random, curve)
         if strategy == DEFAULT:
             limit = 0.45 if name == "edge-on" else 0.0
             what = f"{name}: labels saved by asking ({strategy})"
             targets.append(Target(what, by_seed, limit, at_least=True))
+        elif DEFAULT in curves:  # of the seeds that both have
+            add(f"{strategy}, against {DEFAULT}", saved, curves[DEFAULT], curve)
         if WEIGHTS in curves:
             both = partial(saved_of_weights, n_labels)
             add(f"both, {strategy}", both, curves[WEIGHTS], curve)
