@@ -24,8 +24,6 @@ from skgalaxy._arrays import shortened as shortened
 # What spreadsheets and float columns make of an integer: 68.0, 5.87722981746540704e+17, 5.9E+17;
 # a German spreadsheet 5,9E+17. 12e5 may be a name: programs write a point or a plus.
 MANGLED = re.compile(r"[+-]?(\d+[.,]\d*([eE][+-]?\d+)?|\d+[eE]\+\d+)")
-
-
 KEPT_DIGITS = 15  # by spreadsheets, which put zeros for all digits after them
 
 

@@ -272,7 +272,7 @@ class VotePosterior(Posterior[Likelihood]):
         Returns
         -------
         low, high : ndarray of shape (n_galaxies,)
-            Vote fractions, or whole votes with both ends included.
+            Vote fractions, or whole votes with both ends included. NaN where nothing was learned.
 
         Raises
         ------

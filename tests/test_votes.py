@@ -210,7 +210,7 @@ def test_missing_votes_are_none_cast(table):
 
 @pytest.mark.parametrize("writer", ["csv", "parquet"])
 def test_a_galaxy_with_a_count_missing_has_no_votes(tmp_path, writer):
-    """Where no total tells that the missing count is 0; as with a masked number."""
+    """A galaxy with a count missing has no votes, unless a total tells that the count is 0."""
     frame = pd.DataFrame(
         {"id_str": ["a", "b", "c"], "bar_strong": [4, 1, None], "bar_weak": [None, 2, None]}
     ).assign(bar_no=[3, 0, None])

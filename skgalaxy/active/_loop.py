@@ -126,8 +126,8 @@ def run(
         Stop after so many further rounds.
     max_labels, max_votes : int, default=None
         Budgets: the galaxies, and the votes, of the training set at most. The last round is
-        smaller if need be. How many votes a galaxy will get is taken from `n_votes`, of those
-        left with most, or else it is the mean of the answers so far.
+        smaller if need be. With `n_votes`, no choice of galaxies exceeds `max_votes`; without it,
+        a galaxy is taken to get as many votes as the mean of those before it.
     stop : callable or sequence of callables, default=()
         Stop when one of ``rule(rounds)`` is true, such as `Target` or `Plateau`; `rounds` as in
         `Result`. They are asked before each further round.

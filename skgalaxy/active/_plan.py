@@ -158,6 +158,10 @@ class Plan:
             | fingerprint("query_strategy", self.learner.query_strategy)
         )
 
+    def most_votes(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Votes that 1, 2, 3 ... of some galaxies take at most, by `n_votes`."""
+        return np.cumsum(-np.sort(-np.asarray(self.n_votes)[rows]))
+
     def unknown_rows(self, asked: NDArray[Any]) -> NDArray[Any]:
         """Rows of the pool that were neither asked about nor taught before."""
         unknown = np.ones(len(self.pool), dtype=bool)
@@ -187,13 +191,13 @@ class Plan:
                 "`initial` must be at least 1, unless the learner has been taught. Got none."
             )
         if self.max_votes is not None and self.n_votes is not None:
-            rows = slice(None) if isinstance(self.initial, int) else self.initial
-            most_first = -np.sort(-self.n_votes[rows])[: self.n_initial]
+            rows = np.arange(len(self.pool)) if isinstance(self.initial, int) else self.initial
+            most = self.most_votes(rows)[: self.n_initial].max(initial=0)
             taught = n_votes_of(self.tree, np.nan_to_num(y)) if len(X) else 0
-            if most_first.sum() + taught > self.max_votes:
+            if most + taught > self.max_votes:
                 raise ValueError(
-                    f"`max_votes` must be enough for round 0, which may take {most_first.sum()} "
-                    f"votes. Got {self.max_votes}; choose a smaller `initial`, or raise it."
+                    f"`max_votes` must be enough for round 0, which may take {most} votes. "
+                    f"Got {self.max_votes}; choose a smaller `initial`, or raise it."
                 )
         most = len(self.pool) if self.max_labels is None else self.max_labels - len(X)
         if self.n_initial > min(most, len(self.pool)):

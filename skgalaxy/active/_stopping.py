@@ -114,8 +114,7 @@ def next_size(plan: Plan, ledger: Ledger, left: NDArray[Any]) -> tuple[int, str 
 def _affordable(plan: Plan, left: NDArray[Any], remaining: int, each: float) -> float:
     """Galaxies whose votes are not more than `remaining`, whichever are picked."""
     if plan.n_votes is not None:
-        most_first = -np.sort(-plan.n_votes[left])
-        return int((most_first.cumsum() <= remaining).sum())
+        return int((plan.most_votes(left) <= remaining).sum())
     return remaining / each if each else math.inf
 
 
