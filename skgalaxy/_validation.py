@@ -234,6 +234,7 @@ def check_y(y: Any, name: str = "y") -> tuple[NDArray[np.float64], NDArray[np.bo
 
     A galaxy with a masked value has no votes: its row is 0, and the mask returned is False there.
     """
+    _refuse_yes_and_no(y, name)
     plain, mask = without_mask(y)
     values = as_float64(plain, name)
     if values.ndim == 2 and values.shape[1] == 1:
@@ -255,6 +256,7 @@ def check_counts(
     y: Any, name: str, n_galaxies: int | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Counts [k, N] as two arrays of shape (n_galaxies,); both are 0 where either is masked."""
+    _refuse_yes_and_no(y, name)
     plain, mask = without_mask(y)
     values = as_float64(plain, name)
     if values.ndim != 2 or values.shape[1] != 2 or n_galaxies not in (None, len(values)):
@@ -265,6 +267,20 @@ def check_counts(
         )
     votes, n_votes = _as_counts(values, mask, name)[0].astype(np.int64).T
     return votes, n_votes
+
+
+def _refuse_yes_and_no(y: Any, name: str) -> None:
+    """Refuse a table of how many said yes and how many said no, which would be taken for N."""
+    names = [str(column) for column in getattr(y, "columns", ())]
+    words = [re.findall(r"[^\W_]+", column.lower()) for column in names]
+    if len(names) == 2 and [word for word in words[0] if word not in words[1]] == ["yes"]:
+        others = [word for word in words[1] if word not in words[0]]
+        if others == ["no"]:
+            raise ValueError(
+                f"`{name}` must be counts [k, N], of which N are all who answered. Got the columns "
+                f"{names[0]!r} and {names[1]!r}; add them up, or read them with "
+                "skgalaxy.votes.read_votes."
+            )
 
 
 def _as_counts(

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from skgalaxy._validation import (
     LONGEST_ID,
+    check_counts,
     check_ids,
     check_numbers,
+    check_y,
     missing_mask,
     refuse_masked,
 )
@@ -169,3 +171,22 @@ def test_one_long_id_does_not_cost_the_length_of_it_for_all():
     assert check_ids([*ids, "x" * LONGEST_ID], "ids", None).nbytes < 2e7
     with pytest.raises(ValueError, match=r"`ids` must have at most 1000 characters.* in row 3000"):
         check_ids([*ids, "x" * 100_000], "ids", None)
+
+
+@pytest.mark.parametrize("check", [check_y, check_counts])
+def test_yes_and_no_are_not_k_of_n(check):
+    """If few say yes, [yes, no] would pass for [k, N]."""
+    counts = [[1, 9], [2, 38]]
+    for names in (
+        ["bar_yes", "bar_no"],
+        ["yes", "no"],
+        ["Yes votes", "No votes"],
+        ["q.yes", "q.no"],
+    ):
+        with pytest.raises(ValueError, match=r"\[k, N\], of which N .*add them up"):
+            check(pd.DataFrame(counts, columns=names), "y")
+    by_level = pd.MultiIndex.from_tuples([("bar", "yes"), ("bar", "no")])
+    with pytest.raises(ValueError, match="add them up"):
+        check(pd.DataFrame(counts, columns=by_level), "y")
+    for names in (["k", "N"], ["bar_yes", "bar_total-votes"], ["n_yes", "n_all"], ["yes", "of"]):
+        check(pd.DataFrame(counts, columns=names), "y")
