@@ -197,3 +197,19 @@ def test_more_votes_than_floats_can_tell_are_refused(tmp_path, column):
     path.write_text(f"id_str,{','.join(values)}\na,{','.join(values.values())}\n")
     with pytest.raises(ValueError, match=rf"`{column}` must be at most 9.*Got 1e\+300 in row 0"):
         read_votes(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("a.vot", {"format": "votable"}, "VOTable, write it as CSV"),
+        ("a.hdf5", {"path": "votes"}, "an HDF5 file; write its table as CSV"),
+    ],
+)
+def test_tables_of_other_formats_are_named(tmp_path, name, options, said):
+    pytest.importorskip("h5py")
+    Table = pytest.importorskip("astropy.table").Table
+    table = Table({"id_str": ["a1", "a2"], "bar_yes": [3, 4], "bar_no": [5, 6]})
+    table.write(tmp_path / name, **options)
+    with pytest.raises(ValueError, match=f"a CSV, Parquet or FITS table.* Got .*{said}"):
+        read_votes(tmp_path / name, "bar", answers=["bar_yes", "bar_no"])

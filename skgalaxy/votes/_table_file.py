@@ -24,10 +24,13 @@ from skgalaxy.votes._text_table import TextCells, series_of_text
 
 ID_COLUMNS = ("id_str", "dr7objid", "objid", "asset_id", "subject_id", "iauname")
 MASK = ".mask"
-OTHER_PACKED = {
+OTHER_FORMATS = {
     b"PK\x03\x04": "a ZIP archive or a spreadsheet; unpack it, or export it as CSV",
     b"BZh": "packed by bzip2; unpack it",
     b"\xfd7zXZ": "packed by xz; unpack it",
+    b"<?xml": "an XML file; if it is a VOTable, write it as CSV, for example with astropy.table",
+    b"<VOTABLE": "a VOTable; write it as CSV, for example with astropy.table",
+    b"\x89HDF": "an HDF5 file; write its table as CSV or Parquet",
 }
 GZIP, PARQUET, FITS = b"\x1f\x8b", b"PAR1", b"SIMPLE  ="
 
@@ -87,7 +90,7 @@ def open_table(path: str | Path) -> Iterator["Table"]:
         path = str(Path(path))
         head = file.read(len(FITS))
         file.seek(0)
-        for start, remedy in OTHER_PACKED.items():
+        for start, remedy in OTHER_FORMATS.items():
             if head.startswith(start):
                 raise ValueError(
                     "`path` must be a CSV, Parquet or FITS table, gzipped or not. Got "
