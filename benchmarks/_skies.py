@@ -21,6 +21,7 @@ from skgalaxy.images import read_images
 N_VOTES = 40
 NAMES = ("galaxy_zoo_2", "fashion_mnist_h", "simulated", "kaggle_gz")
 N_TEST = 2000
+TRUNK_SEED = 1  # of the galaxies in pretrain_trunk.py
 
 
 class Sky(NamedTuple):
@@ -51,10 +52,20 @@ def read_sky(name: str, data: Path, size: int, n_learn: int, seed: int) -> Sky:
         pool = rng.permutation(len(votes) - N_TEST)[:n_learn]
         return _split(clothes["images"], votes, pool, np.arange(len(votes) - N_TEST, len(votes)))
     if name == "simulated":
-        galaxies = make_galaxies(n_learn + N_TEST, image_size=size, random_state=seed)
+        galaxies = simulate(n_learn + N_TEST, size, seed)
         rows = np.arange(n_learn + N_TEST)
         return _split(galaxies.images, galaxies.votes, rows[:n_learn], rows[n_learn:])
     return _read_kaggle(data / "kaggle_gz", size, n_learn, rng, every=name.endswith("all"))
+
+
+def simulate(n_galaxies: int, size: int, seed: int) -> Any:
+    """Galaxies of `make_galaxies` from which the network that ships has not learned."""
+    return make_galaxies(n_galaxies, image_size=size, random_state=unseen(seed))
+
+
+def unseen(seed: int) -> int:
+    """Seed for `make_galaxies`, another one in place of that of the network that ships."""
+    return seed + 100 * (seed == TRUNK_SEED)
 
 
 def _read_kaggle(

@@ -33,6 +33,7 @@ import numpy as np
 from _data_sets import SKY
 from _labels_saved import interval, labels_saved
 from _results import Results, add_options, completed
+from _skies import unseen
 from numpy.typing import NDArray
 from scipy.special import rel_entr
 
@@ -119,7 +120,7 @@ def learn(
 def read_sky(sizes: Sizes, seed: int) -> Sky:
     """Simulated galaxies, as the network that ships sees them."""
     n_galaxies = sizes.pool + sizes.test
-    galaxies = make_galaxies(n_galaxies, 32, kinds=SKY, tree=GZ2, random_state=seed)
+    galaxies = make_galaxies(n_galaxies, 32, kinds=SKY, tree=GZ2, random_state=unseen(seed))
     shipped = BayesianCNNRegressor(
         tree=GZ2, network="galaxies", precision="auto", epochs=1, learning_rate=1e-9, random_state=0
     )
