@@ -2,8 +2,9 @@
 
 For example ``mutual_information(draws, n_votes=40)`` scores every galaxy of your pool by the vote
 fractions that drawn networks expect of it. The mathematics stands in `skgalaxy.information`:
-``single`` (one galaxy's votes), ``joint`` (several galaxies' votes together), ``budget`` (the next
-votes of galaxies that have some) and ``tree`` (votes on the questions of a decision tree).
+``single`` (one galaxy's votes), ``variance`` (the same by the variance of its fraction), ``joint``
+(several galaxies' votes together), ``budget`` (the next votes of galaxies that have some) and
+``tree`` (votes on the questions of a decision tree).
 """
 
 from skgalaxy.information import (
@@ -20,6 +21,7 @@ from skgalaxy.information import (
     question_information,
     standardised_draws,
     value_of_votes,
+    variance_information,
     walk_information,
 )
 
@@ -37,5 +39,6 @@ __all__ = [
     "question_information",
     "standardised_draws",
     "value_of_votes",
+    "variance_information",
     "walk_information",
 ]

@@ -210,7 +210,7 @@ class BayesianCNNRegressor(RegressorMixin, BaseEstimator):
     --------
     skgalaxy.recommended : The same with calibrated error bars.
     skgalaxy.VotePosterior : Result of `predict_posterior`.
-    skgalaxy.query.joint_sampling : Picks the galaxies to ask volunteers about.
+    skgalaxy.query.joint_variance_sampling : Picks the galaxies to ask volunteers about.
 
     References
     ----------

@@ -376,6 +376,7 @@ JOINT = {
     "epig": lambda p: acquisition.expected_predictive_information_gain(p, 5, p, 5),
     "sample": lambda p: p.sample(5, random_state=0),
     "joint_sampling": lambda p: query.joint_sampling(p, None, 2, random_state=0),
+    "joint_variance": lambda p: query.joint_variance_sampling(p, None, 2, random_state=0),
     "diverse_sampling": lambda p: query.diverse_sampling(p, None, 2, random_state=0),
     "epig_sampling": lambda p: query.epig_sampling(p, None, 2, random_state=0),
     "composed": lambda p: query.make_query(
@@ -389,6 +390,7 @@ ALONE = {
     "interval": lambda p: p.interval(0.8),
     "log_prob": lambda p: p.log_prob(3, 7),
     "information": lambda p: p.mutual_information(7),
+    "variance": lambda p: acquisition.variance_information(p, 7),
     "frame": lambda p: p.to_frame(),
     "value": lambda p: acquisition.value_of_votes(p, 5, [[2, 3]] * len(p)),
     "plan": lambda p: acquisition.plan_votes(p, 30),
@@ -424,7 +426,12 @@ class TestJointly:
 
     def test_refused_before_the_pool_is_scored(self, folded, monkeypatch):
         monkeypatch.setattr("skgalaxy.query._strategy.score_blocks", never)
-        for ask in (query.joint_sampling, query.diverse_sampling, query.epig_sampling):
+        for ask in (
+            query.joint_sampling,
+            query.joint_variance_sampling,
+            query.diverse_sampling,
+            query.epig_sampling,
+        ):
             with pytest.raises(ValueError, match="same networks"):
                 ask(folded, None, 2)
 

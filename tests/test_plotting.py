@@ -336,6 +336,8 @@ def test_a_strategy_looks_the_same_in_all_figures(pyplot):
 
 def test_a_strategy_has_one_style_under_all_its_names():
     assert len(set(strategy_styles(["joint", "joint_sampling", "joint information"]).values())) == 1
+    names = ["joint variance", "joint_variance_sampling", "joint-variance"]
+    assert len(set(strategy_styles(names).values())) == 1
     bald = strategy_styles(["mutual information", "mutual-information", "BALD"])
     assert len(set(bald.values())) == 1
 

@@ -41,6 +41,7 @@ STRATEGIES = {
     "random": query.random_sampling,
     "power": query.power_sampling,
     "joint": query.joint_sampling,
+    "joint_variance": query.joint_variance_sampling,
     "diverse": query.diverse_sampling,
     "epig": partial(query.epig_sampling, n_targets=N_TARGETS),
     "composed": query.make_query(interval_width),
@@ -52,7 +53,15 @@ STRATEGIES = {
     "mixed_joint": query.mix_random(query.joint_sampling, share=0.3),
 }
 IN_ANY_ORDER = {"power", "composed_power"}  # their scores are of galaxies in the order drawn
-BY_VOTES = {"mutual_information", "jackknife", "predictive_entropy", "variance", "power", "joint"}
+BY_VOTES = {
+    "mutual_information",
+    "jackknife",
+    "predictive_entropy",
+    "variance",
+    "power",
+    "joint",
+    "joint_variance",
+}
 
 every_strategy = pytest.mark.parametrize("name", list(STRATEGIES))
 
@@ -324,7 +333,9 @@ def zero(estimator, X, y):
     return 0.0
 
 
-@pytest.mark.parametrize("name", ["mutual_information", "joint", "epig", "mixed_joint"])
+@pytest.mark.parametrize(
+    "name", ["mutual_information", "joint", "joint_variance", "epig", "mixed_joint"]
+)
 def test_of_networks(name, fitted, toy):
     X, _, _ = toy
     result = STRATEGIES[name](fitted, X, 5, random_state=0)

@@ -570,6 +570,7 @@ class TestStrategies:
         [
             query.mutual_information_sampling,
             query.joint_sampling,
+            query.joint_variance_sampling,
             query.power_sampling,
             query.diverse_sampling,
             query.variance_sampling,

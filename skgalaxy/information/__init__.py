@@ -16,6 +16,7 @@ from skgalaxy.information.tree import question_information, walk_information
 from skgalaxy.information.tree_budget import plan_clicks
 from skgalaxy.information.tree_clicks import greedy_clicks
 from skgalaxy.information.tree_joint import greedy_walks, joint_walk_information
+from skgalaxy.information.variance import variance_information
 
 __all__ = [
     "expected_entropy",
@@ -31,5 +32,6 @@ __all__ = [
     "question_information",
     "standardised_draws",
     "value_of_votes",
+    "variance_information",
     "walk_information",
 ]

@@ -164,7 +164,7 @@ def greedy_walks(
             signal_DA = _signals(walks[[row]], n_G[[row]])[0] * np.sqrt(scale_G[row])
             seen_DA = known_DD @ signal_DA
             noise_AA = np.eye(signal_DA.shape[1]) + signal_DA.T @ seen_DA
-            if when == number:
+            if when == number or not scale_G[row]:  # nothing that it could share
                 break
             # gains only fall, so the first that is up to date and still ahead is the largest
             again = min(-gain, float(np.linalg.slogdet(noise_AA)[1]) / 2)

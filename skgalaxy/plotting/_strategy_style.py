@@ -9,7 +9,7 @@ from skgalaxy.plotting._style import BLACK, BLUE, GREEN, VERMILLION
 ORANGE, PURPLE, SKY = "#E69F00", "#CC79A7", "#56B4E9"
 # the palette's pale yellow is left out: no line or label in it can be read on white
 COLOURS = (GREEN, VERMILLION, BLUE, PURPLE, BLACK, ORANGE, SKY)
-MARKERS = "osD^vPX<>*hp"
+MARKERS = "osD^vPX<>*hpd"
 
 
 class StrategyStyle(NamedTuple):
@@ -19,7 +19,7 @@ class StrategyStyle(NamedTuple):
     marker: str
 
 
-# Seven colours serve twelve strategies: a variant has the colour of its parent, and all markers
+# Seven colours serve thirteen strategies: a variant has the colour of its parent, and all markers
 # differ. The first seven are drawn together, in `benchmarks/`.
 KNOWN = {
     "random": StrategyStyle(GREEN, "o"),
@@ -29,6 +29,7 @@ KNOWN = {
     "power": StrategyStyle(BLACK, "v"),
     "diverse": StrategyStyle(ORANGE, "P"),
     "epig": StrategyStyle(SKY, "X"),
+    "joint variance": StrategyStyle(BLUE, "d"),
     "entropy": StrategyStyle(PURPLE, "<"),
     "jackknife": StrategyStyle(VERMILLION, ">"),
     "diverse embedding": StrategyStyle(ORANGE, "*"),

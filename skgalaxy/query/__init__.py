@@ -22,6 +22,7 @@ from skgalaxy.query._batch import (
     diverse_sampling,
     epig_sampling,
     joint_sampling,
+    joint_variance_sampling,
     power_sampling,
 )
 from skgalaxy.query._compose import limit_unlike, make_query, mix_random
@@ -47,6 +48,7 @@ __all__ = [
     "ensure_draws",
     "epig_sampling",
     "joint_sampling",
+    "joint_variance_sampling",
     "largest_batch",
     "limit_unlike",
     "make_query",

@@ -23,7 +23,13 @@ from skgalaxy.query._pool import check_expected_votes
 from skgalaxy.query._selectors import Candidates, select_jointly, select_power, select_spread
 from skgalaxy.query._strategy import Picked, Query, pick, strategy
 
-__all__ = ["diverse_sampling", "epig_sampling", "joint_sampling", "power_sampling"]
+__all__ = [
+    "diverse_sampling",
+    "epig_sampling",
+    "joint_sampling",
+    "joint_variance_sampling",
+    "power_sampling",
+]
 
 
 @strategy
@@ -76,6 +82,9 @@ def joint_sampling(query: Query, *, n_candidates: int = 1000) -> Picked:
     it, so of two near-duplicates you ask about one. This is greedy BatchBALD, with the joint
     information of `skgalaxy.acquisition.greedy_information`.
 
+    Votes near 0 and 1 scatter less and so tell more. If an error of a vote fraction is as bad near
+    0 as in the middle, use `joint_variance_sampling`.
+
     The draws of two galaxies show how much information they share, so use at least twice as many
     draws as galaxies to pick, for example 200 draws for a batch of 100. `ensure_draws` sets them,
     and `largest_batch` explains the factor.
@@ -120,6 +129,68 @@ def joint_sampling(query: Query, *, n_candidates: int = 1000) -> Picked:
     n_candidates = check_int(n_candidates, "n_candidates", 1)
     _check_comparable(query)
     return pick(query, VotePosterior.mutual_information, select_jointly, n_candidates)
+
+
+@strategy
+def joint_variance_sampling(query: Query, *, n_candidates: int = 1000) -> Picked:
+    """Pick galaxies with uncertain vote fractions, and not all uncertain in the same way.
+
+    The first galaxy has the highest information, as of `skgalaxy.acquisition.variance_information`.
+    Where you ask all galaxies of as many volunteers, that is the largest posterior variance of ρ.
+    Each next one is counted by what is new in it, as in `joint_sampling`.
+
+    An error of ρ counts the same near 0 and 1 as in the middle, as it does in the RMSE.
+    `joint_sampling` prefers galaxies near 0 and 1, where votes tell more about the network.
+
+    The variance includes the scatter that each network expects. So you may be asked about a galaxy
+    on which the networks agree, if they agree that it divides volunteers. Scatter is taken to be
+    shared as disagreement is: where networks differ alike on two galaxies, what they do not know
+    is alike, too. Galaxies on which all draws are equal share nothing.
+
+    Use at least twice as many draws as galaxies to pick, for example 200 draws for a batch of 100.
+    `ensure_draws` sets them, and `largest_batch` explains the factor.
+
+    Parameters
+    ----------
+    n_candidates : int, default=1000
+        Number of galaxies to pick among, those of the highest information; ten times `n_instances`
+        if that is more. Only their draws are kept.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_instances,)
+        Rows of `X`, in the order picked.
+    scores : ndarray of shape (n_instances,)
+        The information that is new in each, in nats, never rising.
+
+    Raises
+    ------
+    ValueError
+        If `n_candidates` is below 1, or `learner` is a VotePosterior of several folds.
+
+    Warns
+    -----
+    TooFewDrawsWarning
+        If there are not more draws than galaxies to pick: they cannot tell those apart.
+
+    References
+    ----------
+    Srinivas et al. 2010, ICML (arXiv:0912.3995), section 2.2 (greedy choice among measurements
+    of equal noise).
+
+    Examples
+    --------
+    The third galaxy is the most uncertain. The second is the first again, and less uncertain:
+
+    >>> from skgalaxy import VotePosterior, query
+    >>> draws = [[0.0, 0.1, 0.0, 0.1], [0.0, 0.09, 0.0, 0.09], [0.4, 0.4, 0.6, 0.6]]
+    >>> indices, gains = query.joint_variance_sampling(VotePosterior(draws), None, n_instances=2)
+    >>> print(indices, gains.round(2))
+    [2 0] [0.48 0.17]
+    """
+    n_candidates = check_int(n_candidates, "n_candidates", 1)
+    _check_comparable(query)
+    return pick(query, acquisition.variance_information, select_jointly, n_candidates)
 
 
 @strategy

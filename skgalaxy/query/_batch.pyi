@@ -49,6 +49,18 @@ def joint_sampling(
     checkpoint: str | PathLike[str] | None = None,
     verbose: bool = False,
 ) -> Picked: ...
+def joint_variance_sampling(
+    learner: Any,
+    X: Any,
+    n_instances: int = 1,
+    *,
+    n_votes: int | ArrayLike = 40,
+    n_candidates: int = 1000,
+    eligible: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    checkpoint: str | PathLike[str] | None = None,
+    verbose: bool = False,
+) -> Picked: ...
 def power_sampling(
     learner: Any,
     X: Any,

@@ -90,7 +90,8 @@ def mix_random(strategy: Callable[P, Picked], share: float = 0.1) -> Callable[P,
     Parameters
     ----------
     strategy : callable
-        Any strategy in modAL's signature that takes `random_state`, for example `joint_sampling`.
+        Any strategy in modAL's signature that takes `random_state`, for example
+        `joint_variance_sampling`.
     share : float, default=0.1
         Share of every batch in [0, 1]; rounded up or down at random so that it is right on
         average.
@@ -174,7 +175,7 @@ def limit_unlike(
     ----------
     strategy : callable
         Any strategy in modAL's signature that takes `eligible` and `random_state`, for example
-        `joint_sampling`.
+        `joint_variance_sampling`.
     share : float, default=0
         Share of every batch in [0, 1] that may be unlike; rounded up or down at random so that it
         is right on average. 0 leaves all of them out.
@@ -195,8 +196,8 @@ def limit_unlike(
     Examples
     --------
     >>> from skgalaxy import query
-    >>> strategy = query.limit_unlike(query.joint_sampling, share=0.1)
-    >>> query.limit_unlike(query.joint_sampling, share=10)
+    >>> strategy = query.limit_unlike(query.joint_variance_sampling, share=0.1)
+    >>> query.limit_unlike(query.joint_variance_sampling, share=10)
     Traceback (most recent call last):
         ...
     ValueError: `share` must be a number in [0, 1]. Got 10.

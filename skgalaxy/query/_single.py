@@ -108,9 +108,10 @@ def variance_sampling(posterior: VotePosterior, n_votes: NDArray[Any] | int) -> 
     >>> print(indices, scores.round(2))
     [2 0] [0.09 0.01]
     """
-    draws, likelihood = posterior.draws[..., None], posterior.likelihood
+    draws, likelihood = posterior.draws, posterior.likelihood
     if isinstance(likelihood, TreeLikelihood):
         draws = likelihood.clicks()
+    draws = draws.reshape(*draws.shape[:2], -1)  # one answer, or several
     agree = np.ptp(draws, axis=1) == 0  # rounding may leave 1e-33
     variance = np.where(agree, 0, draws.var(axis=1)).sum(axis=1)
     return np.where(np.asarray(n_votes) > 0, variance, 0)
