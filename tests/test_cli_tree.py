@@ -9,7 +9,11 @@ from test_cli import fails, read_any_catalogue, run, write_images
 from test_tree_exports import walk_rows
 
 import skgalaxy
-from skgalaxy.acquisition import question_information, walk_information
+from skgalaxy.acquisition import (
+    question_information,
+    variance_information,
+    walk_information,
+)
 from skgalaxy.catalogue import make_catalogue, select_sample
 from skgalaxy.cli._trees import (
     blank_posterior,
@@ -136,13 +140,23 @@ def test_rank_by_a_question_is_the_library(toy, posterior, tmp_path):
 
 def test_rank_jointly_never_rises(toy, tmp_path):
     command = ("rank", toy / "model.skgalaxy", toy / "images", "-n", 5, "--n-votes", 5, "--quiet")
-    assert run(*command, "--question", "bright", "-o", tmp_path / "r.csv") == 0
-    table = pd.read_csv(tmp_path / "r.csv")
-    assert table["id_str"].is_unique
-    assert (np.diff(table["mutual_information"]) <= 1e-12).all()
-    own, _ = question_information(posterior_of(toy, 1000), "bright", 5)
-    assert table["id_str"][0] == IDS[int(np.argmax(own))]
-    np.testing.assert_allclose(table["mutual_information"][0], own.max(), rtol=1e-3)
+    posterior = posterior_of(toy, 1000)
+    bright = posterior["bright", posterior.tree.answers("bright")[0]]
+    for options, score, own in (
+        ((), "variance_information", variance_information(bright, 5)),
+        (
+            ("--strategy", "joint"),
+            "mutual_information",
+            question_information(posterior, "bright", 5)[0],
+        ),
+    ):
+        output = ("-o", tmp_path / "r.csv", "--force")
+        assert run(*command, "--question", "bright", *output, *options) == 0
+        table = pd.read_csv(tmp_path / "r.csv")
+        assert table["id_str"].is_unique
+        assert (np.diff(table[score]) <= 1e-12).all()
+        assert table["id_str"][0] == IDS[int(np.argmax(own))]
+        np.testing.assert_allclose(table[score][0], own.max(), rtol=1e-3)
 
 
 def test_rank_by_whole_walks_is_the_library(toy, posterior, tmp_path):
@@ -157,9 +171,15 @@ def test_rank_by_whole_walks_is_the_library(toy, posterior, tmp_path):
     np.testing.assert_allclose(table["mutual_information"], expected[best], rtol=1e-3)
     # the checkpoint is of whole walks, with these draws
     assert run(*alone, own, "--force", "--question", "bar") == 1
-    assert run(*command, "-o", tmp_path / "joint.csv") == 0
-    gains = pd.read_csv(tmp_path / "joint.csv")["mutual_information"]
-    assert (np.diff(gains) <= 1e-12).all()
+    for options, score in (
+        ((), "variance_information"),
+        (("--strategy", "joint"), "mutual_information"),
+    ):
+        assert run(*command, *options, "-o", tmp_path / "joint.csv", "--force") == 0
+        gains = pd.read_csv(tmp_path / "joint.csv")[score]
+        assert (np.diff(gains) <= 1e-12).all()
+    many = (*command[:-1], 2000)  # more than can be simulated, which variance does without
+    assert run(*many, "-o", tmp_path / "joint.csv", "--force") == 0
 
 
 def test_walks_without_a_question(posterior):
@@ -182,7 +202,9 @@ def test_what_is_refused_of_a_tree(toy, tmp_path, capsys):
     model, images = toy / "model.skgalaxy", toy / "images"
     rank = ("rank", model, images, "-n", 2)
     assert "add --question" in fails(capsys, 2, *rank, "--answer", "weak")
-    assert "must be at most 1,000" in fails(capsys, 1, *rank, "--n-votes", 5000)
+    assert "must be at most 1,000" in fails(
+        capsys, 1, *rank, "--strategy", "joint", "--n-votes", 5000
+    )
     assert "'bars'; the nearest is 'bar'" in fails(capsys, 1, *rank, "--question", "bars")
     wrong = ("--question", "bar", "--answer", "strongly")
     assert "the nearest is 'strong'" in fails(capsys, 1, *rank, *wrong)

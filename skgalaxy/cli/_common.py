@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:  # --help is quick: it imports neither NumPy nor pandas
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -92,6 +93,37 @@ def examples(*lines: str) -> str:
     """Examples for the end of a command's help."""
     # \b: click must not fill these lines
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def find_listed(
+    path: Path, ids: Collection[str], option: str, id_column: str | None
+) -> "NDArray[np.bool_]":
+    """Mask of the ids that a table lists, for example of votes, or of an earlier ranking."""
+    import numpy as np
+    import pandas as pd
+
+    from skgalaxy._validation import check_ids
+    from skgalaxy.votes._table_file import find_id_columns, open_table
+
+    with open_table(path) as table:
+        # a manifest's column begins with #, which hides it from volunteers
+        plain = {name.removeprefix("#"): name for name in table.names}
+        found = find_id_columns(plain) if id_column is None else [id_column]
+        if not found or not set(found) <= set(plain):
+            raise ValueError(
+                f"`{option}` must be a table with a column of ids, for example id_str. Got "
+                f"{table.path!r} with {', '.join(table.names)}; name it with --id-column."
+            )
+        columns = table.columns(plain[name] for name in found)
+        listed = [check_ids(pd.unique(cells), name, table.path) for name, cells in columns.items()]
+    masks = [np.isin(list(ids), values) for values in listed]
+    best = max(masks, key=np.count_nonzero)  # the column that names most of them
+    if len(listed[0]) and not best.any():
+        raise ValueError(
+            f"`{option}` must be of galaxies in `IMAGES`. Got ids such as {str(listed[0][0])!r} in "
+            f"{str(path)!r} and {next(iter(ids))!r} in `IMAGES`; name the column with --id-column."
+        )
+    return best
 
 
 def note(text: str, quiet: bool = False) -> None:
