@@ -1,12 +1,13 @@
 """The main job, end to end: learn from few votes, predict posteriors, ask, learn again.
 
 ``python -m skgalaxy demo [--data DIR]``. Two learners start from the same labelled galaxies and
-buy labels round by round, one by what a batch of votes would tell together, one at random. What
-the first has learned in the end is drawn and written as a catalogue.
+buy labels round by round, one where vote fractions are uncertain, one at random. What the first
+has learned in the end is drawn and written as a catalogue.
 """
 
 import time
 from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch, check_random_state
 
 from skgalaxy import VotePosterior, active, plotting
+from skgalaxy.acquisition import variance_information
 from skgalaxy.calibration import recommended
 from skgalaxy.catalogue import make_catalogue, write_catalogue
 from skgalaxy.datasets import load_galaxy_zoo, make_galaxies
 from skgalaxy.images import PoolReader
 from skgalaxy.metrics import vote_fraction_rmse, vote_noise_floor
-from skgalaxy.query import joint_sampling, predict_posterior, random_sampling
+from skgalaxy.query import joint_variance_sampling, predict_posterior, random_sampling
 
 __all__ = ["run"]
 
@@ -32,7 +34,7 @@ N_START, N_ASKED, N_ROUNDS = 100, 50, 3
 N_VOTES = 40
 N_SHOWN, ONE_DRAW_IN = 6, 4  # galaxies with their posteriors; draws that are drawn
 N_ON_SHEET = 25  # galaxies asked first, and last
-STRATEGIES: dict[str, Any] = {"joint information": joint_sampling, "random": random_sampling}
+STRATEGIES: dict[str, Any] = {"joint variance": joint_variance_sampling, "random": random_sampling}
 
 
 def run(
@@ -197,8 +199,9 @@ def _draw_asked(
 ) -> plotting.AcquisitionDisplay:
     """Draw the galaxies to ask about next, and those that would tell least."""
     n_shown = min(N_ON_SHEET, len(images) // 2)
-    first, gains = joint_sampling(posterior, None, n_shown, n_votes=N_VOTES, random_state=0)
-    information = posterior.mutual_information(N_VOTES)
+    ask = partial(joint_variance_sampling, n_votes=N_VOTES, random_state=0)
+    first, gains = ask(posterior, None, n_shown)
+    information = variance_information(posterior, N_VOTES)
     information[first] = np.inf  # they are on the other sheet
     last = np.argsort(-information, kind="stable")[-n_shown:]
     # Beside those picked a galaxy adds at most its information, and no more than the last pick.
@@ -208,5 +211,5 @@ def _draw_asked(
         images[rows],
         np.concatenate([gains, least]),
         posterior.mean[rows],
-        score_name="joint information",
+        score_name="joint variance information",
     ).plot(n_images=n_shown, data_name=data_name)
