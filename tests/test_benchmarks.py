@@ -21,6 +21,7 @@ import active_learning_study
 import dropout_and_loss
 from _data_sets import DATA_NAMES, SETS, SteadySteps
 from _labels_saved import interval, labels_saved, saved_of_best
+from _skies import unseen
 
 from skgalaxy import BayesianCNNRegressor
 from skgalaxy.plotting._strategy_style import KNOWN, strategy_styles
@@ -87,6 +88,12 @@ def test_figures_of_the_studies_name_their_data_and_keep_the_styles_of_strategie
     # a known style does not depend on what else is drawn, and no other strategy has it
     assert set(alone) <= set(KNOWN.values())
     assert len(set(alone)) == len(alone)
+
+
+def test_simulated_galaxies_are_not_those_that_the_shipped_network_learned_from():
+    learned = json.loads((ROOT / "skgalaxy/networks/weights/galaxies.json").read_text())["seed"]
+    assert learned not in {unseen(seed) for seed in range(20)}
+    assert len({unseen(seed) for seed in range(20)}) == 20
 
 
 def read_docs():
