@@ -172,14 +172,15 @@ def test_rank_by_whole_walks_is_the_library(toy, posterior, tmp_path):
     # the checkpoint is of whole walks, with these draws
     assert run(*alone, own, "--force", "--question", "bar") == 1
     for options, score in (
-        ((), "variance_information"),
-        (("--strategy", "joint"), "mutual_information"),
+        ((), "mutual_information"),
+        (("--strategy", "joint-variance"), "variance_information"),
     ):
         assert run(*command, *options, "-o", tmp_path / "joint.csv", "--force") == 0
         gains = pd.read_csv(tmp_path / "joint.csv")[score]
         assert (np.diff(gains) <= 1e-12).all()
     many = (*command[:-1], 2000)  # more than can be simulated, which variance does without
-    assert run(*many, "-o", tmp_path / "joint.csv", "--force") == 0
+    by_variance = ("--strategy", "joint-variance", "--force")
+    assert run(*many, "-o", tmp_path / "joint.csv", *by_variance) == 0
 
 
 def test_walks_without_a_question(posterior):
@@ -202,9 +203,7 @@ def test_what_is_refused_of_a_tree(toy, tmp_path, capsys):
     model, images = toy / "model.skgalaxy", toy / "images"
     rank = ("rank", model, images, "-n", 2)
     assert "add --question" in fails(capsys, 2, *rank, "--answer", "weak")
-    assert "must be at most 1,000" in fails(
-        capsys, 1, *rank, "--strategy", "joint", "--n-votes", 5000
-    )
+    assert "must be at most 1,000" in fails(capsys, 1, *rank, "--n-votes", 5000)
     assert "'bars'; the nearest is 'bar'" in fails(capsys, 1, *rank, "--question", "bars")
     wrong = ("--question", "bar", "--answer", "strongly")
     assert "the nearest is 'strong'" in fails(capsys, 1, *rank, *wrong)

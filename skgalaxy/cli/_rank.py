@@ -72,7 +72,7 @@ if TYPE_CHECKING:  # as in _common.py
 @click.option(
     "--strategy",
     type=click.Choice(["joint-variance", "joint", "mutual-information"]),
-    default="joint-variance",
+    show_default="joint-variance; joint down a whole tree",
     help="Rank each image by what it adds to those above it: to knowing vote fractions, or to "
     "knowing the network; or by its own mutual information.",
 )
@@ -103,7 +103,7 @@ def rank(
     n: int,
     question: str | None,
     answer: str | None,
-    strategy: str,
+    strategy: str | None,
     n_votes: int,
     left_out: Sequence[Path],
     id_column: str | None,
@@ -124,9 +124,9 @@ def rank(
     --strategy mutual-information each image is ranked on its own. IMAGES is a folder as for
     `train`.
 
-    A model of a decision tree ranks by what N volunteers tell who walk down the tree. With
-    --question they are asked that one by itself, and those whom the tree would not lead to it say
-    that it does not apply.
+    A model of a decision tree ranks by what N volunteers tell who walk down the tree, by default
+    about the network. With --question they are asked that one by itself, and those whom the tree
+    would not lead to it say that it does not apply.
 
     The output has the columns id_str, image and the score, in nats: variance_information, or
     mutual_information of the other strategies. --manifest makes a folder that `panoptes
@@ -144,12 +144,7 @@ def rank(
     check_new(manifest)
     if id_column is not None and not left_out:
         raise click.UsageError("--id-column is that of tables to leave out; add --without.")
-    asks: dict[str, tuple[Callable[..., Any], str]] = {
-        "joint-variance": (query.joint_variance_sampling, "variance_information"),
-        "joint": (query.joint_sampling, "mutual_information"),
-        "mutual-information": (query.mutual_information_sampling, "mutual_information"),
-    }
-    (ask, score), is_joint = asks[strategy], strategy != "mutual-information"
+    is_joint = strategy != "mutual-information"
     if is_joint and n > query.largest_batch():
         # now: the library only warns, after the pool is scored
         raise ValueError(
@@ -162,6 +157,14 @@ def rank(
     eligible = _left_in(list(files), left_out, id_column, quiet)
     loader, estimator, metadata = load_model(model)
     tree, unknown = tree_of(estimator), metadata.get("not_learned", [])
+    if strategy is None:  # what the study of labels saved found best
+        strategy = "joint-variance" if tree is None or question is not None else "joint"
+    asks: dict[str, tuple[Callable[..., Any], str]] = {
+        "joint-variance": (query.joint_variance_sampling, "variance_information"),
+        "joint": (query.joint_sampling, "mutual_information"),
+        "mutual-information": (query.mutual_information_sampling, "mutual_information"),
+    }
+    ask, score = asks[strategy]
     if tree is None:
         refuse_given(["question", "answer"], "is for a model of a decision tree; leave it out.")
         learner = estimator

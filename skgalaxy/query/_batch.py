@@ -145,7 +145,8 @@ def joint_variance_sampling(query: Query, *, n_candidates: int = 1000) -> Picked
     The variance includes the scatter that each network expects. So you may be asked about a galaxy
     on which the networks agree, if they agree that it divides volunteers. Scatter is taken to be
     shared as disagreement is: where networks differ alike on two galaxies, what they do not know
-    is alike, too. Galaxies on which all draws are equal share nothing.
+    is alike, too. Galaxies on which all draws are equal share nothing. For walks down a whole tree
+    `joint_sampling` was better in our study of labels saved.
 
     Use at least twice as many draws as galaxies to pick, for example 200 draws for a batch of 100.
     `ensure_draws` sets them, and `largest_batch` explains the factor.
