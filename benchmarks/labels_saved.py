@@ -60,9 +60,9 @@ def information_of_draws(posterior: Any, n_votes: Any) -> NDArray[Any]:
 
 def select_by_covariance(candidates: query.Candidates, n_instances: int, random_state: Any) -> Any:
     """Select as `select_jointly`, but share only what networks disagree on, and no scatter."""
-    posterior, n_votes = candidates.posterior, candidates.n_votes
+    posterior: Any = candidates.posterior  # there is one of a shortlist
     draws = posterior.draws - posterior.draws.mean(axis=1, keepdims=True)
-    signals = draws * np.sqrt(4 * n_votes / draws.shape[1])[:, None]
+    signals = draws * np.sqrt(4 * candidates.n_votes / draws.shape[1])[:, None]
     total = np.expm1(2 * candidates.scores) + 1  # of votes, in units of their noise
     own = total - (signals**2).sum(axis=1)
     covariance, left = np.eye(draws.shape[1]), np.ones(len(draws), dtype=bool)
@@ -93,7 +93,8 @@ STRATEGIES = {
         information_of_draws, query.select_jointly, n_candidates=1000
     ),
 }
-DEFAULT, WEIGHTS = "joint variance", "random weights"  # of the command line and the demo
+# defaults of the command line
+DEFAULT, TREE_DEFAULT, WEIGHTS = "joint variance", "joint", "random weights"
 TREE, SIMULATED = "four questions", "simulated"
 SETS = ("edge-on", "featured", "odd", "clothes", TREE, SIMULATED)
 KEYS = ("data set", "strategy", "seed", "round")
@@ -337,19 +338,20 @@ def targets_of(name: str, n_labels: NDArray[Any], curves: dict[str, pd.DataFrame
         return by_seed
 
     random, saved = curves["random"], partial(labels_saved, n_labels)
+    default = TREE_DEFAULT if name == TREE else DEFAULT
     for strategy, curve in curves.items():
         if strategy in ("random", WEIGHTS):
             continue
         by_seed = add(f"asking, {strategy}", saved, random, curve)
         later = curve[curve.index >= N_CHOSEN]
-        if strategy == DEFAULT and len(later) > 1:
+        if strategy == default and len(later) > 1:
             add(f"asking, {strategy}, seeds {N_CHOSEN} on", saved, random, later)
-        if strategy == DEFAULT:
+        if strategy == default:
             limit = 0.45 if name == "edge-on" else 0.0
             what = f"{name}: labels saved by asking ({strategy})"
             targets.append(Target(what, by_seed, limit, at_least=True))
-        elif DEFAULT in curves:  # of the seeds that both have
-            add(f"{strategy}, against {DEFAULT}", saved, curves[DEFAULT], curve)
+        elif default in curves:  # of the seeds that both have
+            add(f"{strategy}, against {default}", saved, curves[default], curve)
         if WEIGHTS in curves:
             both = partial(saved_of_weights, n_labels)
             add(f"both, {strategy}", both, curves[WEIGHTS], curve)
