@@ -1,6 +1,6 @@
 """The command `rank`: the galaxies to ask about next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,12 @@ if TYPE_CHECKING:  # as in _common.py
     from skgalaxy import TreePosterior
     from skgalaxy.votes import DecisionTree
 
+STRATEGIES = {  # by name: the function of skgalaxy.query, and what its scores are
+    "joint-variance": ("joint_variance_sampling", "variance_information"),
+    "joint": ("joint_sampling", "mutual_information"),
+    "mutual-information": ("mutual_information_sampling", "mutual_information"),
+}
+
 
 @click.command(
     cls=Command,
@@ -71,7 +77,7 @@ if TYPE_CHECKING:  # as in _common.py
 @click.option("--answer", metavar="NAME", help="Rank by this answer, against all others to it.")
 @click.option(
     "--strategy",
-    type=click.Choice(["joint-variance", "joint", "mutual-information"]),
+    type=click.Choice(list(STRATEGIES)),
     show_default="joint-variance; joint down a whole tree",
     help="Rank each image by what it adds to those above it: to knowing vote fractions, or to "
     "knowing the network; or by its own mutual information.",
@@ -157,14 +163,9 @@ def rank(
     eligible = _left_in(list(files), left_out, id_column, quiet)
     loader, estimator, metadata = load_model(model)
     tree, unknown = tree_of(estimator), metadata.get("not_learned", [])
-    if strategy is None:  # what the study of labels saved found best
-        strategy = "joint-variance" if tree is None or question is not None else "joint"
-    asks: dict[str, tuple[Callable[..., Any], str]] = {
-        "joint-variance": (query.joint_variance_sampling, "variance_information"),
-        "joint": (query.joint_sampling, "mutual_information"),
-        "mutual-information": (query.mutual_information_sampling, "mutual_information"),
-    }
-    ask, score = asks[strategy]
+    is_whole_tree = tree is not None and question is None
+    # unless told otherwise, what the study of labels saved found best
+    function, score = STRATEGIES[strategy or ("joint" if is_whole_tree else "joint-variance")]
     if tree is None:
         refuse_given(["question", "answer"], "is for a model of a decision tree; leave it out.")
         learner = estimator
@@ -177,12 +178,11 @@ def rank(
     with packed(files.values(), loader, store, strict=strict, quiet=quiet) as (pixels, readable):
         eligible &= readable
         _check_n(n, eligible, left_out)
-        if is_joint:
-            if tree is None or question is not None:
-                query.ensure_draws(estimator)
-            else:  # draws of a whole tree are large: no more than the batch needs
-                query.ensure_draws(estimator, 2 * n)
-        rows, scores = ask(
+        if is_joint and is_whole_tree:  # their draws are large: no more than the batch needs
+            query.ensure_draws(estimator, 2 * n)
+        elif is_joint:
+            query.ensure_draws(estimator)
+        rows, scores = getattr(query, function)(
             learner,
             pixels,
             n,
