@@ -22,6 +22,13 @@ N_VOTES = 40
 NAMES = ("galaxy_zoo_2", "fashion_mnist_h", "simulated", "kaggle_gz")
 N_TEST = 2000
 TRUNK_SEED = 1  # of the galaxies in pretrain_trunk.py
+# answers that Kaggle's table calls by other names
+KAGGLE_NAMES = {
+    "bulge-size_none": "bulge-size_no",
+    "how-rounded_completely": "how-rounded_round",
+    "bulge-shape_rounded": "bulge-shape_round",
+    "bulge-shape_none": "bulge-shape_no-bulge",
+}
 
 
 class Sky(NamedTuple):

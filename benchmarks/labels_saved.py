@@ -39,7 +39,7 @@ import numpy as np
 import pandas as pd
 from _labels_saved import interval, labels_saved, labels_to_reach
 from _results import Results, add_options, completed
-from _skies import simulate
+from _skies import KAGGLE_NAMES, simulate
 from modAL.models import ActiveLearner
 from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
@@ -63,7 +63,7 @@ def select_by_covariance(candidates: query.Candidates, n_instances: int, random_
     posterior: Any = candidates.posterior  # there is one of a shortlist
     draws = posterior.draws - posterior.draws.mean(axis=1, keepdims=True)
     signals = draws * np.sqrt(4 * candidates.n_votes / draws.shape[1])[:, None]
-    total = np.expm1(2 * candidates.scores) + 1  # of votes, in units of their noise
+    total = np.exp(2 * candidates.scores)  # variance of votes, in units of their noise
     own = total - (signals**2).sum(axis=1)
     covariance, left = np.eye(draws.shape[1]), np.ones(len(draws), dtype=bool)
     picks, gains = [], []
@@ -103,8 +103,6 @@ N_EACH, N_ROUNDS, N_SCORED = 64, 5, 1000
 N_CHOSEN = 5  # seeds by which the default was chosen
 
 
-# answers that Kaggle's table calls by another name
-RENAMED = (("how-rounded_completely", "how-rounded_round"),)
 FOUR = ("smooth-or-featured", "disk-edge-on", "something-odd", "how-rounded")
 FOUR_QUESTIONS = DecisionTree(
     {question: GZ2.answers(question) for question in FOUR},
@@ -236,7 +234,9 @@ def read_sky(name: str, data: Path, n_pool: int, n_test: int, seed: int) -> Sky:
     files = [data / "kaggle_gz" / "images" / f"{galaxy}.jpg" for galaxy in table["id"]]
     images = read_images(files, size=SIZE)
     if name == TREE:
-        table = table.rename(columns={f"{old}_fraction": f"{new}_fraction" for old, new in RENAMED})
+        table = table.rename(
+            columns={f"{old}_fraction": f"{new}_fraction" for old, new in KAGGLE_NAMES.items()}
+        )
         counts = draw_counts(
             table, FOUR_QUESTIONS, n_votes=N_VOTES, id_column="id", random_state=seed
         )

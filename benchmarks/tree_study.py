@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from _results import Results, add_options, completed
+from _skies import KAGGLE_NAMES
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -50,13 +51,6 @@ N_KAGGLE = 1000  # to learn from, and to test on
 N_WALKS = 40
 ENOUGH = 10  # votes on a question, to compare fractions with
 LEAST = 150  # galaxies with so many, for a question to be judged
-# answers that Kaggle's table calls by other names
-KAGGLE_NAMES = {
-    "bulge-size_none": "bulge-size_no",
-    "how-rounded_completely": "how-rounded_round",
-    "bulge-shape_rounded": "bulge-shape_round",
-    "bulge-shape_none": "bulge-shape_no-bulge",
-}
 
 
 class Sky(NamedTuple):

@@ -22,9 +22,13 @@ import dropout_and_loss
 from _data_sets import DATA_NAMES, SETS, SteadySteps
 from _labels_saved import interval, labels_saved, saved_of_best
 from _skies import unseen
+from labels_saved import select_by_covariance
 
-from skgalaxy import BayesianCNNRegressor
+from skgalaxy import BayesianCNNRegressor, VotePosterior
+from skgalaxy.acquisition import variance_information
+from skgalaxy.likelihoods import BetaBinomial
 from skgalaxy.plotting._strategy_style import KNOWN, strategy_styles
+from skgalaxy.query import Candidates
 from skgalaxy.votes import GZ2
 
 ROOT = Path(__file__).parents[1]
@@ -88,6 +92,25 @@ def test_figures_of_the_studies_name_their_data_and_keep_the_styles_of_strategie
     # a known style does not depend on what else is drawn, and no other strategy has it
     assert set(alone) <= set(KNOWN.values())
     assert len(set(alone)) == len(alone)
+
+
+def test_own_scatter_is_shared_with_no_galaxy():
+    """Of draws that are known by chance, the greedy choice of ½ log det(1 + 4 N covariance)."""
+    rng = np.random.default_rng(0)
+    draws = 0.5 + 0.05 * rng.normal(size=(4, 30))
+    draws[1] = draws[0]
+    posterior = VotePosterior(BetaBinomial(draws, np.full(draws.shape, 20.0)))
+    candidates = Candidates(
+        np.arange(4), variance_information(posterior, 40), np.full(4, 40), posterior
+    )
+    picks, gains = select_by_covariance(candidates, 4, None)
+    covariance = np.cov(draws, bias=True)
+    np.fill_diagonal(covariance, posterior.std**2)
+    channel = np.eye(4) + 4 * 40 * covariance
+    for n in range(1, 5):
+        first = np.ix_(picks[:n], picks[:n])
+        np.testing.assert_allclose(gains[:n].sum(), np.linalg.slogdet(channel[first])[1] / 2)
+    assert (np.diff(gains) <= 0).all()
 
 
 def test_simulated_galaxies_are_not_those_that_the_shipped_network_learned_from():
